@@ -1,0 +1,83 @@
+import * as openstack from "@pulumi/openstack";
+import * as pulumi from "@pulumi/pulumi";
+import { S3Identity, StackConfig } from "../config";
+import { bucketPolicy, keystonePrincipal } from "../files/bucket-policy";
+import { madeByStack } from "../plan";
+import { Bucket } from "../providers/bucket";
+
+/** What signs S3 requests. */
+export interface S3Credentials {
+  accessKeyId: pulumi.Output<string>;
+  /** A secret. */
+  secretAccessKey: pulumi.Output<string>;
+}
+
+/** @see BackupBucket */
+export interface BackupBucketArgs {
+  /** The endpoint with its scheme. */
+  endpoint: string;
+  s3: StackConfig["s3"];
+}
+
+/**
+ * The bucket with its no-delete policy, and the credentials of the S3 identities. The owner's are used by the
+ * engine alone and reach no host; the writer's are what the proxy gets.
+ */
+export class BackupBucket extends pulumi.ComponentResource {
+  readonly bucket: Bucket;
+  /** The identity whose credentials the proxy holds: the writer, or the owner where there is no other. */
+  readonly writer: S3Credentials;
+
+  constructor(name: string, args: BackupBucketArgs, opts?: pulumi.ComponentResourceOptions) {
+    const { endpoint, s3 } = args;
+    const roles = Object.keys(s3.identities).sort();
+    super(
+      "secure-backups:index:BackupBucket",
+      name,
+      { bucket: s3.bucket, endpoint, region: s3.region, versioning: s3.versioning, identities: roles },
+      opts,
+    );
+    const { owner, writer, keeper } = s3.identities;
+    const ownerCredentials = this.credentials(`${name}-owner`, owner);
+    this.writer = writer ? this.credentials(`${name}-writer`, writer) : ownerCredentials;
+
+    this.bucket = new Bucket(
+      name,
+      {
+        endpoint,
+        region: s3.region,
+        bucket: s3.bucket,
+        owner: ownerCredentials,
+        writer: this.writer,
+        policy: bucketPolicy({
+          bucket: s3.bucket,
+          writer: writer && principal(writer),
+          keeper: keeper && principal(keeper),
+        }),
+        versioning: s3.versioning,
+      },
+      { parent: this },
+    );
+    this.registerOutputs({ versioning: this.bucket.versioning });
+  }
+
+  private credentials(name: string, identity: S3Identity): S3Credentials {
+    if (!madeByStack(identity)) {
+      return {
+        accessKeyId: pulumi.output(identity.accessKeyId),
+        secretAccessKey: pulumi.secret(identity.secretAccessKey),
+      };
+    }
+    const credential = new openstack.identity.Ec2CredentialV3(
+      name,
+      { projectId: identity.projectId },
+      { parent: this, additionalSecretOutputs: ["secret"] },
+    );
+    return { accessKeyId: credential.access, secretAccessKey: pulumi.secret(credential.secret) };
+  }
+}
+
+/** The name by which a bucket policy knows an identity; the schema asks for it where it cannot be derived. */
+function principal(identity: S3Identity): string {
+  return madeByStack(identity) ? keystonePrincipal(identity.projectId) : (identity.principal as string);
+}

@@ -1,0 +1,115 @@
+import { remote } from "@pulumi/command";
+import * as openstack from "@pulumi/openstack";
+import * as pulumi from "@pulumi/pulumi";
+import { Artifact } from "../config";
+import { clientInstall, renderInstructions } from "../files";
+import { ClientPlan } from "../plan";
+import { ClientKeys } from "./client-keys";
+import { connection } from "./connection";
+import { Host, HostEnvironment } from "./host";
+import { install } from "./install";
+import { Proxy } from "./proxy";
+
+const SSH_PORT = 22;
+
+/** @see Client */
+export interface ClientArgs {
+  client: ClientPlan;
+  keys: ClientKeys;
+  proxy: Proxy;
+  bucket: string;
+  /** The restic to install; absent: the distribution's package. */
+  restic?: Artifact;
+  /** What a client of kind `vm` is made with. */
+  host: HostEnvironment;
+  floatingIpPool?: string;
+}
+
+/**
+ * A machine that backs up. Kind `vm`: an app server made here. Kind `existing`: a server reached by SSH. Kind
+ * `key-only`: a machine of somebody who handed over public keys; he gets instructions, we reach nothing of his.
+ */
+export class Client extends pulumi.ComponentResource {
+  /** What a key-only client's operator has to install, as text without a secret. */
+  readonly instructions?: pulumi.Output<string>;
+  /** How to reach a machine made here. */
+  readonly address?: pulumi.Output<string>;
+  /** Done when the client can back up and its repositories exist; absent for key-only. */
+  readonly installed?: remote.Command;
+
+  constructor(name: string, args: ClientArgs, opts?: pulumi.ComponentResourceOptions) {
+    const { client, proxy } = args;
+    const repositories = client.repositories.map(({ name, address, paths, excludes }) => ({
+      name,
+      address,
+      paths,
+      excludes,
+    }));
+    super("secure-backups:index:Client", name, { kind: client.kind, repositories }, opts);
+    const endpoint = (address: pulumi.Output<string>) =>
+      pulumi
+        .all([address, proxy.hostKey])
+        .apply(([address, hostKey]) => ({ address, port: SSH_PORT, hostKey }));
+
+    if (client.kind === "key-only") {
+      this.instructions = endpoint(proxy.publicAddress).apply((proxy) =>
+        renderInstructions({ client: client.name, bucket: args.bucket, proxy, repositories }),
+      );
+      this.registerOutputs({ instructions: this.instructions });
+      return;
+    }
+
+    const secrets = pulumi.all(
+      args.keys.repositories.map(({ repository, password, privateKey }) => ({
+        repository,
+        password,
+        privateKey: privateKey as pulumi.Output<string>,
+      })),
+    );
+    const content = pulumi
+      .all([endpoint(client.kind === "vm" ? proxy.fixedAddress : proxy.publicAddress), secrets])
+      .apply(([proxy, secrets]) =>
+        clientInstall({
+          client: client.name,
+          bucket: args.bucket,
+          proxy,
+          restic: args.restic,
+          repositories: repositories.map(({ name, paths, excludes }, index) => {
+            const { password, privateKey } = secrets[index] as (typeof secrets)[number];
+            return { name, paths, excludes, password, privateKey };
+          }),
+        }),
+      );
+    const order = { parent: this, dependsOn: [proxy.installed] };
+    if (client.kind === "vm") {
+      const host = new Host(
+        client.name,
+        {
+          ...args.host,
+          hostName: client.name,
+          image: client.image,
+          flavor: client.flavor,
+          securityGroupIds: [
+            args.host.network.groups.appserver.id,
+            ...client.securityGroups.map(
+              (name) => openstack.networking.getSecGroupOutput({ name }, { parent: this }).id,
+            ),
+          ],
+          floatingIpPool: args.floatingIpPool,
+        },
+        { parent: this },
+      );
+      this.address = host.address;
+      this.installed = install(
+        client.name,
+        { connection: host.connection, content, triggers: [host.instanceId] },
+        { ...order, dependsOn: [...order.dependsOn, ...args.host.network.reachable] },
+      );
+    } else {
+      const { privateKey, ...target } = client.ssh;
+      const access = privateKey === undefined ? args.host.access : { ...args.host.access, privateKey };
+      this.installed = install(client.name, { connection: connection(target, access), content }, order);
+    }
+    this.registerOutputs({ address: this.address });
+  }
+}

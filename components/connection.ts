@@ -1,0 +1,48 @@
+import * as pulumi from "@pulumi/pulumi";
+import { types } from "@pulumi/command";
+import { SshTarget } from "../config";
+
+/**
+ * How many failed dials a remote command bears before it gives up. A host that boots refuses connections for
+ * minutes, and each refusal counts; the delay between two grows to fifteen seconds.
+ */
+const DIAL_ERROR_LIMIT = 90;
+const PER_DIAL_TIMEOUT_SECONDS = 15;
+
+/** A host as a remote command reaches it. The host key is never optional: nothing here trusts on first use. */
+export interface Target {
+  address: pulumi.Input<string>;
+  port: number;
+  user: string;
+  hostKey: pulumi.Input<string>;
+}
+
+/** How the operator reaches hosts: his key, and a jump host where there is one. */
+export interface Access {
+  privateKey: pulumi.Input<string>;
+  jumpHost?: SshTarget;
+}
+
+/** The one place where an SSH connection of the stack is described. */
+export function connection(target: Target, access: Access): pulumi.Input<types.input.remote.ConnectionArgs> {
+  const common = { dialErrorLimit: DIAL_ERROR_LIMIT, perDialTimeout: PER_DIAL_TIMEOUT_SECONDS };
+  const jump = access.jumpHost;
+  return pulumi.secret({
+    ...common,
+    host: target.address,
+    port: target.port,
+    user: target.user,
+    hostKey: target.hostKey,
+    privateKey: access.privateKey,
+    ...(jump && {
+      proxy: {
+        ...common,
+        host: jump.address,
+        port: jump.port,
+        user: jump.user,
+        hostKey: jump.hostKey,
+        privateKey: jump.privateKey ?? access.privateKey,
+      },
+    }),
+  });
+}

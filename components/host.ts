@@ -1,0 +1,110 @@
+import * as openstack from "@pulumi/openstack";
+import * as pulumi from "@pulumi/pulumi";
+import * as tls from "@pulumi/tls";
+import { renderUserData } from "../files";
+import { fingerprint } from "../plan";
+import { Access, connection, Target } from "./connection";
+import { Network } from "./network";
+
+/** What all hosts of a stack have in common. */
+export interface HostEnvironment {
+  network: Network;
+  access: Access;
+  /** The user that cloud-init gives the operator's key to. */
+  user: string;
+  /** The OpenStack keypair with the operator's public key. */
+  keyPair: pulumi.Input<string>;
+  /** Whether a host must be unprotected by hand before an update may destroy or replace it. */
+  protect: boolean;
+}
+
+/** @see Host */
+export interface HostArgs extends HostEnvironment {
+  hostName: string;
+  image: string;
+  flavor: string;
+  securityGroupIds: pulumi.Input<string>[];
+  /** The external network to take a floating IP from; without it the host is reached by its fixed address. */
+  floatingIpPool?: string;
+}
+
+/**
+ * A virtual machine whose SSH host key is known before it boots: made here, handed over by cloud-init, pinned
+ * in every connection.
+ *
+ * A newer image or other user data never rebuilds a host by itself: both are read only at its first boot, and
+ * OpenStack would destroy the disk. Replace a host on purpose with `pulumi up --replace URN`.
+ */
+export class Host extends pulumi.ComponentResource {
+  readonly hostKey: pulumi.Output<string>;
+  /** The address inside the network. */
+  readonly fixedAddress: pulumi.Output<string>;
+  /** The address from outside: the floating IP, or the fixed address where there is none. */
+  readonly address: pulumi.Output<string>;
+  /** Identifies this machine: another one behind the same address has another. */
+  readonly instanceId: pulumi.Output<string>;
+  readonly connection: ReturnType<typeof connection>;
+
+  constructor(name: string, args: HostArgs, opts?: pulumi.ComponentResourceOptions) {
+    super(
+      "secure-backups:index:Host",
+      name,
+      { hostName: args.hostName, image: args.image, flavor: args.flavor },
+      opts,
+    );
+    const parent = { parent: this };
+
+    const key = new tls.PrivateKey(`${name}-host-key`, { algorithm: "ED25519" }, parent);
+    this.hostKey = key.publicKeyOpenssh.apply((text) => text.trim());
+
+    const port = new openstack.networking.Port(
+      name,
+      {
+        networkId: args.network.networkId,
+        fixedIps: [{ subnetId: args.network.subnetId }],
+        securityGroupIds: args.securityGroupIds,
+        adminStateUp: true,
+      },
+      parent,
+    );
+    this.fixedAddress = port.allFixedIps.apply((addresses) => addresses[0] as string);
+
+    const instance = new openstack.compute.Instance(
+      name,
+      {
+        name: args.hostName,
+        imageId: openstack.images.getImageOutput({ name: args.image, mostRecent: true }, parent).id,
+        flavorName: args.flavor,
+        keyPair: args.keyPair,
+        networks: [{ port: port.id }],
+        configDrive: true,
+        userData: pulumi
+          .all([key.privateKeyOpenssh, this.hostKey])
+          .apply(([hostKeyPrivate, hostKeyPublic]) =>
+            renderUserData({ hostName: args.hostName, hostKeyPrivate, hostKeyPublic }),
+          ),
+      },
+      {
+        ...parent,
+        protect: args.protect,
+        ignoreChanges: ["imageId", "keyPair", "userData"],
+        deleteBeforeReplace: true,
+        additionalSecretOutputs: ["userData"],
+      },
+    );
+    this.instanceId = instance.id;
+
+    this.address =
+      args.floatingIpPool === undefined
+        ? this.fixedAddress
+        : new openstack.networking.FloatingIp(
+            name,
+            { pool: args.floatingIpPool, portId: port.id },
+            { ...parent, dependsOn: args.network.reachable },
+          ).address;
+    const target: Target = { address: this.address, port: 22, user: args.user, hostKey: this.hostKey };
+    this.connection = connection(target, args.access);
+
+    this.registerOutputs({ address: this.address, hostKeyFingerprint: this.hostKey.apply(fingerprint) });
+  }
+}

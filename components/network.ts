@@ -1,0 +1,99 @@
+import * as openstack from "@pulumi/openstack";
+import * as pulumi from "@pulumi/pulumi";
+import { StackConfig } from "../config";
+import { FirewallRule, Group, ruleName } from "../plan";
+
+/** @see Network */
+export interface NetworkArgs {
+  /** The `network` section of the configuration: a network to make, or one that exists. */
+  network: StackConfig["network"];
+  /** What the security groups let through. */
+  firewall: FirewallRule[];
+}
+
+/** OpenStack's resource identifiers: what tells an id from a name in the configuration. */
+const UUID = /^[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}$/i;
+
+/**
+ * The network that proxy and app servers stand in, made here or existing, and the two security groups that
+ * close it: only what `firewall` lists passes, in either direction.
+ */
+export class Network extends pulumi.ComponentResource {
+  readonly networkId: pulumi.Output<string>;
+  readonly subnetId: pulumi.Output<string>;
+  /** The security group of each kind of host. */
+  readonly groups: Record<Group, openstack.networking.SecGroup>;
+  /** What must exist before a host in this network is reached from outside, and outlive it. */
+  readonly reachable: pulumi.Resource[];
+
+  constructor(name: string, args: NetworkArgs, opts?: pulumi.ComponentResourceOptions) {
+    super(
+      "secure-backups:index:Network",
+      name,
+      { network: args.network, rules: args.firewall.map(ruleName) },
+      opts,
+    );
+    const parent = { parent: this };
+
+    const { create, existing } = args.network;
+    const route: pulumi.Resource[] = [];
+    if (create) {
+      const network = new openstack.networking.Network(name, { adminStateUp: true }, parent);
+      const subnet = new openstack.networking.Subnet(
+        name,
+        {
+          networkId: network.id,
+          cidr: create.cidr,
+          ipVersion: create.cidr.includes(":") ? 6 : 4,
+          dnsNameservers: create.dnsServers,
+        },
+        parent,
+      );
+      const external = openstack.networking.getNetworkOutput({ name: create.externalNetwork }, parent);
+      const router = new openstack.networking.Router(
+        name,
+        { adminStateUp: true, externalNetworkId: external.id },
+        parent,
+      );
+      route.push(
+        new openstack.networking.RouterInterface(name, { routerId: router.id, subnetId: subnet.id }, parent),
+      );
+      this.networkId = network.id;
+      this.subnetId = subnet.id;
+    } else {
+      const by = (key: "networkId" | "subnetId", value: string) =>
+        UUID.test(value) ? { [key]: value } : { name: value };
+      const chosen = existing as NonNullable<typeof existing>;
+      this.networkId = openstack.networking.getNetworkOutput(by("networkId", chosen.network), parent).id;
+      this.subnetId = openstack.networking.getSubnetOutput(
+        { ...by("subnetId", chosen.subnet), networkId: this.networkId },
+        parent,
+      ).id;
+    }
+
+    const group = (of: Group, description: string) =>
+      new openstack.networking.SecGroup(`${name}-${of}`, { description, deleteDefaultRules: true }, parent);
+    this.groups = {
+      proxy: group("proxy", "the backup proxy: SSH in; S3, DNS, time and mirrors out"),
+      appserver: group("appserver", "hosts that back up: SSH in; the proxy, DNS, time and mirrors out"),
+    };
+    const rules = args.firewall.map((rule) => {
+      const peer = rule.peer;
+      return new openstack.networking.SecGroupRule(
+        `${name}-${ruleName(rule)}`,
+        {
+          securityGroupId: this.groups[rule.group].id,
+          direction: rule.direction,
+          protocol: rule.protocol,
+          portRangeMin: rule.port,
+          portRangeMax: rule.port,
+          ethertype: "cidr" in peer && peer.cidr.includes(":") ? "IPv6" : "IPv4",
+          ...("cidr" in peer ? { remoteIpPrefix: peer.cidr } : { remoteGroupId: this.groups[peer.group].id }),
+        },
+        parent,
+      );
+    });
+    this.reachable = [...route, ...rules];
+    this.registerOutputs();
+  }
+}

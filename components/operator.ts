@@ -1,0 +1,50 @@
+import * as openstack from "@pulumi/openstack";
+import * as pulumi from "@pulumi/pulumi";
+import * as tls from "@pulumi/tls";
+import { StackConfig } from "../config";
+
+/** @see Operator */
+export interface OperatorArgs {
+  /** The `access` section of the configuration. */
+  access: StackConfig["access"];
+  /** Whether the root key must be unprotected by hand before it can be destroyed. */
+  protect: boolean;
+}
+
+/** The keys of the people who run the stack: the SSH key that reaches its hosts, and the root of all passwords. */
+export class Operator extends pulumi.ComponentResource {
+  /** The operator's SSH key, given or made here; a secret. */
+  readonly privateKey: pulumi.Output<string>;
+  readonly publicKey: pulumi.Output<string>;
+  /** The OpenStack keypair that hands the public key to new hosts. */
+  readonly keyPair: pulumi.Output<string>;
+  /**
+   * The key from which every repository password is derived; a secret. Lose it and every backup is lost: keep
+   * a copy of `pulumi stack output repositoryRootKey --show-secrets` where a fire does not reach both.
+   */
+  readonly rootKey: pulumi.Output<string>;
+
+  constructor(name: string, args: OperatorArgs, opts?: pulumi.ComponentResourceOptions) {
+    super("secure-backups:index:Operator", name, {}, opts);
+    const parent = { parent: this };
+
+    if (args.access.privateKey === undefined) {
+      const key = new tls.PrivateKey(name, { algorithm: "ED25519" }, parent);
+      this.privateKey = pulumi.secret(key.privateKeyOpenssh);
+      this.publicKey = key.publicKeyOpenssh.apply((text) => text.trim());
+    } else {
+      this.privateKey = pulumi.secret(args.access.privateKey);
+      this.publicKey = pulumi.unsecret(
+        tls
+          .getPublicKeyOutput({ privateKeyOpenssh: this.privateKey }, parent)
+          .publicKeyOpenssh.apply((text) => text.trim()),
+      );
+    }
+    this.keyPair = new openstack.compute.Keypair(name, { publicKey: this.publicKey }, parent).name;
+    this.rootKey = pulumi.secret(
+      new tls.PrivateKey("repository-root", { algorithm: "ED25519" }, { ...parent, protect: args.protect })
+        .privateKeyPem,
+    );
+    this.registerOutputs();
+  }
+}

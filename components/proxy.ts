@@ -1,0 +1,90 @@
+import { remote } from "@pulumi/command";
+import * as pulumi from "@pulumi/pulumi";
+import { StackConfig } from "../config";
+import { proxyInstall } from "../files";
+import { BackupBucket } from "./backup-bucket";
+import { ClientKeys } from "./client-keys";
+import { Host, HostEnvironment } from "./host";
+import { install } from "./install";
+
+/** @see Proxy */
+export interface ProxyArgs {
+  host: HostEnvironment;
+  proxy: StackConfig["proxy"];
+  s3: StackConfig["s3"];
+  /** The S3 endpoint with its scheme. */
+  endpoint: string;
+  bucket: BackupBucket;
+  /** Every client that may use the proxy, with the repositories its keys open. */
+  clients: ClientKeys[];
+  floatingIpPool?: string;
+}
+
+/**
+ * `rclonesrv`: the one host that holds S3 credentials. It answers each client's key with one forced command,
+ * `rclone serve restic --stdio --append-only` on that client's repository, and runs nothing else.
+ */
+export class Proxy extends pulumi.ComponentResource {
+  readonly hostKey: pulumi.Output<string>;
+  /** The address for clients in the same network. */
+  readonly fixedAddress: pulumi.Output<string>;
+  /** The address for clients elsewhere: the configured host name, else the floating IP. */
+  readonly publicAddress: pulumi.Output<string>;
+  /** Done when the proxy serves every client it is to serve. */
+  readonly installed: remote.Command;
+
+  constructor(name: string, args: ProxyArgs, opts?: pulumi.ComponentResourceOptions) {
+    const { proxy, s3, bucket } = args;
+    super(
+      "secure-backups:index:Proxy",
+      name,
+      {
+        name: proxy.name,
+        hostName: proxy.hostName,
+        rclone: proxy.rclone.version,
+        repositories: args.clients.flatMap((client) =>
+          client.repositories.map(({ repository }) => `${client.client}/${repository}`),
+        ),
+      },
+      opts,
+    );
+    const host = new Host(
+      proxy.name,
+      {
+        ...args.host,
+        hostName: proxy.name,
+        image: proxy.image,
+        flavor: proxy.flavor,
+        securityGroupIds: [args.host.network.groups.proxy.id],
+        floatingIpPool: args.floatingIpPool,
+      },
+      { parent: this },
+    );
+    this.hostKey = host.hostKey;
+    this.fixedAddress = host.fixedAddress;
+    this.publicAddress = proxy.hostName === undefined ? host.address : pulumi.output(proxy.hostName);
+
+    const grants = pulumi.all(
+      args.clients.flatMap(({ client, repositories }) =>
+        repositories.map(({ repository, publicKey }) => ({ client, repository, publicKey })),
+      ),
+    );
+    const content = pulumi
+      .all([grants, bucket.writer.accessKeyId, bucket.writer.secretAccessKey])
+      .apply(([grants, accessKeyId, secretAccessKey]) =>
+        proxyInstall({
+          host: proxy.name,
+          bucket: s3.bucket,
+          rclone: proxy.rclone,
+          s3: { endpoint: args.endpoint, region: s3.region, accessKeyId, secretAccessKey },
+          grants,
+        }),
+      );
+    this.installed = install(
+      proxy.name,
+      { connection: host.connection, content, triggers: [host.instanceId] },
+      { parent: this, dependsOn: [bucket.bucket, ...args.host.network.reachable] },
+    );
+    this.registerOutputs({ address: this.publicAddress });
+  }
+}

@@ -1,0 +1,112 @@
+import * as pulumi from "@pulumi/pulumi";
+import { BackupBucket } from "./components/backup-bucket";
+import { Client } from "./components/client";
+import { ClientKeys } from "./components/client-keys";
+import { HostEnvironment } from "./components/host";
+import { Network } from "./components/network";
+import { Operator } from "./components/operator";
+import { Proxy } from "./components/proxy";
+import { readStackConfig } from "./config";
+import { authorizedKeysLine } from "./files";
+import { buildPlan, fingerprint } from "./plan";
+
+const plan = buildPlan(readStackConfig());
+const { config } = plan;
+const name = `${pulumi.getProject()}-${pulumi.getStack()}`;
+
+for (const { ring, why, remedy } of plan.openRings) {
+  void pulumi.log.warn(`ring ${String(ring)} is open: ${why}; to close it, ${remedy}`);
+}
+
+const operator = new Operator(name, { access: config.access, protect: config.protect });
+const network = new Network(name, { network: config.network, firewall: plan.firewall });
+const backupBucket = new BackupBucket(name, { endpoint: plan.s3Endpoint, s3: config.s3 });
+const host: HostEnvironment = {
+  network,
+  access: { privateKey: operator.privateKey, jumpHost: config.access.jumpHost },
+  user: config.access.user,
+  keyPair: operator.keyPair,
+  protect: config.protect,
+};
+const pool = config.access.floatingIpPool ?? config.network.create?.externalNetwork;
+
+const keys = plan.clients.map((client) => new ClientKeys(client.name, { client, rootKey: operator.rootKey }));
+const proxyHost = new Proxy(config.proxy.name, {
+  host,
+  proxy: config.proxy,
+  s3: config.s3,
+  endpoint: plan.s3Endpoint,
+  bucket: backupBucket,
+  clients: keys,
+  floatingIpPool: plan.proxyFloatingIp ? pool : undefined,
+});
+const clientHosts = plan.clients.map(
+  (client, index) =>
+    new Client(client.name, {
+      client,
+      keys: keys[index] as ClientKeys,
+      proxy: proxyHost,
+      bucket: config.s3.bucket,
+      restic: config.restic,
+      host,
+      floatingIpPool: config.access.via === "floating-ip" ? pool : undefined,
+    }),
+);
+
+/** The bucket, and whether the service keeps versions of its objects. */
+export const bucket = { name: config.s3.bucket, versioning: backupBucket.bucket.versioning };
+
+/** The proxy as clients reach it. */
+export const proxy = {
+  address: proxyHost.publicAddress,
+  fixedAddress: proxyHost.fixedAddress,
+  hostKey: proxyHost.hostKey,
+  hostKeyFingerprint: proxyHost.hostKey.apply(fingerprint),
+};
+
+/** For each client and repository what is public about it; for key-only clients what their operators install. */
+export const clients = Object.fromEntries(
+  plan.clients.map((client, index) => [
+    client.name,
+    {
+      kind: client.kind,
+      address: clientHosts[index]?.address,
+      instructions: clientHosts[index]?.instructions,
+      repositories: Object.fromEntries(
+        client.repositories.map(({ name: repository, address }, at) => {
+          const publicKey = (keys[index] as ClientKeys).repositories[at]?.publicKey as pulumi.Output<string>;
+          return [
+            repository,
+            {
+              address,
+              publicKey,
+              fingerprint: publicKey.apply(fingerprint),
+              authorizedKeysLine: publicKey.apply((publicKey) =>
+                authorizedKeysLine({ client: client.name, repository, publicKey }, config.s3.bucket),
+              ),
+            },
+          ];
+        }),
+      ),
+    },
+  ]),
+);
+
+/** The rings of defence that this configuration leaves open. */
+export const openRings = plan.openRings;
+
+/** The operator's SSH key: the public half for existing servers, the private half (secret) for emergencies. */
+export const operatorPublicKey = operator.publicKey;
+export const operatorPrivateKey = operator.privateKey;
+
+/** Repository passwords by `CLIENT/REPOSITORY`, secret. */
+export const passwords = pulumi.secret(
+  Object.fromEntries(
+    keys.flatMap((client) =>
+      client.repositories.map(({ repository, password }) => [`${client.client}/${repository}`, password]),
+    ),
+  ),
+);
+
+/** The root of all derived passwords, secret: whoever holds it can read every backup, removed clients' too. */
+export const repositoryRootKey = operator.rootKey;

@@ -1,0 +1,75 @@
+import { isIP } from "node:net";
+import { StackConfig } from "../config";
+
+/** The two security groups of the stack: one around the proxy, one around every app server it makes. */
+export type Group = "proxy" | "appserver";
+
+/** One allowed flow. Whatever no rule allows is closed: the groups come without OpenStack's default egress rules. */
+export interface FirewallRule {
+  group: Group;
+  direction: "ingress" | "egress";
+  protocol: "tcp" | "udp";
+  port: number;
+  /** The far end: a CIDR, or the members of the other group. */
+  peer: { cidr: string } | { group: Group };
+}
+
+const SSH = 22;
+
+/** The TCP port that a URL names, or its scheme's. */
+export function urlPort(url: string): number {
+  const { port, protocol } = new URL(url);
+  return port === "" ? (protocol === "http:" ? 80 : 443) : Number(port);
+}
+
+/** `address` as a CIDR of one host; nothing for a name, which a security group cannot hold. */
+function hostCidr(address: string): string[] {
+  const version = isIP(address);
+  return version === 0 ? [] : [`${address}/${version === 4 ? 32 : 128}`];
+}
+
+function sourcesOf(client: StackConfig["clients"][number]): string[] {
+  return client.kind === "vm" ? [] : client.sourceCidrs;
+}
+
+/**
+ * What the two security groups let through, without duplicates and in a stable order: SSH to the proxy from
+ * administrators and clients, SSH to app servers from administrators, and outwards DNS, time, package mirrors
+ * and the proxy's S3 endpoint. App servers reach no S3 endpoint: only the proxy holds credentials for it.
+ */
+export function firewallRules(config: StackConfig, s3Endpoint: string): FirewallRule[] {
+  const admins = [...config.access.adminCidrs, ...hostCidr(config.access.jumpHost?.address ?? "")];
+  const downloads = [config.proxy.rclone.url, ...(config.restic ? [config.restic.url] : [])];
+  const mirrorPorts = [80, 443, ...downloads.map(urlPort)];
+  const allow = (
+    group: Group,
+    direction: FirewallRule["direction"],
+    protocol: FirewallRule["protocol"],
+    port: number,
+    cidrs: string[],
+  ): FirewallRule[] => cidrs.map((cidr) => ({ group, direction, protocol, port, peer: { cidr } }));
+
+  const common = (group: Group): FirewallRule[] => [
+    ...allow(group, "ingress", "tcp", SSH, admins),
+    ...allow(group, "egress", "udp", 53, config.egress.dns),
+    ...allow(group, "egress", "tcp", 53, config.egress.dns),
+    ...allow(group, "egress", "udp", 123, config.egress.ntp),
+    ...mirrorPorts.flatMap((port) => allow(group, "egress", "tcp", port, config.egress.mirrors)),
+  ];
+  const rules: FirewallRule[] = [
+    ...common("proxy"),
+    ...allow("proxy", "ingress", "tcp", SSH, config.clients.flatMap(sourcesOf)),
+    ...allow("proxy", "egress", "tcp", urlPort(s3Endpoint), config.egress.s3),
+    { group: "proxy", direction: "ingress", protocol: "tcp", port: SSH, peer: { group: "appserver" } },
+    ...common("appserver"),
+    { group: "appserver", direction: "egress", protocol: "tcp", port: SSH, peer: { group: "proxy" } },
+  ];
+  const byName = new Map(rules.map((rule) => [ruleName(rule), rule]));
+  return [...byName.keys()].sort().map((name) => byName.get(name) as FirewallRule);
+}
+
+/** A stable name for a rule, e.g. `proxy-ingress-tcp-22-192.0.2.0/24`: two rules have one name only if they are one. */
+export function ruleName(rule: FirewallRule): string {
+  const peer = "cidr" in rule.peer ? rule.peer.cidr : rule.peer.group;
+  return [rule.group, rule.direction, rule.protocol, rule.port, peer].join("-");
+}

@@ -1,0 +1,53 @@
+import { ClientConfig, RepositoryConfig, StackConfig } from "../config";
+import { repositoryAddress } from "../files";
+import { FirewallRule, firewallRules } from "./firewall";
+import { OpenRing, openRings } from "./identities";
+
+export * from "./firewall";
+export * from "./identities";
+export * from "./keys";
+
+/** One restic repository of one client, as the stack will build it. */
+export interface RepositoryPlan extends RepositoryConfig {
+  /** `CLIENT-REPOSITORY`: the name of the key resource and the comment of the key. */
+  keyName: string;
+  /** The address restic uses, `rclone:s3-resticrepo:BUCKET/CLIENT/REPOSITORY`. */
+  address: string;
+}
+
+/** A client with its repositories planned. */
+export type ClientPlan = ClientConfig & { repositories: RepositoryPlan[] };
+
+/** All that the stack will build, as plain values: no secret is made here and nothing is looked up. */
+export interface Plan {
+  config: StackConfig;
+  /** The S3 endpoint with its scheme; `https` where the configuration names none. */
+  s3Endpoint: string;
+  clients: ClientPlan[];
+  firewall: FirewallRule[];
+  openRings: OpenRing[];
+  /** Whether the proxy gets a floating IP. */
+  proxyFloatingIp: boolean;
+}
+
+/** What the stack will build for a configuration. Pure: the same configuration gives the same plan. */
+export function buildPlan(config: StackConfig): Plan {
+  const s3Endpoint = config.s3.endpoint.includes("://")
+    ? config.s3.endpoint
+    : `https://${config.s3.endpoint}`;
+  return {
+    config,
+    s3Endpoint,
+    clients: config.clients.map((client) => ({
+      ...client,
+      repositories: client.repositories.map((repository) => ({
+        ...repository,
+        keyName: `${client.name}-${repository.name}`,
+        address: repositoryAddress(config.s3.bucket, client.name, repository.name),
+      })),
+    })),
+    firewall: firewallRules(config, s3Endpoint),
+    openRings: openRings(config.s3.identities),
+    proxyFloatingIp: config.proxy.floatingIp || config.access.via === "floating-ip",
+  };
+}

@@ -1,0 +1,191 @@
+import { randomBytes } from "node:crypto";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { CACHE, ROOT, Result, run, RunOptions } from "./run";
+import { SshHost } from "./ssh";
+
+/** What the local cloud tells about itself, in `$CACHE/local-cloud/run/facts.json`. */
+export interface CloudFacts {
+  /** Another cloud has another one: a stack's state is of no use with it. */
+  cloudId: string;
+  projects: { owner: string; writer: string; keeper: string };
+  s3Endpoint: string;
+  artifactsUrl: string;
+  guestRoot: string;
+}
+
+/** The outputs of the stack that scripts and tests use. */
+export interface Outputs {
+  bucket: { name: string; versioning: string };
+  proxy: { address: string; fixedAddress: string; hostKey: string; hostKeyFingerprint: string };
+  clients: Record<
+    string,
+    {
+      kind: string;
+      address?: string;
+      instructions?: string;
+      repositories: Record<
+        string,
+        { address: string; publicKey: string; fingerprint: string; authorizedKeysLine: string }
+      >;
+    }
+  >;
+  operatorPublicKey: string;
+  operatorPrivateKey: string;
+  passwords: Record<string, string>;
+  repositoryRootKey: string;
+}
+
+const LOCAL_CLOUD = path.join(ROOT, "scripts/local-cloud/local-cloud");
+const TOOLCHAIN = path.join(ROOT, "scripts/toolchain");
+
+/** The project of the configuration keys, see Pulumi.yaml. */
+const PROJECT = "secure-backups";
+
+/** The facts of the local cloud that runs now. */
+export function cloudFacts(): CloudFacts {
+  return JSON.parse(fs.readFileSync(path.join(CACHE, "local-cloud/run/facts.json"), "utf8")) as CloudFacts;
+}
+
+/**
+ * The stack `local` on the local cloud, with its state, passphrase and completed configuration in
+ * `$CACHE/demo`: nothing of a run is written into the checkout.
+ */
+export class LocalStack {
+  readonly folder = path.join(CACHE, "demo");
+  /** The copy of Pulumi.local.yaml that holds this machine's facts too. */
+  readonly configFile = path.join(this.folder, "Pulumi.local.yaml");
+  private env: Record<string, string> = {};
+
+  /**
+   * Makes the stack ready for use: state folder, passphrase, completed configuration. State of a cloud that is
+   * gone describes nothing any more and is put aside.
+   */
+  async open(): Promise<void> {
+    fs.mkdirSync(this.folder, { recursive: true, mode: 0o700 });
+    const passphrase = path.join(this.folder, "passphrase");
+    if (!fs.existsSync(passphrase))
+      fs.writeFileSync(passphrase, randomBytes(32).toString("hex"), { mode: 0o600 });
+
+    const state = path.join(this.folder, "state");
+    const owner = path.join(this.folder, "cloud-id");
+    const facts = cloudFacts();
+    if (!fs.existsSync(owner) || fs.readFileSync(owner, "utf8") !== facts.cloudId) {
+      fs.rmSync(state, { recursive: true, force: true });
+      fs.rmSync(this.configFile, { force: true });
+      fs.writeFileSync(owner, facts.cloudId);
+    }
+    fs.mkdirSync(state, { recursive: true });
+
+    const exports = (await run(path.join(TOOLCHAIN, "env"), [])).stdout;
+    const shell = await run("sh", ["-c", `${exports}\nenv -0`]);
+    const variables = shell.stdout.split("\0").map((line) => line.split(/=(.*)/s, 2) as [string, string]);
+    this.env = {
+      ...Object.fromEntries(variables.filter(([name]) => name === "PATH" || name.startsWith("PULUMI_"))),
+      PULUMI_BACKEND_URL: `file://${state}`,
+      PULUMI_CONFIG_PASSPHRASE_FILE: passphrase,
+      PULUMI_SKIP_UPDATE_CHECK: "true",
+    };
+    fs.copyFileSync(path.join(ROOT, "Pulumi.yaml"), path.join(this.folder, "Pulumi.yaml"));
+    await this.pulumi(["stack", "select", "--create"]);
+  }
+
+  /** Sets the configuration back to Pulumi.local.yaml, completed with this machine's facts. */
+  async resetConfig(): Promise<void> {
+    const salt = /^encryptionsalt:.*$/m.exec(fs.readFileSync(this.configFile, "utf8"))?.[0] ?? "";
+    fs.writeFileSync(
+      this.configFile,
+      `${salt}\n${fs.readFileSync(path.join(ROOT, "Pulumi.local.yaml"), "utf8")}`,
+      { mode: 0o600 },
+    );
+    const facts = cloudFacts();
+    const values: Record<string, string> = {};
+    for (const [identity, project] of Object.entries(facts.projects)) {
+      values[`s3.identities.${identity}.projectId`] = project;
+    }
+    for (const [field, artifact] of [
+      ["proxy.rclone", "rclone"],
+      ["restic", "restic"],
+    ] as const) {
+      const made = JSON.parse(fs.readFileSync(path.join(CACHE, `artifacts/${artifact}.json`), "utf8")) as {
+        version: string;
+        sha256: string;
+      };
+      values[`${field}.version`] = made.version;
+      values[`${field}.url`] = `${facts.artifactsUrl.replace(/\/$/, "")}/${artifact}`;
+      values[`${field}.sha256`] = made.sha256;
+    }
+    for (const [key, value] of Object.entries(values)) await this.setConfig(key, value);
+  }
+
+  /** Sets one value of the configuration; `key` is a path below the project, e.g. `clients[0].name`. */
+  async setConfig(key: string, value: string, options: { secret?: boolean } = {}): Promise<void> {
+    const secret = options.secret ? ["--secret"] : [];
+    await this.pulumi(["config", "set", "--path", ...secret, `${PROJECT}:${key}`], { input: value });
+  }
+
+  /** Changes the configuration's text, as its owner does in an editor. */
+  editConfig(change: (text: string) => string): void {
+    fs.writeFileSync(this.configFile, change(fs.readFileSync(this.configFile, "utf8")));
+  }
+
+  /**
+   * Runs Pulumi on this stack, inside the cloud's network. What concerns the program runs in the checkout; the
+   * rest beside the configuration, for Pulumi writes a new stack's salt into the folder that it stands in.
+   */
+  pulumi(args: string[], options: RunOptions = {}): Promise<Result> {
+    const program = ["up", "preview", "refresh", "destroy"].includes(args[0] as string);
+    const place = program ? ["--config-file", this.configFile] : ["--cwd", this.folder];
+    return run(
+      LOCAL_CLOUD,
+      ["exec", "--", "pulumi", ...args, "--non-interactive", "--stack", "local", ...place],
+      { timeout: 1500, ...options, env: { ...this.env, ...options.env } },
+    );
+  }
+
+  up(args: string[] = [], options: RunOptions = {}): Promise<Result> {
+    return this.pulumi(["up", "--yes", "--skip-preview", "--suppress-progress", ...args], options);
+  }
+
+  async outputs(): Promise<Outputs> {
+    const { stdout } = await this.pulumi(["stack", "output", "--json", "--show-secrets"]);
+    return JSON.parse(stdout) as Outputs;
+  }
+
+  /** An app server of this stack or its proxy, as its operator reaches it by SSH. */
+  async host(name: string): Promise<SshHost> {
+    const outputs = await this.outputs();
+    const address = name === "rclonesrv" ? outputs.proxy.address : outputs.clients[name]?.address;
+    if (address === undefined) throw new Error(`the stack has no host ${name}`);
+    return new SshHost({
+      address,
+      user: "debian",
+      hostKey: await this.hostKey(name),
+      privateKey: outputs.operatorPrivateKey,
+      folder: path.join(this.folder, "ssh"),
+    });
+  }
+
+  /** The SSH host key that the stack made for a host. */
+  private async hostKey(name: string): Promise<string> {
+    const { stdout } = await this.pulumi(["stack", "export"]);
+    const { deployment } = JSON.parse(stdout) as {
+      deployment: { resources: { urn: string; outputs?: { publicKeyOpenssh?: string } }[] };
+    };
+    const key = deployment.resources.find(({ urn }) => urn.endsWith(`::${name}-host-key`))?.outputs
+      ?.publicKeyOpenssh;
+    if (key === undefined) throw new Error(`the stack has no host key of ${name}`);
+    return key.trim();
+  }
+}
+
+/** Starts the local cloud, and gets or builds the toolchain, where they are missing. */
+export async function ensureGround(): Promise<void> {
+  await run(path.join(TOOLCHAIN, "ensure"), [], { timeout: 2400, show: true });
+  await run(LOCAL_CLOUD, ["up"], { timeout: 1800, show: true });
+}
+
+/** Ends the local cloud and whatever runs in it. */
+export async function cloudDown(): Promise<void> {
+  await run(LOCAL_CLOUD, ["down"], { timeout: 120, show: true });
+}

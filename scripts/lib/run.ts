@@ -1,0 +1,118 @@
+import { spawn } from "node:child_process";
+import { homedir } from "node:os";
+import * as path from "node:path";
+
+/** The root of the checkout. */
+export const ROOT = path.resolve(__dirname, "../..");
+
+/** The folder that keeps what is costly to make, outside the checkout. */
+export const CACHE =
+  process.env.SECURE_BACKUPS_CACHE ??
+  path.join(process.env.XDG_CACHE_HOME ?? path.join(homedir(), ".cache"), "secure-backups");
+
+/** @see run */
+export interface RunOptions {
+  /** Bytes for the program's standard input; default: none. */
+  input?: string;
+  /** Variables added to this process's environment. */
+  env?: Record<string, string>;
+  /** Seconds after which the program and its children are killed; default 600. */
+  timeout?: number;
+  /** Exit codes that are no error; default: 0 alone. `"any"` takes every one. */
+  accept?: number[] | "any";
+  /** Show the output as it comes, too; default: keep quiet. */
+  show?: boolean;
+}
+
+/** What a program that ended left behind. */
+export interface Result {
+  code: number;
+  stdout: string;
+  stderr: string;
+  /** Wall seconds. */
+  seconds: number;
+}
+
+/** A program that failed; its message ends with the last lines that the program printed. */
+export class RunError extends Error {
+  constructor(
+    what: string,
+    readonly result: Result,
+  ) {
+    const tail = `${result.stdout}\n${result.stderr}`.trim().split("\n").slice(-40).join("\n");
+    super(`${what}\n${tail}`);
+  }
+}
+
+/**
+ * Runs a program to its end in the checkout. The program gets its own process group, so that a timeout ends
+ * all that it started.
+ * @throws RunError where the exit code is not accepted or the time is up
+ */
+export function run(command: string, args: string[], options: RunOptions = {}): Promise<Result> {
+  const { timeout = 600, accept = [0] } = options;
+  const started = Date.now();
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      cwd: ROOT,
+      env: { ...process.env, ...options.env },
+      stdio: ["pipe", "pipe", "pipe"],
+      detached: true,
+    });
+    let stdout = "";
+    let stderr = "";
+    let expired = false;
+    const timer = setTimeout(() => {
+      expired = true;
+      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+    }, timeout * 1000);
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      stdout += text;
+      if (options.show) process.stdout.write(text);
+    });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      stderr += text;
+      if (options.show) process.stderr.write(text);
+    });
+    child.on("error", (error) => {
+      clearTimeout(timer);
+      reject(error);
+    });
+    child.stdin.on("error", () => {
+      // The program ended without reading all of its input; its exit code tells the rest.
+    });
+    child.stdin.end(options.input ?? "");
+    child.on("close", (status) => {
+      clearTimeout(timer);
+      const result: Result = { code: status ?? 137, stdout, stderr, seconds: (Date.now() - started) / 1000 };
+      const name = path.basename(command);
+      if (expired) {
+        reject(new RunError(`${name} was stopped after ${String(timeout)} s`, result));
+      } else if (accept !== "any" && !accept.includes(result.code)) {
+        reject(new RunError(`${name} ended with exit status ${String(result.code)}`, result));
+      } else {
+        resolve(result);
+      }
+    });
+  });
+}
+
+/** Says what is being done, does it, and says how long it took. */
+export async function step<T>(title: string, work: () => Promise<T>): Promise<T> {
+  const started = Date.now();
+  const seconds = () => `${((Date.now() - started) / 1000).toFixed(1)} s`;
+  console.log(`==> ${title}`);
+  try {
+    const value = await work();
+    console.log(`    done in ${seconds()}`);
+    return value;
+  } catch (error) {
+    console.log(`    FAILED after ${seconds()}`);
+    throw error;
+  }
+}
+
+/** `text` as one word of a POSIX shell. */
+export function shellWord(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}

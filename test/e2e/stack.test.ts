@@ -1,0 +1,292 @@
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import * as YAML from "yaml";
+import { backupRoundTrip } from "../../scripts/demo/round-trip";
+import { LocalStack, Outputs } from "../../scripts/lib/local-stack";
+import { run, shellWord } from "../../scripts/lib/run";
+import { SshHost } from "../../scripts/lib/ssh";
+import { NamespaceHost, sshKey } from "../harness/namespace-host";
+
+jest.setTimeout(1_200_000);
+
+/** What a step of a preview says of one resource. */
+interface Step {
+  op: string;
+  urn: string;
+  newState?: { type: string };
+  oldState?: { type: string };
+  detailedDiff?: Record<string, unknown> | null;
+  diffReasons?: string[];
+}
+
+interface Client {
+  name: string;
+  kind: string;
+  repositories: { name: string; paths: string[]; excludes?: string[]; publicKey?: string }[];
+  [field: string]: unknown;
+}
+
+const stack = new LocalStack();
+const namespaceHosts: NamespaceHost[] = [];
+let demo = "";
+
+/** Changes the list of clients in the configuration as its owner would in an editor. */
+function editClients(change: (clients: Client[]) => void): void {
+  stack.editConfig((text) => {
+    const document = YAML.parse(text) as { config: Record<string, Client[]> };
+    change(document.config["secure-backups:clients"] as Client[]);
+    return YAML.stringify(document);
+  });
+}
+
+/** What a preview would change, as `OPERATION NAME` lines with the resource's type, sorted. */
+async function preview(...args: string[]): Promise<string[]> {
+  const { stdout } = await stack.pulumi(["preview", "--json", ...args]);
+  const { steps } = JSON.parse(stdout) as { steps: Step[] };
+  return steps
+    .filter(({ op }) => op !== "same" && op !== "read")
+    .map(({ op, urn, newState, oldState }) => {
+      const type = (newState ?? oldState)?.type ?? "";
+      return `${op} ${type} ${urn.split("::").pop() as string}`;
+    })
+    .filter((line) => !line.includes("pulumi:pulumi:Stack"))
+    .sort();
+}
+
+/** A restic command with a client's own key and password, run where `ssh` leads. */
+function restic(host: SshHost, repository: string, args: string) {
+  return host.sh(`restic-backup ${shellWord(repository)} ${args} 2>&1`, { accept: "any", timeout: 240 });
+}
+
+async function outputs(): Promise<Outputs> {
+  return stack.outputs();
+}
+
+beforeAll(async () => {
+  demo = (await run("npm", ["run", "demo", "--", "--fresh"], { timeout: 2700, show: true })).stdout;
+  await stack.open();
+});
+
+afterAll(async () => {
+  for (const host of namespaceHosts) await host.stop();
+});
+
+test("the demo backs up, restores and is refused to forget on every repository", () => {
+  for (const repository of ["appsrv1/main", "appsrv2/files", "appsrv2/database"]) {
+    expect(demo).toMatch(new RegExp(`^ *${repository} .*forget refused: 403$`, "m"));
+  }
+});
+
+test("an update without a change changes nothing", async () => {
+  expect(await preview()).toEqual([]);
+  await stack.up(["--expect-no-changes"]);
+});
+
+test("the seed's plain form of the restic command works", async () => {
+  const host = await stack.host("appsrv1");
+  const { stdout } = await host.sh(
+    "set -a; . /etc/restic-backup/main/env\n" +
+      'restic -o rclone.program="ssh -F /etc/restic-backup/ssh_config main" snapshots --json',
+  );
+  expect(JSON.parse(stdout)).not.toHaveLength(0);
+});
+
+test("a mistake in the configuration is named before anything is changed", async () => {
+  const before = (await stack.pulumi(["stack", "export"])).stdout;
+  await stack.setConfig("clients[0].repositories[0].name", "locks");
+  const { code, stdout, stderr } = await stack.up([], { accept: "any" });
+  expect(code).not.toBe(0);
+  expect(stdout + stderr).toContain("secure-backups:clients[0].repositories[0].name");
+  expect(stdout + stderr).not.toContain("at Object.<anonymous>");
+  expect(JSON.parse((await stack.pulumi(["stack", "export"])).stdout).deployment.resources).toEqual(
+    JSON.parse(before).deployment.resources,
+  );
+  await stack.resetConfig();
+});
+
+test("a changed path previews as what it is and reaches that client's host alone", async () => {
+  editClients((clients) => {
+    clients[0]?.repositories[0]?.paths.push("/srv/more path");
+  });
+  expect(await preview()).toEqual([
+    "update command:remote:Command appsrv1",
+    "update secure-backups:index:Client appsrv1",
+  ]);
+  await stack.up();
+  const { stdout } = await (await stack.host("appsrv1")).sh("tr '\\0' '\\n' </etc/restic-backup/main/paths");
+  expect(stdout).toBe("/srv/data\n/srv/more path\n");
+});
+
+test("a rotated key ends the old one at once and disturbs nobody else", async () => {
+  const host = await stack.host("appsrv1");
+  const other = await stack.host("appsrv2");
+  // The old key in an attacker's hand, with a connection kept open.
+  await host.sh("rm -rf /root/stolen && cp -a /etc/restic-backup /root/stolen");
+  await host.sh("sed -i 's,/etc/restic-backup,/root/stolen,g' /root/stolen/ssh_config");
+  await restic(host, "main", "snapshots");
+  const busy = restic(
+    other,
+    "files",
+    "backup --stdin --stdin-filename slow --quiet < /dev/urandom & pid=$!; sleep 45; kill $pid; wait $pid; true",
+  );
+
+  const urn = (await stack.pulumi(["stack", "--show-urns"])).stdout.match(
+    /urn:\S*::appsrv1-main\b/,
+  )?.[0] as string;
+  expect(await preview("--replace", urn)).toEqual([
+    "create-replacement tls:index/privateKey:PrivateKey appsrv1-main",
+    "delete-replaced tls:index/privateKey:PrivateKey appsrv1-main",
+    "replace tls:index/privateKey:PrivateKey appsrv1-main",
+    "update command:remote:Command appsrv1",
+    "update command:remote:Command rclonesrv",
+  ]);
+  await stack.up(["--replace", urn]);
+  const stolen = await host.sh("ssh -F /root/stolen/ssh_config main </dev/null 2>&1", { accept: "any" });
+  expect(stolen.code).toBe(255);
+  expect(stolen.stdout).toContain("Permission denied");
+  expect((await restic(host, "main", "snapshots")).code).toBe(0);
+  expect((await busy).stdout).not.toContain("connection already closed");
+});
+
+test("clients of every kind join without touching the others", async () => {
+  const operator = await outputs();
+  const existing = await NamespaceHost.start("existing", "172.24.4.201", {
+    privateKey: operator.operatorPrivateKey,
+    publicKey: operator.operatorPublicKey,
+  });
+  namespaceHosts.push(existing);
+  const stranger = await NamespaceHost.start("stranger", "172.24.4.202");
+  namespaceHosts.push(stranger);
+  const strangerKey = await sshKey();
+
+  editClients((clients) => {
+    clients.push({
+      name: "existing",
+      kind: "existing",
+      ssh: { address: existing.address, user: "debian", hostKey: existing.hostKey },
+      repositories: [{ name: "main", paths: ['/srv/o\'brien $HOME #1 "é"'] }],
+    });
+    clients.push({
+      name: "stranger",
+      kind: "key-only",
+      sourceCidrs: [`${stranger.address}/32`],
+      repositories: [{ name: "main", paths: ["/srv/data"], publicKey: strangerKey.publicKey }],
+    });
+  });
+  const changes = await preview();
+  expect(changes.filter((line) => !line.startsWith("create "))).toEqual([
+    "update command:remote:Command rclonesrv",
+    expect.stringMatching(/^update secure-backups:index:Network /),
+    "update secure-backups:index:Proxy rclonesrv",
+  ]);
+  expect(changes.filter((line) => /appsrv/.test(line))).toEqual([]);
+  await stack.up();
+
+  await existing.ssh.sh('mkdir -p "/srv/o\'brien \\$HOME #1 \\"é\\""');
+  const trip = await backupRoundTrip(existing.ssh, "existing", "main");
+  expect(trip.files).toBeGreaterThan(2000);
+
+  // The operator of the key-only client follows the printed instructions to the letter.
+  const { clients, passwords } = await outputs();
+  const instructions = clients.stranger?.instructions as string;
+  expect(instructions).not.toContain(passwords["stranger/main"] as string);
+  await stranger.ssh.sh(
+    `install -d -m 700 /etc/restic-backup /etc/restic-backup/main
+printf %s ${shellWord(strangerKey.privateKey)} >/etc/restic-backup/main/id_ed25519
+chmod 600 /etc/restic-backup/main/id_ed25519`,
+  );
+  expect(instructions).toContain("authorized");
+});
+
+test("a renamed repository starts anew and its former backups stay readable", async () => {
+  const before = await outputs();
+  editClients((clients) => {
+    const repository = clients.find(({ name }) => name === "appsrv2")?.repositories[1];
+    if (repository) repository.name = "postgres";
+  });
+  const changes = await preview();
+  expect(changes).toContain("create tls:index/privateKey:PrivateKey appsrv2-postgres");
+  expect(changes).toContain("delete tls:index/privateKey:PrivateKey appsrv2-database");
+  expect(changes.filter((line) => /appsrv1|existing|stranger/.test(line))).toEqual([]);
+  await stack.up();
+  const host = await stack.host("appsrv2");
+  expect((await restic(host, "postgres", "snapshots --json")).code).toBe(0);
+  expect((await host.sh("ls /etc/restic-backup")).stdout).not.toContain("database");
+
+  // With the name back, key and password open the repository of before.
+  editClients((clients) => {
+    const repository = clients.find(({ name }) => name === "appsrv2")?.repositories[1];
+    if (repository) repository.name = "database";
+  });
+  await stack.up();
+  expect((await outputs()).passwords["appsrv2/database"]).toBe(before.passwords["appsrv2/database"]);
+  const { stdout } = await host.sh("restic-backup database snapshots --json");
+  expect(JSON.parse(stdout)).toHaveLength(2);
+});
+
+test("an update that was killed in the middle is completed by the next", async () => {
+  editClients((clients) => {
+    const appsrv1 = clients.find(({ name }) => name === "appsrv1");
+    appsrv1?.repositories.push({ name: "second", paths: ["/srv/second"] });
+  });
+  const killed = await stack.up([], { timeout: 14, accept: "any" }).catch((error: unknown) => error);
+  expect(killed).toBeInstanceOf(Error);
+  await stack.pulumi(["cancel", "--yes"], { accept: "any" });
+  await stack.up();
+  expect(await preview()).toEqual([]);
+  expect((await restic(await stack.host("appsrv1"), "second", "snapshots --json")).code).toBe(0);
+});
+
+test("another image or user data never rebuilds a host", async () => {
+  await stack.setConfig("proxy.image", "debian-12-newer");
+  const changes = await preview().catch((error: unknown) => String(error));
+  expect(JSON.stringify(changes)).not.toContain("replace");
+  await stack.setConfig("proxy.image", "debian-12");
+});
+
+test("a removed client's key stops working and its backups stay", async () => {
+  const host = await stack.host("appsrv1");
+  await host.sh("rm -rf /root/stolen && cp -a /etc/restic-backup /root/stolen");
+  const { clients } = await outputs();
+  const address = clients.appsrv2?.repositories.files?.address as string;
+  editClients((clients) => {
+    clients.splice(
+      clients.findIndex(({ name }) => name === "appsrv2"),
+      1,
+    );
+  });
+  const changes = await preview();
+  expect(changes).toContain("delete openstack:compute/instance:Instance appsrv2");
+  expect(changes.filter((line) => /appsrv1|existing|stranger/.test(line))).toEqual([]);
+  await stack.up();
+  const proxy = await stack.host("rclonesrv");
+  const path = address.replace(/^rclone:/, "");
+  const { stdout } = await proxy.sh(`runuser -u rcloneproxy -- rclone lsf ${shellWord(`${path}/snapshots`)}`);
+  expect(stdout.trim().split("\n")).toHaveLength(2);
+  expect((await proxy.sh("cat /etc/ssh/authorized_keys.d/rcloneproxy")).stdout).not.toContain("appsrv2");
+});
+
+test("secrets stay out of user data, process lists and what Pulumi prints", async () => {
+  const { passwords, repositoryRootKey, operatorPrivateKey } = await outputs();
+  const secrets = [...Object.values(passwords), repositoryRootKey, operatorPrivateKey].map((text) =>
+    text.trim(),
+  );
+  const host = await stack.host("appsrv1");
+  const seen = [
+    (await stack.pulumi(["preview", "--diff"])).stdout,
+    (await stack.pulumi(["stack", "output"])).stdout,
+    (await stack.pulumi(["stack", "export"])).stdout,
+    (
+      await host.sh(
+        "ps -eo args; cat /var/lib/cloud/instance/user-data.txt; journalctl --no-pager -q || true",
+      )
+    ).stdout,
+  ].join("\n");
+  for (const secret of secrets) expect(seen.includes(secret)).toBe(false);
+});
+
+test("destroy ends the hosts and keeps the bucket with its backups", async () => {
+  const { stdout, stderr } = await stack.pulumi(["destroy", "--yes", "--suppress-progress"]);
+  expect(stdout + stderr).toMatch(/databucket.*(kept|keeps|not deleted)/i);
+  const proxyGone = await stack.pulumi(["stack", "export"]);
+  expect(proxyGone.stdout).not.toContain("openstack:compute/instance:Instance");
+});

@@ -1,0 +1,131 @@
+import { ChildProcess, spawn } from "node:child_process";
+import * as fs from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
+import { cloudFacts } from "../../scripts/lib/local-stack";
+import { run } from "../../scripts/lib/run";
+import { SshHost } from "../../scripts/lib/ssh";
+
+const CLOUD_NETWORK = "secure-backups";
+const READY_SECONDS = 30;
+
+/** An ed25519 key pair as ssh-keygen writes it. */
+export interface SshKey {
+  privateKey: string;
+  /** Without a comment. */
+  publicKey: string;
+}
+
+/** A new key pair, made in a folder that only this user reads. */
+export async function sshKey(): Promise<SshKey> {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "key-"));
+  try {
+    const file = path.join(folder, "key");
+    await run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "", "-f", file]);
+    return {
+      privateKey: fs.readFileSync(file, "utf8"),
+      publicKey: fs.readFileSync(`${file}.pub`, "utf8").trim(),
+    };
+  } finally {
+    fs.rmSync(folder, { recursive: true });
+  }
+}
+
+/**
+ * A host without a virtual machine: the guest image's files over copy-on-write, a process tree and an address
+ * of its own on the local cloud's external network, and a real sshd. It starts in a second; what it lacks is
+ * systemd and a kernel of its own.
+ */
+export class NamespaceHost {
+  readonly ssh: SshHost;
+
+  private constructor(
+    readonly name: string,
+    readonly address: string,
+    readonly hostKey: string,
+    readonly operator: SshKey,
+    private readonly folder: string,
+    private readonly init: ChildProcess,
+  ) {
+    this.ssh = new SshHost({
+      address,
+      user: "debian",
+      hostKey,
+      privateKey: operator.privateKey,
+      folder: path.join(folder, "ssh"),
+    });
+  }
+
+  /** Starts a host; `address` is a free one of 172.24.4.201-250. */
+  static async start(name: string, address: string, operator?: SshKey): Promise<NamespaceHost> {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), `${name}-`));
+    const key = operator ?? (await sshKey());
+    const hostKey = await sshKey();
+    fs.writeFileSync(path.join(folder, "host_key"), hostKey.privateKey, { mode: 0o600 });
+    fs.writeFileSync(path.join(folder, "host_key.pub"), `${hostKey.publicKey}\n`);
+    fs.writeFileSync(path.join(folder, "authorized_keys"), `${key.publicKey}\n`);
+
+    const namespace = `test-${name}`;
+    const link = `t${address.split(".")[3] as string}`;
+    const ip = (...args: string[]) => run("ip", args);
+    await ip("netns", "add", namespace);
+    await ip(
+      "link",
+      "add",
+      link,
+      "netns",
+      CLOUD_NETWORK,
+      "type",
+      "veth",
+      "peer",
+      "name",
+      "eth0",
+      "netns",
+      namespace,
+    );
+    await ip("-n", CLOUD_NETWORK, "link", "set", link, "master", "br-ex", "up");
+    await ip("-n", namespace, "address", "add", `${address}/24`, "dev", "eth0");
+    await ip("-n", namespace, "link", "set", "eth0", "up");
+    await ip("-n", namespace, "link", "set", "lo", "up");
+
+    const log = fs.openSync(path.join(folder, "log"), "w");
+    const init = spawn(
+      "ip",
+      [
+        ...[
+          "netns",
+          "exec",
+          namespace,
+          "unshare",
+          "--mount",
+          "--pid",
+          "--uts",
+          "--ipc",
+          "--fork",
+          "--kill-child",
+        ],
+        ...["sh", path.join(__dirname, "namespace-host.sh"), cloudFacts().guestRoot, folder, name],
+      ],
+      { stdio: ["ignore", log, log] },
+    );
+    const host = new NamespaceHost(name, address, hostKey.publicKey, key, folder, init);
+    const deadline = Date.now() + READY_SECONDS * 1000;
+    for (;;) {
+      const result = await host.ssh.sh("true", { accept: "any", timeout: 20 });
+      if (result.code === 0) return host;
+      if (Date.now() > deadline || init.exitCode !== null) {
+        await host.stop();
+        throw new Error(`host ${name} does not answer: ${result.stderr}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 300));
+    }
+  }
+
+  /** Ends every process of the host and removes what it was made of. */
+  async stop(): Promise<void> {
+    const ended = new Promise((resolve) => this.init.once("exit", resolve));
+    if (this.init.exitCode === null && this.init.kill("SIGKILL")) await ended;
+    await run("ip", ["netns", "delete", `test-${this.name}`], { accept: "any" });
+    fs.rmSync(this.folder, { recursive: true, force: true });
+  }
+}
