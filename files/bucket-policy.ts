@@ -1,0 +1,154 @@
+/** Who may do what in the bucket, as the text of an S3 bucket policy. */
+
+/** Arguments of {@link bucketPolicy}. Principals are ARNs as the S3 service spells them. */
+export interface BucketPolicyArgs {
+  /** Name of the bucket; no statement reaches beyond it. */
+  readonly bucket: string;
+  /**
+   * The bucket's owner. Objects belong to the identity that put them, so the owner can read what the writer
+   * put only if it is named here. Default: the owner is not named and cannot read the backups; it still
+   * administers the bucket. Means nothing without a writer.
+   */
+  readonly owner?: string;
+  /** The identity whose credentials the proxy uses. Default: the owner itself, which the policy then binds. */
+  readonly writer?: string;
+  /** The identity that retention uses. Default: none. Needs a separate writer. */
+  readonly keeper?: string;
+}
+
+interface Statement {
+  readonly Sid: string;
+  readonly Effect: "Allow" | "Deny";
+  readonly Principal: "*" | { readonly AWS: string | readonly string[] };
+  readonly Action: string | readonly string[];
+  readonly Resource?: string | readonly string[];
+  readonly NotResource?: string;
+}
+
+/** What destroys data or the policy, besides DeleteObject: the rest of the five actions every form denies. */
+const DESTROY = [
+  "s3:DeleteBucket",
+  "s3:DeleteBucketPolicy",
+  "s3:DeleteBucketWebsite",
+  "s3:DeleteObjectVersion",
+];
+
+/** What prepares a destruction, or opens the bucket to others; for nobody but the owner. */
+const TAMPER = [
+  "s3:PutBucketPolicy",
+  "s3:PutLifecycleConfiguration",
+  "s3:PutBucketVersioning",
+  "s3:PutBucketObjectLockConfiguration",
+  "s3:PutReplicationConfiguration",
+  "s3:BypassGovernanceRetention",
+  "s3:PutObjectRetention",
+  "s3:PutObjectLegalHold",
+  "s3:PutBucketAcl",
+  "s3:PutObjectAcl",
+  "s3:PutObjectVersionAcl",
+  "s3:PutBucketCORS",
+  "s3:PutBucketWebsite",
+  "s3:PutBucketNotification",
+  "s3:PutBucketLogging",
+  "s3:PutBucketRequestPayment",
+  "s3:PutBucketTagging",
+  "s3:PutObjectTagging",
+  "s3:PutObjectVersionTagging",
+  "s3:DeleteObjectTagging",
+  "s3:DeleteObjectVersionTagging",
+];
+
+/**
+ * The policy of the bucket, as JSON text.
+ *
+ * With a separate writer: the writer lists, reads and adds, and removes restic's lock objects alone; the keeper
+ * also removes objects, which versioning keeps; both are denied everything that destroys for good or changes
+ * the bucket; the owner keeps every right. Without one, everybody (the owner too) is denied the destroying
+ * actions, lock objects excepted: that stops a client and a careless hand, but whoever holds the owner's
+ * credentials can put another policy.
+ *
+ * @throws Error when two of the identities are one, or a keeper comes without a separate writer: such a policy
+ * would lock out the owner or the keeper.
+ */
+export function bucketPolicy(args: BucketPolicyArgs): string {
+  const { owner, writer, keeper } = args;
+  const bucket = `arn:aws:s3:::${args.bucket}`;
+  const objects = `${bucket}/*`;
+  // CLIENT/REPOSITORY/locks/ID: restic must remove its own locks, or every later command waits for them.
+  const locks = `${bucket}/*/*/locks/*`;
+
+  if (writer === undefined) {
+    if (keeper !== undefined) {
+      throw new Error(
+        "bucket policy: a keeper needs a writer apart from the owner; a policy that binds the owner binds the keeper too",
+      );
+    }
+    return render([
+      { Sid: "NobodyDeletes", Effect: "Deny", Principal: "*", Action: "s3:DeleteObject", NotResource: locks },
+      { Sid: "NobodyDestroys", Effect: "Deny", Principal: "*", Action: DESTROY, Resource: [bucket, objects] },
+    ]);
+  }
+
+  const named = [owner, writer, keeper].filter((arn) => arn !== undefined);
+  if (new Set(named).size !== named.length) {
+    throw new Error(
+      "bucket policy: owner, writer and keeper must be different identities where they are named",
+    );
+  }
+  const hosts = keeper === undefined ? { AWS: writer } : { AWS: [writer, keeper] };
+  return render([
+    ...(owner === undefined ? [] : [allow("OwnerKeepsControl", { AWS: owner }, "s3:*", [bucket, objects])]),
+    // Without List and Get a HEAD answers 403 instead of 404 or 200, and rclone's append-only then overwrites.
+    allow("HostsList", hosts, ["s3:ListBucket", "s3:GetBucketLocation"], bucket),
+    allow(
+      "HostsReadAndAdd",
+      hosts,
+      ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
+      objects,
+    ),
+    allow("WriterUnlocks", { AWS: writer }, "s3:DeleteObject", locks),
+    ...(keeper === undefined ? [] : [allow("KeeperRemoves", { AWS: keeper }, "s3:DeleteObject", objects)]),
+    {
+      Sid: "WriterNeverDeletes",
+      Effect: "Deny",
+      Principal: { AWS: writer },
+      Action: "s3:DeleteObject",
+      NotResource: locks,
+    },
+    {
+      Sid: "HostsNeverDestroy",
+      Effect: "Deny",
+      Principal: hosts,
+      Action: [...DESTROY, ...TAMPER],
+      Resource: [bucket, objects],
+    },
+  ]);
+}
+
+/**
+ * The principal of an OpenStack project in a policy of Ceph RGW, for which the project is the S3 identity.
+ *
+ * @throws Error when the project's ID holds characters that Keystone never gives out: a name in its place
+ * would match nobody, silently.
+ */
+export function keystonePrincipal(projectId: string): string {
+  if (!/^[0-9a-f]{32}$|^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(projectId)) {
+    throw new Error(
+      `"${projectId}" is not the ID of an OpenStack project: take it from "openstack project list"`,
+    );
+  }
+  return `arn:aws:iam::${projectId}:root`;
+}
+
+function allow(
+  sid: string,
+  principal: { readonly AWS: string | readonly string[] },
+  action: string | readonly string[],
+  resource: string | readonly string[],
+): Statement {
+  return { Sid: sid, Effect: "Allow", Principal: principal, Action: action, Resource: resource };
+}
+
+function render(statements: readonly Statement[]): string {
+  return JSON.stringify({ Version: "2012-10-17", Statement: statements }, null, 2);
+}
