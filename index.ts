@@ -7,8 +7,8 @@ import { Network } from "./components/network";
 import { Operator } from "./components/operator";
 import { Proxy } from "./components/proxy";
 import { readStackConfig } from "./config";
-import { authorizedKeysLine } from "./files";
-import { buildPlan, fingerprint } from "./plan";
+import { authorizedKeysLine, fingerprint } from "./files";
+import { buildPlan } from "./plan";
 
 const plan = buildPlan(readStackConfig());
 const { config } = plan;

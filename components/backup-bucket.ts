@@ -51,8 +51,9 @@ export class BackupBucket extends pulumi.ComponentResource {
         writer: this.writer,
         policy: bucketPolicy({
           bucket: s3.bucket,
+          owner: principal(owner),
           writer: writer && principal(writer),
-          keeper: keeper && principal(keeper),
+          keeper: writer && keeper && principal(keeper),
         }),
         versioning: s3.versioning,
       },
@@ -77,7 +78,7 @@ export class BackupBucket extends pulumi.ComponentResource {
   }
 }
 
-/** The name by which a bucket policy knows an identity; the schema asks for it where it cannot be derived. */
-function principal(identity: S3Identity): string {
-  return madeByStack(identity) ? keystonePrincipal(identity.projectId) : (identity.principal as string);
+/** The name by which a bucket policy knows an identity; the schema asks for it where it is needed. */
+function principal(identity: S3Identity): string | undefined {
+  return madeByStack(identity) ? keystonePrincipal(identity.projectId) : identity.principal;
 }

@@ -8,6 +8,7 @@ import { ClientKeys } from "./client-keys";
 import { connection } from "./connection";
 import { Host, HostEnvironment } from "./host";
 import { install } from "./install";
+import { nameOrId } from "./lookup";
 import { Proxy } from "./proxy";
 
 const SSH_PORT = 22;
@@ -52,8 +53,12 @@ export class Client extends pulumi.ComponentResource {
         .apply(([address, hostKey]) => ({ address, port: SSH_PORT, hostKey }));
 
     if (client.kind === "key-only") {
+      const keyed = client.repositories.map((repository) => ({
+        ...repository,
+        publicKey: repository.publicKey as string,
+      }));
       this.instructions = endpoint(proxy.publicAddress).apply((proxy) =>
-        renderInstructions({ client: client.name, bucket: args.bucket, proxy, repositories }),
+        renderInstructions({ client: client.name, bucket: args.bucket, proxy, repositories: keyed }),
       );
       this.registerOutputs({ instructions: this.instructions });
       return;
@@ -92,7 +97,8 @@ export class Client extends pulumi.ComponentResource {
           securityGroupIds: [
             args.host.network.groups.appserver.id,
             ...client.securityGroups.map(
-              (name) => openstack.networking.getSecGroupOutput({ name }, { parent: this }).id,
+              (group) =>
+                openstack.networking.getSecGroupOutput(nameOrId("secgroupId", group), { parent: this }).id,
             ),
           ],
           floatingIpPool: args.floatingIpPool,

@@ -1,9 +1,9 @@
 import * as openstack from "@pulumi/openstack";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
-import { renderUserData } from "../files";
-import { fingerprint } from "../plan";
+import { fingerprint, renderUserData } from "../files";
 import { Access, connection, Target } from "./connection";
+import { nameOrId } from "./lookup";
 import { Network } from "./network";
 
 /** What all hosts of a stack have in common. */
@@ -69,12 +69,17 @@ export class Host extends pulumi.ComponentResource {
     );
     this.fixedAddress = port.allFixedIps.apply((addresses) => addresses[0] as string);
 
+    const image = nameOrId("imageId", args.image);
+    const flavor = nameOrId("flavorId", args.flavor);
     const instance = new openstack.compute.Instance(
       name,
       {
         name: args.hostName,
-        imageId: openstack.images.getImageOutput({ name: args.image, mostRecent: true }, parent).id,
-        flavorName: args.flavor,
+        imageId:
+          "imageId" in image
+            ? image.imageId
+            : openstack.images.getImageOutput({ ...image, mostRecent: true }, parent).id,
+        ...("flavorId" in flavor ? flavor : { flavorName: flavor.name }),
         keyPair: args.keyPair,
         networks: [{ port: port.id }],
         configDrive: true,

@@ -2,6 +2,7 @@ import * as openstack from "@pulumi/openstack";
 import * as pulumi from "@pulumi/pulumi";
 import { StackConfig } from "../config";
 import { FirewallRule, Group, ruleName } from "../plan";
+import { nameOrId } from "./lookup";
 
 /** @see Network */
 export interface NetworkArgs {
@@ -10,9 +11,6 @@ export interface NetworkArgs {
   /** What the security groups let through. */
   firewall: FirewallRule[];
 }
-
-/** OpenStack's resource identifiers: what tells an id from a name in the configuration. */
-const UUID = /^[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}$/i;
 
 /**
  * The network that proxy and app servers stand in, made here or existing, and the two security groups that
@@ -49,7 +47,10 @@ export class Network extends pulumi.ComponentResource {
         },
         parent,
       );
-      const external = openstack.networking.getNetworkOutput({ name: create.externalNetwork }, parent);
+      const external = openstack.networking.getNetworkOutput(
+        nameOrId("networkId", create.externalNetwork),
+        parent,
+      );
       const router = new openstack.networking.Router(
         name,
         { adminStateUp: true, externalNetworkId: external.id },
@@ -61,12 +62,13 @@ export class Network extends pulumi.ComponentResource {
       this.networkId = network.id;
       this.subnetId = subnet.id;
     } else {
-      const by = (key: "networkId" | "subnetId", value: string) =>
-        UUID.test(value) ? { [key]: value } : { name: value };
       const chosen = existing as NonNullable<typeof existing>;
-      this.networkId = openstack.networking.getNetworkOutput(by("networkId", chosen.network), parent).id;
+      this.networkId = openstack.networking.getNetworkOutput(
+        nameOrId("networkId", chosen.network),
+        parent,
+      ).id;
       this.subnetId = openstack.networking.getSubnetOutput(
-        { ...by("subnetId", chosen.subnet), networkId: this.networkId },
+        { ...nameOrId("subnetId", chosen.subnet), networkId: this.networkId },
         parent,
       ).id;
     }

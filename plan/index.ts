@@ -15,8 +15,12 @@ export interface RepositoryPlan extends RepositoryConfig {
   address: string;
 }
 
+type Planned<Client extends ClientConfig> = Client extends ClientConfig
+  ? Omit<Client, "repositories"> & { repositories: RepositoryPlan[] }
+  : never;
+
 /** A client with its repositories planned. */
-export type ClientPlan = ClientConfig & { repositories: RepositoryPlan[] };
+export type ClientPlan = Planned<ClientConfig>;
 
 /** All that the stack will build, as plain values: no secret is made here and nothing is looked up. */
 export interface Plan {
