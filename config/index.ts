@@ -1,0 +1,5 @@
+export { ConfigError } from "./errors";
+export { parseStackConfig } from "./parse";
+export { readStackConfig } from "./read";
+export * from "./types";
+export { parseEndpoint } from "./values";

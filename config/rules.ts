@@ -1,0 +1,204 @@
+import { Mistake, Path, fieldName, shown } from "./errors";
+import { isAddress, keyBlob, principalProject } from "./values";
+
+/**
+ * The rules between fields. They look at the raw configuration and pass over whatever is not of the right type,
+ * so that they find their mistakes also where the schema has found others.
+ */
+export function relationMistakes(raw: unknown): Mistake[] {
+  const stack = mappingOf(raw);
+  return [...accessMistakes(stack), ...identityMistakes(stack), ...clientMistakes(stack)];
+}
+
+type Raw = Readonly<Record<string, unknown>>;
+
+function mappingOf(value: unknown): Raw {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Raw) : {};
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === "string" && value !== "" ? value : undefined;
+}
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null;
+}
+
+function accessMistakes({ network, access, egress, proxy }: Raw): Mistake[] {
+  const mistakes: Mistake[] = [];
+  const { via, jumpHost, floatingIpPool } = mappingOf(access);
+  const { floatingIp } = mappingOf(proxy);
+  const existing = isGiven(mappingOf(network)["existing"]);
+
+  if (via === "jump-host" && !isGiven(jumpHost)) {
+    const message = "missing; give address, user and hostKey of the jump host, or choose another access.via";
+    mistakes.push({ path: ["access", "jumpHost"], message });
+  }
+  if ((via === "floating-ip" || via === "direct") && isGiven(jumpHost)) {
+    const message = `is not used with access.via "${via}"; leave it out, or write via: jump-host`;
+    mistakes.push({ path: ["access", "jumpHost"], message });
+  }
+  if (via === "floating-ip" && floatingIp === false) {
+    const message = 'false contradicts access.via "floating-ip"; leave it out, or choose another access.via';
+    mistakes.push({ path: ["proxy", "floatingIp"], message });
+  }
+  const someFloatingIp = via === "floating-ip" || floatingIp === true;
+  if (someFloatingIp && existing && !isGiven(floatingIpPool)) {
+    const message =
+      "missing; with network.existing give the name of the external network that floating IPs come from, " +
+      "see `openstack network list --external`";
+    mistakes.push({ path: ["access", "floatingIpPool"], message });
+  }
+  if (!someFloatingIp && isGiven(via) && isGiven(floatingIpPool)) {
+    const message = `${shown(floatingIpPool)} is not used, for no host gets a floating IP; leave it out`;
+    mistakes.push({ path: ["access", "floatingIpPool"], message });
+  }
+  if (existing && !isGiven(mappingOf(egress)["dns"])) {
+    const message =
+      "missing; with network.existing list the networks of its name servers, or write [] for none";
+    mistakes.push({ path: ["egress", "dns"], message });
+  }
+  return mistakes;
+}
+
+function identityMistakes({ s3 }: Raw): Mistake[] {
+  const mistakes: Mistake[] = [];
+  const identities = mappingOf(mappingOf(s3)["identities"]);
+  const seen = new Map<string, string>();
+  for (const role of ["owner", "writer", "keeper"]) {
+    const identity = mappingOf(identities[role]);
+    const at = (field: string): Path => ["s3", "identities", role, field];
+    const project = textOf(identity["projectId"]);
+    const accessKeyId = textOf(identity["accessKeyId"]);
+    const principal = textOf(identity["principal"]);
+    const ofPrincipal = principal === undefined ? undefined : (principalProject(principal) ?? principal);
+    const marks: [string, string | undefined][] = [
+      ["projectId", project],
+      ["accessKeyId", accessKeyId],
+      ["principal", ofPrincipal],
+    ];
+    for (const [field, mark] of marks) {
+      if (mark === undefined) continue;
+      const other = seen.get(mark);
+      if (other === undefined) continue;
+      mistakes.push({
+        path: at(field),
+        message: `${shown(identity[field])} is the same identity as the ${other}; leave ${role} out, or give it one of its own`,
+      });
+      break;
+    }
+    for (const [, mark] of marks) {
+      if (mark !== undefined && !seen.has(mark)) seen.set(mark, role);
+    }
+    if (role === "owner" && isGiven(identity["principal"])) {
+      const message = `${shown(identity["principal"])} is not used, for the policy does not name the owner; leave it out`;
+      mistakes.push({ path: at("principal"), message });
+    }
+    if (role !== "owner" && accessKeyId !== undefined && !isGiven(identity["principal"])) {
+      const message =
+        'missing; give the ARN of this identity for the bucket policy, for example "arn:aws:iam::PROJECT_ID:root"';
+      mistakes.push({ path: at("principal"), message });
+    }
+  }
+  return mistakes;
+}
+
+function clientMistakes(stack: Raw): Mistake[] {
+  const mistakes: Mistake[] = [];
+  const proxy = mappingOf(stack["proxy"]);
+  const clients = listOf(stack["clients"]).map(mappingOf);
+
+  /** Reports the second and later uses of a mark that has to be unique. */
+  const unique = () => {
+    const seen = new Map<string, Path>();
+    return (mark: string | undefined, path: Path, message: (first: string) => string) => {
+      if (mark === undefined) return;
+      const first = seen.get(mark);
+      if (first === undefined) seen.set(mark, path);
+      else mistakes.push({ path, message: message(fieldName(first)) });
+    };
+  };
+  const hostNames = unique();
+  const publicKeys = unique();
+  const keyNames = unique();
+  const machines = unique();
+  const hostKeys = unique();
+
+  hostNames(
+    textOf(proxy["name"]) ?? (isGiven(proxy["name"]) ? undefined : "rclonesrv"),
+    ["proxy", "name"],
+    String,
+  );
+  clients.forEach((client, index) => {
+    const at: Path = ["clients", index];
+    const name = textOf(client["name"]);
+    hostNames(name, [...at, "name"], (first) => `${shown(name)} is taken by ${first}; choose another name`);
+
+    if (client["kind"] === "existing") {
+      const ssh = mappingOf(client["ssh"]);
+      const address = textOf(ssh["address"])?.toLowerCase();
+      const one = "describe one machine as one client with several repositories";
+      machines(
+        address && `${address} ${isGiven(ssh["port"]) ? String(ssh["port"]) : 22}`,
+        [...at, "ssh", "address"],
+        (first) => `${shown(ssh["address"])} with this port is the machine of ${first} already; ${one}`,
+      );
+      hostKeys(
+        keyBlobOf(ssh["hostKey"]),
+        [...at, "ssh", "hostKey"],
+        (first) =>
+          `${shown(ssh["hostKey"])} is the key of ${first} too; ${one}, or give a copied machine new host keys`,
+      );
+      if (address !== undefined && !isAddress(address) && !isGiven(client["sourceCidrs"])) {
+        const message = `missing; list the networks from which ${address} connects to the proxy, for example ["192.0.2.7/32"]`;
+        mistakes.push({ path: [...at, "sourceCidrs"], message });
+      }
+    }
+
+    const names = unique();
+    listOf(client["repositories"]).forEach((value, number) => {
+      const repository = mappingOf(value);
+      const here: Path = [...at, "repositories", number];
+      const own = textOf(repository["name"]);
+      const before = mistakes.length;
+      names(
+        own,
+        [...here, "name"],
+        (first) => `${shown(own)} is the name of ${first} too; choose another name`,
+      );
+      if (mistakes.length === before && name !== undefined && own !== undefined) {
+        keyNames(
+          `${name}-${own}`,
+          [...here, "name"],
+          (first) =>
+            `${shown(own)} gives the key name "${name}-${own}", which ${first} gives too; choose another name`,
+        );
+      }
+      publicKeys(
+        keyBlobOf(repository["publicKey"]),
+        [...here, "publicKey"],
+        (first) =>
+          `${shown(repository["publicKey"])} is the key of ${first} too; let its operator make one for each repository`,
+      );
+    });
+  });
+
+  const outside = clients.some(({ kind }) => kind === "existing" || kind === "key-only");
+  const floatingIp = proxy["floatingIp"] === true || mappingOf(stack["access"])["via"] === "floating-ip";
+  if (outside && !floatingIp && !isGiven(proxy["hostName"])) {
+    const message =
+      'missing; clients of kind "existing" and "key-only" need it, for the proxy has no floating IP: ' +
+      "give the DNS name or address at which they reach the proxy";
+    mistakes.push({ path: ["proxy", "hostName"], message });
+  }
+  return mistakes;
+}
+
+function keyBlobOf(value: unknown): string | undefined {
+  const text = textOf(value);
+  return text === undefined ? undefined : keyBlob(text);
+}
