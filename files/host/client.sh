@@ -1,0 +1,65 @@
+# shellcheck shell=sh
+# Installs a client. Parameters (SB_*) and the put_* functions are written before this text.
+
+SB_SETTINGS=/etc/restic-backup
+
+install_restic() {
+  if [ -n "$SB_RESTIC_URL" ]; then
+    install_artifact restic "$SB_RESTIC_VERSION" "$SB_RESTIC_URL" "$SB_RESTIC_SHA256" 0.12.0
+    # A restic that somebody else put there stays; restic-backup uses ours in any case.
+    if [ -L /usr/local/bin/restic ] || [ ! -e /usr/local/bin/restic ]; then
+      ln -sfnT "$SB_LIB/restic" /usr/local/bin/restic
+    fi
+  else
+    [ "$(readlink /usr/local/bin/restic)" != "$SB_LIB/restic" ] || rm -f /usr/local/bin/restic
+    rm -f "$SB_LIB/restic" "$SB_LIB/restic.sha256"
+    need_command restic restic
+  fi
+}
+
+# Only directories that carry our marker are ours to remove.
+remove_stale_repositories() {
+  for stale_dir in "$SB_SETTINGS"/*/; do
+    stale_name=$(basename "$stale_dir")
+    [ -f "$stale_dir.secure-backups" ] || continue
+    case " $SB_REPOSITORIES " in
+      *" $stale_name "*) continue ;;
+    esac
+    rm -rf "$SB_SETTINGS/${stale_name:?}"
+    say "removed $SB_SETTINGS/$stale_name"
+  done
+}
+
+# open_repository NAME: makes the repository if, and only if, the proxy answers that there is none.
+open_repository() {
+  open_status=0
+  timeout 300 /usr/local/bin/restic-backup "$1" cat config --no-lock >/dev/null 2>"$SB_WORK/restic.log" || open_status=$?
+  case $open_status in
+    0) return 0 ;;
+    10) ;;
+    1) grep -Eq 'unable to open config file: (Stat: )?<config/> does not exist' "$SB_WORK/restic.log" || open_status=fail ;;
+    *) open_status=fail ;;
+  esac
+  if [ "$open_status" = fail ]; then
+    cat "$SB_WORK/restic.log" >&2
+    fail "cannot open repository $1 through the proxy (restic's words are above)"
+  fi
+  timeout 300 /usr/local/bin/restic-backup "$1" init >"$SB_WORK/restic.log" 2>&1 || {
+    cat "$SB_WORK/restic.log" >&2
+    fail "cannot initialize repository $1 through the proxy (restic's words are above)"
+  }
+  say "initialized repository $1"
+}
+
+step "waited for cloud-init" wait_for_cloud_init
+make_dir "$SB_LIB" root root 0755
+need_command ssh openssh-client
+install_restic
+make_dir $SB_SETTINGS root root 0700
+remove_stale_repositories
+put_common
+make_dir /run/restic-backup root root 0700
+put_repositories
+for SB_REPOSITORY in $SB_REPOSITORIES; do
+  step "opened repository $SB_REPOSITORY" open_repository "$SB_REPOSITORY"
+done

@@ -1,0 +1,183 @@
+# shellcheck shell=sh
+# Installs the proxy. Parameters (SB_*) and the put_* functions are written before this text.
+
+SB_STATE=/var/lib/secure-backups
+SB_USER=rcloneproxy
+SB_KEYS=/etc/ssh/authorized_keys.d/$SB_USER
+
+# The sshd configuration below forbids root to log in: who comes as root would lock himself out.
+refuse_root_login() {
+  [ -z "${SSH_CONNECTION:-}" ] || [ -n "${SUDO_USER:-}" ] ||
+    fail "this update logs in to $(hostname) as root, and the proxy lets no root log in: set access.user to a user with sudo"
+}
+
+# '*' as password: no password ever matches, yet sshd without PAM does not take the account for locked.
+make_user() {
+  groupadd -f -r "$SB_USER"
+  if ! id "$SB_USER" >/dev/null 2>&1; then
+    useradd -M -d "/home/$SB_USER" -g "$SB_USER" -s /bin/sh -p '*' "$SB_USER"
+    say "made user $SB_USER"
+  fi
+  user_line=$(getent passwd "$SB_USER")
+  case $user_line in
+    *:"/home/$SB_USER":/bin/sh) ;;
+    *) usermod -d "/home/$SB_USER" -s /bin/sh "$SB_USER" ;;
+  esac
+  case $(getent shadow "$SB_USER") in
+    "$SB_USER:*:"*) ;;
+    *) usermod -p '*' "$SB_USER" ;;
+  esac
+}
+
+# root owns every directory above rclone.conf: the user that serves clients cannot replace it.
+make_dirs() {
+  make_dir /home/$SB_USER root $SB_USER 0750
+  make_dir /home/$SB_USER/.config root $SB_USER 0750
+  make_dir /home/$SB_USER/.config/rclone root $SB_USER 0750
+  make_dir /etc/ssh/authorized_keys.d root root 0755
+}
+
+# The candidate is read with the host's own sshd_config around it, and what sshd would do for
+# rcloneproxy is asked, before anything is put in force.
+check_sshd_config() {
+  [ -d /etc/ssh/sshd_config.d ] || fail "no directory /etc/ssh/sshd_config.d: the proxy needs an image with OpenSSH 8.2 or newer"
+  [ -s /etc/ssh/ssh_host_ed25519_key ] || fail "no /etc/ssh/ssh_host_ed25519_key: cloud-init has not put it in; see /var/log/cloud-init.log"
+  mkdir -p /run/sshd "$SB_WORK/sshd_config.d"
+  for check_file in /etc/ssh/sshd_config.d/*.conf; do
+    [ ! -e "$check_file" ] || cp "$check_file" "$SB_WORK/sshd_config.d/"
+  done
+  sed "s#/etc/ssh/sshd_config\\.d/#$SB_WORK/sshd_config.d/#g" /etc/ssh/sshd_config >"$SB_WORK/sshd_config"
+  put_sshd_config "$SB_WORK/sshd_config.d/$SB_SSHD_FILE" >/dev/null
+  sshd -t -f "$SB_WORK/sshd_config" >&2 ||
+    fail "sshd refuses the configuration (its words are above): nothing of it was put in force; correct the other files in /etc/ssh"
+  sshd -T -f "$SB_WORK/sshd_config" -C "user=$SB_USER,host=client,addr=192.0.2.1" >"$SB_WORK/sshd_effective"
+  for check_line in "authorizedkeysfile $SB_KEYS" 'authenticationmethods publickey' \
+    'disableforwarding yes' 'permittty no' 'permituserrc no'; do
+    grep -Fqx "$check_line" "$SB_WORK/sshd_effective" ||
+      fail "sshd would not apply '$check_line' to $SB_USER: /etc/ssh/sshd_config must begin with 'Include /etc/ssh/sshd_config.d/*.conf', and no file before $SB_SSHD_FILE may set it"
+  done
+}
+
+# The stamp tells what the running sshd was last made to read, so that an interrupted run is completed.
+reload_sshd() {
+  reload_sum=$(sha256_of "/etc/ssh/sshd_config.d/$SB_SSHD_FILE")
+  [ "$(cat $SB_STATE/sshd-reloaded 2>/dev/null)" != "$reload_sum" ] || return 0
+  if [ -d /run/systemd/system ]; then
+    systemctl try-reload-or-restart ssh.service 2>/dev/null || systemctl try-reload-or-restart sshd.service ||
+      fail "systemctl could not reload sshd: see journalctl -u ssh"
+  else
+    reload_pid_file=$(sed -n 's/^pidfile //p' "$SB_WORK/sshd_effective")
+    kill -HUP "$(cat "$reload_pid_file")" || fail "no running sshd found by $reload_pid_file: start sshd, then run the update again"
+  fi
+  printf '%s\n' "$reload_sum" >"$SB_STATE/sshd-reloaded.new"
+  mv -fT "$SB_STATE/sshd-reloaded.new" "$SB_STATE/sshd-reloaded"
+  say "sshd reads its new configuration"
+}
+
+# Before the keys change, the lines in force so far are kept in a file until no session of a lost key can be left:
+# an interrupted run is completed by the next. Only a line that held through all of it counts as untouched.
+change_keys() {
+  keys_before=$SB_STATE/authorized_keys.before
+  if [ -f "$SB_KEYS" ]; then
+    if [ -f "$keys_before" ]; then
+      grep -Fx -f "$SB_KEYS" "$keys_before" >"$SB_WORK/keys" || :
+    else
+      cp "$SB_KEYS" "$SB_WORK/keys"
+    fi
+    cp "$SB_WORK/keys" "$keys_before.new"
+    sync "$keys_before.new"
+    mv -fT "$keys_before.new" "$keys_before"
+  fi
+  put_authorized_keys
+  if [ -f "$keys_before" ]; then
+    sort "$SB_KEYS" >"$SB_WORK/now"
+    sort "$keys_before" >"$SB_WORK/before"
+    comm -12 "$SB_WORK/now" "$SB_WORK/before" >"$SB_WORK/untouched"
+    cmp -s "$SB_WORK/before" "$SB_WORK/untouched" || step "ended the sessions of keys that lost their access" end_sessions
+    rm -f "$keys_before"
+  fi
+}
+
+# A connection is spared when rclone in it serves a repository whose line is untouched. One that runs nothing
+# (an idle multiplexed one, or one still logging in) cannot be told apart and ends too: a client opens a new one.
+# Repeated until a pass finds nothing, for a login may be under way.
+end_sessions() {
+  sed -n "s/.*command=\"rclone serve restic --stdio --append-only \\([^\"]*\\)\".*/\\1/p" "$SB_WORK/untouched" >"$SB_WORK/spared"
+  end_pass=0
+  end_quiet=0
+  while [ "$end_quiet" -lt 2 ]; do
+    end_pass=$((end_pass + 1))
+    [ "$end_pass" -le 50 ] || fail "sessions of $SB_USER do not end: log in to $(hostname) and end them by hand"
+    list_processes >"$SB_WORK/processes"
+    doomed=$(doomed_processes <"$SB_WORK/processes")
+    if [ -z "$doomed" ]; then
+      end_quiet=$((end_quiet + 1))
+    else
+      end_quiet=0
+      end_signal=TERM
+      [ "$end_pass" -le 10 ] || end_signal=KILL
+      for end_pid in $doomed; do
+        kill -s "$end_signal" "$end_pid" 2>/dev/null || :
+      done
+    fi
+    sleep 0.2
+  done
+}
+
+# One line a process of the user, or of sshd on the user's behalf: PID PARENT KIND REPOSITORY.
+list_processes() {
+  list_uid=$(id -u "$SB_USER")
+  for list_dir in /proc/[0-9]*; do
+    list_status=$(cat "$list_dir/status" 2>/dev/null) || continue
+    list_words=$(printf '%s\n' "$list_status" | awk '/^PPid:/ { parent = $2 } /^Uid:/ { uid = $3 } END { print parent, uid }')
+    list_line=$(tr '\0' ' ' 2>/dev/null <"$list_dir/cmdline") || continue
+    list_kind=
+    list_repository=-
+    case "${list_words#* } $list_line" in
+      "0 sshd: $SB_USER [priv]"* | "0 sshd-session: $SB_USER [priv]"*) list_kind=monitor ;;
+      "$list_uid sshd: "* | "$list_uid sshd-session: "*) list_kind=connection ;;
+      "$list_uid /usr/local/lib/secure-backups/rclone serve restic --stdio --append-only "*)
+        list_kind=rclone
+        list_repository=${list_line#*--append-only }
+        list_repository=${list_repository%% *}
+        ;;
+      "$list_uid "*) list_kind=other ;;
+    esac
+    [ -z "$list_kind" ] || printf '%s %s %s %s\n' "${list_dir#/proc/}" "${list_words% *}" "$list_kind" "$list_repository"
+  done
+}
+
+# Reads what list_processes wrote, prints the PIDs to end: all but those from whom a spared rclone descends.
+doomed_processes() {
+  awk '
+    NR == FNR { spared[$1] = 1; next }
+    { parent[$1] = $2; repository[$1] = $4 }
+    END {
+      for (pid in repository)
+        if (repository[pid] in spared)
+          for (p = pid; p in repository; p = parent[p]) keep[p] = 1
+      for (pid in repository) if (!(pid in keep)) print pid
+    }' "$SB_WORK/spared" -
+}
+
+# The seed's check, as the user and through the command that serves clients.
+check_bucket() {
+  timeout 120 runuser -u "$SB_USER" -- /usr/local/bin/rclone lsd --contimeout 15s --timeout 30s --retries 2 \
+    --low-level-retries 3 "$SB_REMOTE" >/dev/null ||
+    fail "the proxy cannot list $SB_REMOTE (rclone's words are above): check endpoint, region, bucket, credentials and egress rules"
+}
+
+refuse_root_login
+step "waited for cloud-init" wait_for_cloud_init
+make_user
+make_dirs
+make_dir "$SB_LIB" root root 0755
+make_dir $SB_STATE root root 0700
+install_artifact rclone "$SB_RCLONE_VERSION" "$SB_RCLONE_URL" "$SB_RCLONE_SHA256" 1.75.1
+put_rclone_command
+put_rclone_conf
+check_sshd_config
+put_sshd_config
+reload_sshd
+change_keys
+step "listed $SB_REMOTE through rclone" check_bucket

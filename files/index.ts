@@ -1,0 +1,8 @@
+/** Pure renderers of every file that reaches a host. */
+export { bucketPolicy, keystonePrincipal } from "./bucket-policy";
+export * from "./client";
+export { type Artifact, type HostInstall, installCommand, shellQuote } from "./install";
+export * from "./instructions";
+export * from "./names";
+export * from "./proxy";
+export * from "./user-data";
