@@ -84,7 +84,7 @@ export class Host extends pulumi.ComponentResource {
         networks: [{ port: port.id }],
         configDrive: true,
         userData: pulumi
-          .all([key.privateKeyOpenssh, this.hostKey])
+          .all([pulumi.secret(key.privateKeyOpenssh), this.hostKey])
           .apply(([hostKeyPrivate, hostKeyPublic]) =>
             renderUserData({ hostName: args.hostName, hostKeyPrivate, hostKeyPublic }),
           ),
@@ -94,7 +94,6 @@ export class Host extends pulumi.ComponentResource {
         protect: args.protect,
         ignoreChanges: ["imageId", "keyPair", "userData"],
         deleteBeforeReplace: true,
-        additionalSecretOutputs: ["userData"],
       },
     );
     this.instanceId = instance.id;

@@ -1,0 +1,87 @@
+import * as pulumi from "@pulumi/pulumi";
+
+/** A resource as the program asked the engine for it. */
+export interface Registered {
+  type: string;
+  name: string;
+  /** Inputs by name; a secret is marked as `{ secret: VALUE }`. */
+  inputs: Record<string, unknown>;
+  custom: boolean;
+}
+
+const SIGNATURE = "4dabf18193072939515e22adb298388d";
+const SECRET = "1b47061264138c4ac30d75fd1eb44270";
+
+function marked(value: unknown): unknown {
+  if (
+    typeof value === "object" &&
+    value !== null &&
+    (value as Record<string, unknown>)[SIGNATURE] === SECRET
+  ) {
+    return { secret: (value as { value: unknown }).value };
+  }
+  return value;
+}
+
+/** An ed25519 key in OpenSSH's form whose bytes are all `byte`: well-formed, and the same in every run. */
+export function fakeKey(byte: number): string {
+  const field = (bytes: Buffer) => Buffer.concat([Buffer.from([0, 0, 0, bytes.length]), bytes]);
+  const blob = Buffer.concat([field(Buffer.from("ssh-ed25519")), field(Buffer.alloc(32, byte))]);
+  return `ssh-ed25519 ${blob.toString("base64")}`;
+}
+
+/** What the cloud would answer: just what the program reads again. */
+function outputs({ type, name, inputs }: pulumi.runtime.MockResourceArgs, count: number): object {
+  switch (type) {
+    case "tls:index/privateKey:PrivateKey":
+      return {
+        ...inputs,
+        publicKeyOpenssh: `${fakeKey(count)}\n`,
+        privateKeyOpenssh: `private key of ${name}`,
+        privateKeyPem: `private PEM of ${name}`,
+      };
+    case "openstack:networking/port:Port":
+      return { ...inputs, allFixedIps: [`10.20.0.${String(count)}`] };
+    case "openstack:networking/floatingIp:FloatingIp":
+      return { ...inputs, address: `172.24.4.${String(count)}` };
+    case "openstack:identity/ec2CredentialV3:Ec2CredentialV3":
+      return { ...inputs, access: `access of ${name}`, secret: `secret of ${name}` };
+    default:
+      return inputs;
+  }
+}
+
+/**
+ * Runs index.ts against a mocked engine, with this configuration, and gives what it registered and exported.
+ * One program a Jest module registry: call it once in a test file's `beforeAll`, or after `jest.resetModules`.
+ */
+export async function mockedStack(
+  config: Record<string, unknown>,
+): Promise<{ resources: Registered[]; exports: Record<string, unknown> }> {
+  const resources: Registered[] = [];
+  await pulumi.runtime.setMocks(
+    {
+      newResource(args) {
+        const inputs = Object.fromEntries(
+          Object.entries(args.inputs as Record<string, unknown>).map(([key, value]) => [key, marked(value)]),
+        );
+        resources.push({ type: args.type, name: args.name, inputs, custom: args.custom ?? true });
+        return { id: `id of ${args.name}`, state: outputs(args, resources.length) };
+      },
+      call: ({ token, inputs }) => ({ ...(inputs as object), id: `${token}` }),
+    },
+    "secure-backups",
+    "test",
+  );
+  const entries = Object.entries(config).map(([key, value]) => [
+    `secure-backups:${key}`,
+    typeof value === "string" ? value : JSON.stringify(value),
+  ]);
+  pulumi.runtime.setAllConfig(
+    Object.fromEntries(entries) as Record<string, string>,
+    entries.map(([key]) => key as string),
+  );
+  const exports = (await import("../../index")) as Record<string, unknown>;
+  await pulumi.runtime.disconnect();
+  return { resources, exports };
+}

@@ -1,0 +1,196 @@
+import { beforeAll, describe, expect, test } from "@jest/globals";
+import { generateKeyPairSync } from "node:crypto";
+import * as pulumi from "@pulumi/pulumi";
+import { fakeKey, mockedStack, Registered } from "../harness/mocked-stack";
+
+const KEY_OF_OLD = generateKeyPairSync("ed25519").privateKey.export({ format: "pem", type: "pkcs8" });
+
+const CONFIG = {
+  network: { create: { cidr: "10.20.0.0/24", externalNetwork: "public" } },
+  access: { via: "floating-ip", adminCidrs: ["172.24.4.0/24"] },
+  proxy: {
+    image: "debian-12",
+    flavor: "s1",
+    rclone: { version: "1.76.0", url: "https://mirror.example/rclone", sha256: "a".repeat(64) },
+  },
+  s3: {
+    endpoint: "s3.example.com",
+    region: "eu-central-1",
+    bucket: "databucket",
+    identities: {
+      owner: { projectId: "0".repeat(32) },
+      writer: { accessKeyId: "WRITER", secretAccessKey: "writer secret", principal: "arn:aws:iam::w:root" },
+    },
+  },
+  clients: [
+    {
+      name: "web",
+      kind: "vm",
+      image: "debian-12",
+      flavor: "s1",
+      repositories: [
+        { name: "main", paths: ["/srv"] },
+        { name: "db", paths: ["/var/lib/db"], password: "given password" },
+      ],
+    },
+    {
+      name: "old",
+      kind: "existing",
+      ssh: { address: "192.0.2.7", user: "root", hostKey: fakeKey(200), privateKey: KEY_OF_OLD },
+      repositories: [{ name: "main", paths: ["/home"] }],
+    },
+    {
+      name: "partner",
+      kind: "key-only",
+      sourceCidrs: ["198.51.100.0/24"],
+      repositories: [{ name: "main", paths: ["/data"], publicKey: fakeKey(201) }],
+    },
+  ],
+};
+
+let resources: Registered[];
+let exports: Record<string, unknown>;
+
+function only(type: string, name: string): Registered {
+  const found = resources.filter((resource) => resource.type === type && resource.name === name);
+  expect(found).toHaveLength(1);
+  return found[0] as Registered;
+}
+
+function names(type: string): string[] {
+  return resources
+    .filter((resource) => resource.type === type)
+    .map(({ name }) => name)
+    .sort();
+}
+
+function plain(output: unknown): Promise<unknown> {
+  return (pulumi.output(output) as pulumi.Output<unknown> & { promise(): Promise<unknown> }).promise();
+}
+
+function isSecret(output: unknown): Promise<boolean> {
+  return pulumi.isSecret(pulumi.output(output));
+}
+
+beforeAll(async () => {
+  ({ resources, exports } = await mockedStack(CONFIG));
+});
+
+test("the program asks for exactly these resources", () => {
+  expect(resources.map(({ type, name }) => `${type} ${name}`).sort()).toMatchSnapshot();
+});
+
+describe("secrets", () => {
+  test("every input that carries one is a secret", () => {
+    for (const host of ["rclonesrv", "web", "old"]) {
+      const { inputs } = only("command:remote:Command", host);
+      expect(inputs.stdin).toEqual({ secret: expect.any(String) });
+      expect(inputs.connection).toEqual({ secret: expect.any(Object) });
+    }
+    const { inputs } = only("pulumi-nodejs:dynamic/s3:Bucket", "secure-backups-test");
+    expect(inputs.owner).toEqual({ secret: expect.any(Object) });
+    expect(inputs.writer).toEqual({ secret: expect.any(Object) });
+  });
+
+  test("no secret stands in any input that is not marked as one", () => {
+    const open = resources.map(({ inputs }) =>
+      Object.entries(inputs).filter(([, value]) => !(value instanceof Object && "secret" in value)),
+    );
+    const text = JSON.stringify(open);
+    expect(text).toContain("databucket");
+    for (const secret of [
+      "writer secret",
+      "given password",
+      KEY_OF_OLD,
+      "private key of",
+      "private PEM of",
+    ]) {
+      expect([secret, text.includes(JSON.stringify(secret).slice(1, -1))]).toEqual([secret, false]);
+    }
+  });
+
+  test("the text of a remote command names files and never holds their content", () => {
+    const { inputs } = only("command:remote:Command", "rclonesrv");
+    expect(inputs.create).toContain("/home/rcloneproxy/.config/rclone/rclone.conf");
+    expect(inputs.create).toContain("web/main");
+    expect(inputs.create).not.toMatch(/[A-Za-z0-9+/]{80}/);
+  });
+
+  test("user data holds one secret, the host's own key", () => {
+    const { inputs } = only("openstack:compute/instance:Instance", "web");
+    const userData = (inputs.userData as { secret: string }).secret;
+    expect(userData).toContain("private key of web-host-key");
+    expect(userData).not.toContain("private key of web-main");
+    expect(userData).not.toContain("given password");
+  });
+
+  test("outputs keep passwords, operator's key and root key secret, and nothing else", async () => {
+    for (const name of ["passwords", "operatorPrivateKey", "repositoryRootKey"]) {
+      expect([name, await isSecret(exports[name])]).toEqual([name, true]);
+    }
+    for (const name of ["clients", "proxy", "bucket", "operatorPublicKey"]) {
+      expect([name, await isSecret(exports[name])]).toEqual([name, false]);
+    }
+  });
+});
+
+describe("hosts", () => {
+  test("every connection pins the host key that the stack made or was given", () => {
+    const connectionOf = (host: string) =>
+      (only("command:remote:Command", host).inputs.connection as { secret: { hostKey: string } }).secret;
+    expect(connectionOf("old").hostKey).toBe(fakeKey(200));
+    for (const host of ["rclonesrv", "web"]) {
+      expect(connectionOf(host).hostKey).toMatch(/^ssh-ed25519 [A-Za-z0-9+/=]+$/);
+    }
+  });
+
+  test("what OpenStack allows by default is removed, and no rule is open to the world but S3's", () => {
+    for (const group of ["proxy", "appserver"]) {
+      const { inputs } = only("openstack:networking/secGroup:SecGroup", `secure-backups-test-${group}`);
+      expect(inputs.deleteDefaultRules).toBe(true);
+    }
+    const rules = resources.filter(({ type }) => type === "openstack:networking/secGroupRule:SecGroupRule");
+    const world = rules.filter(({ inputs }) => inputs.remoteIpPrefix === "0.0.0.0/0");
+    expect(world.map(({ inputs }) => [inputs.direction, inputs.portRangeMin])).toEqual([["egress", 443]]);
+    expect(names("openstack:networking/secGroupRule:SecGroupRule")).toMatchSnapshot();
+  });
+
+  test("an existing server gets no machine, a key-only client gets no command", () => {
+    expect(names("openstack:compute/instance:Instance")).toEqual(["rclonesrv", "web"]);
+    expect(names("command:remote:Command")).toEqual(["old", "rclonesrv", "web"]);
+  });
+});
+
+describe("keys", () => {
+  test("one for each repository, none for a client that brought its own", () => {
+    const keys = names("tls:index/privateKey:PrivateKey");
+    expect(keys.filter((name) => /^(web|old|partner)-(?!host)/.test(name))).toEqual([
+      "old-main",
+      "web-db",
+      "web-main",
+    ]);
+  });
+
+  test("a password is derived unless it was given", async () => {
+    const passwords = (await plain(exports.passwords)) as Record<string, string>;
+    expect(passwords["web/db"]).toBe("given password");
+    expect(passwords["web/main"]).toMatch(/^[A-Za-z0-9_-]{43}$/);
+    expect(new Set(Object.values(passwords)).size).toBe(4);
+  });
+});
+
+test("the outputs give each repository's address, key, fingerprint and authorized_keys line", async () => {
+  const clients = (await plain(exports.clients)) as Record<
+    string,
+    { instructions?: string; repositories: Record<string, Record<string, string>> }
+  >;
+  expect(clients.partner?.repositories.main).toEqual({
+    address: "rclone:s3-resticrepo:databucket/partner/main",
+    publicKey: fakeKey(201),
+    fingerprint: expect.stringMatching(/^SHA256:/),
+    authorizedKeysLine:
+      'restrict,command="rclone serve restic --stdio --append-only s3-resticrepo:databucket/partner/main" ' +
+      `${fakeKey(201)} partner-main`,
+  });
+  expect(clients.partner?.instructions).toContain("restic-backup main");
+});
