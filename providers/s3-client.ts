@@ -56,6 +56,8 @@ export function endpointUrl(endpoint: string): string {
  * everything that it refers to, and a program that only previews need not load the SDK at all.
  */
 export async function connect(address: BucketAddress, credentials: S3Credentials): Promise<S3> {
+  // The engine would print the SDK's advice about coming Node versions into every update.
+  process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] ??= "true";
   const sdk = await import("@aws-sdk/client-s3");
   return new sdk.S3({
     endpoint: endpointUrl(address.endpoint),

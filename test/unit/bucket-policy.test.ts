@@ -1,0 +1,207 @@
+import { describe, expect, test } from "@jest/globals";
+import * as fc from "fast-check";
+import { bucketPolicy, keystonePrincipal, type BucketPolicyArgs } from "../../files/bucket-policy";
+import { samePolicy } from "../../providers/s3-policy";
+
+const OWNER = "arn:aws:iam::0a000000000000000000000000000001:root";
+const WRITER = "arn:aws:iam::0b000000000000000000000000000002:root";
+const KEEPER = "arn:aws:iam::0c000000000000000000000000000003:root";
+
+/** The five actions that the seed's policy denies. */
+const SEED_ACTIONS = [
+  "s3:DeleteBucket",
+  "s3:DeleteBucketPolicy",
+  "s3:DeleteBucketWebsite",
+  "s3:DeleteObject",
+  "s3:DeleteObjectVersion",
+];
+
+interface Statement {
+  Sid: string;
+  Effect: "Allow" | "Deny";
+  Principal?: "*" | { AWS: string | string[] };
+  Action: string | string[];
+  Resource?: string | string[];
+  NotResource?: string | string[];
+}
+
+const list = (value: string | string[] | undefined): string[] => (value === undefined ? [] : [value].flat());
+const statements = (args: BucketPolicyArgs): Statement[] =>
+  (JSON.parse(bucketPolicy(args)) as { Statement: Statement[] }).Statement;
+const principals = (statement: Statement): string[] =>
+  statement.Principal === "*" ? ["*"] : list(statement.Principal?.AWS);
+const denied = (all: Statement[], principal: string): string[] =>
+  all
+    .filter((s) => s.Effect === "Deny" && (principals(s).includes(principal) || principals(s).includes("*")))
+    .flatMap((s) => list(s.Action));
+
+const bucketName = fc.stringMatching(/^[a-z0-9][a-z0-9-]{1,40}[a-z0-9]$/);
+const principal = fc.stringMatching(/^[0-9a-f]{32}$/).map(keystonePrincipal);
+const policyArgs: fc.Arbitrary<BucketPolicyArgs> = fc
+  .record({
+    bucket: bucketName,
+    arns: fc.uniqueArray(principal, { minLength: 3, maxLength: 3 }),
+    form: fc.constantFrom("collapsed", "writer", "writer+keeper", "owner+writer", "all"),
+  })
+  .map(({ bucket, arns: [owner, writer, keeper], form }) => {
+    switch (form) {
+      case "collapsed":
+        return { bucket };
+      case "writer":
+        return { bucket, writer };
+      case "writer+keeper":
+        return { bucket, writer, keeper };
+      case "owner+writer":
+        return { bucket, owner, writer };
+      default:
+        return { bucket, owner, writer, keeper };
+    }
+  });
+
+describe("the text", () => {
+  test("with three identities", () => {
+    const args = { bucket: "databucket", owner: OWNER, writer: WRITER, keeper: KEEPER };
+    expect(bucketPolicy(args)).toMatchSnapshot();
+  });
+
+  test("with a writer and no keeper", () => {
+    expect(bucketPolicy({ bucket: "databucket", owner: OWNER, writer: WRITER })).toMatchSnapshot();
+  });
+
+  test("with the owner alone", () => {
+    expect(bucketPolicy({ bucket: "databucket" })).toMatchSnapshot();
+  });
+});
+
+describe("every policy", () => {
+  test("names somebody in each statement: without a principal it is stored and binds nobody", () => {
+    fc.assert(
+      fc.property(policyArgs, (args) => {
+        for (const statement of statements(args)) {
+          expect(principals(statement)).not.toHaveLength(0);
+          expect(principals(statement).every((arn) => arn === "*" || arn.startsWith("arn:aws:iam::"))).toBe(
+            true,
+          );
+        }
+      }),
+    );
+  });
+
+  test("speaks of this bucket alone", () => {
+    fc.assert(
+      fc.property(policyArgs, (args) => {
+        const arn = `arn:aws:s3:::${args.bucket}`;
+        for (const statement of statements(args)) {
+          const resources = [...list(statement.Resource), ...list(statement.NotResource)];
+          expect(resources).not.toHaveLength(0);
+          expect(resources.filter((name) => name !== arn && !name.startsWith(`${arn}/`))).toEqual([]);
+        }
+      }),
+    );
+  });
+
+  test("allows nothing to everybody", () => {
+    fc.assert(
+      fc.property(policyArgs, (args) => {
+        const open = statements(args).filter((s) => s.Effect === "Allow" && principals(s).includes("*"));
+        expect(open).toEqual([]);
+      }),
+    );
+  });
+
+  test("denies the writer the seed's five actions, and excepts nothing but locks from one of them", () => {
+    fc.assert(
+      fc.property(policyArgs, (args) => {
+        const all = statements(args);
+        expect(denied(all, args.writer ?? "*")).toEqual(expect.arrayContaining(SEED_ACTIONS));
+        const excepting = all.filter((s) => s.NotResource !== undefined);
+        expect(excepting.map((s) => [s.Effect, s.Action, s.NotResource])).toEqual([
+          ["Deny", "s3:DeleteObject", `arn:aws:s3:::${args.bucket}/*/*/locks/*`],
+        ]);
+      }),
+    );
+  });
+
+  test("never binds an owner who has a separate writer, and never keeps an owner from putting another policy", () => {
+    fc.assert(
+      fc.property(policyArgs, (args) => {
+        const all = statements(args);
+        if (args.writer === undefined) {
+          expect(denied(all, "*")).not.toContain("s3:PutBucketPolicy");
+        } else {
+          expect(denied(all, args.owner ?? OWNER)).toEqual([]);
+        }
+      }),
+    );
+  });
+
+  test("lets the keeper remove objects, and destroy as little as the writer", () => {
+    fc.assert(
+      fc.property(policyArgs, (args) => {
+        fc.pre(args.keeper !== undefined);
+        const all = statements(args);
+        const forKeeper = denied(all, args.keeper ?? "");
+        expect(forKeeper).not.toContain("s3:DeleteObject");
+        expect(forKeeper).toEqual(
+          denied(all, args.writer ?? "").filter((action) => action !== "s3:DeleteObject"),
+        );
+      }),
+    );
+  });
+
+  test("is the same for the same arguments", () => {
+    fc.assert(
+      fc.property(policyArgs, (args) => {
+        expect(bucketPolicy({ ...args })).toBe(bucketPolicy(args));
+        expect(samePolicy(bucketPolicy(args), bucketPolicy(args))).toBe(true);
+      }),
+    );
+  });
+});
+
+describe("identities that would lock somebody out are refused", () => {
+  test("a keeper without a separate writer", () => {
+    expect(() => bucketPolicy({ bucket: "b", keeper: KEEPER })).toThrow(/keeper needs a writer apart/);
+  });
+
+  test.each([
+    { owner: WRITER, writer: WRITER },
+    { writer: WRITER, keeper: WRITER },
+    { owner: KEEPER, writer: WRITER, keeper: KEEPER },
+  ])("one identity in two roles: %j", (roles) => {
+    expect(() => bucketPolicy({ bucket: "b", ...roles })).toThrow(/must be different identities/);
+  });
+
+  test("a project's name in place of its ID, which would match nobody", () => {
+    expect(() => keystonePrincipal("backups-writer")).toThrow(/not the ID of an OpenStack project/);
+    expect(keystonePrincipal("0b000000000000000000000000000002")).toBe(WRITER);
+  });
+});
+
+describe("policies compared by meaning", () => {
+  const one = bucketPolicy({ bucket: "b", writer: WRITER, keeper: KEEPER });
+
+  test("order, one-element lists, repetitions and white space make no difference", () => {
+    const document = JSON.parse(one) as { Version: string; Statement: Statement[] };
+    const rewritten = document.Statement.map((s) => ({
+      Action: [...list(s.Action)].reverse().concat(list(s.Action)[0] ?? []),
+      ...(s.Resource === undefined
+        ? { NotResource: list(s.NotResource) }
+        : { Resource: list(s.Resource).reverse() }),
+      Effect: s.Effect,
+      Principal: { AWS: principals(s).reverse() },
+      Sid: s.Sid,
+    })).reverse();
+    expect(samePolicy(one, JSON.stringify({ Statement: rewritten, Version: document.Version }))).toBe(true);
+    expect(samePolicy('{"Principal":"*"}', '{"Principal":{"AWS":["*"]}}')).toBe(true);
+  });
+
+  test("one action less, another effect, another principal, no policy and no JSON do", () => {
+    expect(samePolicy(one, one.replace('"s3:PutBucketPolicy",', ""))).toBe(false);
+    expect(samePolicy(one, one.replace('"Deny"', '"Allow"'))).toBe(false);
+    expect(samePolicy(one, one.replaceAll(WRITER, OWNER))).toBe(false);
+    expect(samePolicy(one, "")).toBe(false);
+    expect(samePolicy(one, "<html>")).toBe(false);
+    expect(samePolicy("", "")).toBe(true);
+  });
+});

@@ -1,0 +1,133 @@
+import { beforeAll, describe, expect, test } from "@jest/globals";
+import * as pulumi from "@pulumi/pulumi";
+import { bucketPolicy } from "../../files/bucket-policy";
+import { Bucket, bucketProvider, type BucketInputs, type BucketState } from "../../providers/bucket";
+
+const UNKNOWN = pulumi.runtime.unknownValue;
+const SECRET = "s3cr3t-0f-the-0wner";
+const WRITER = "arn:aws:iam::0b000000000000000000000000000002:root";
+
+const inputs: BucketInputs = {
+  endpoint: "https://s3.example.com",
+  region: "eu-central-1",
+  bucket: "vault",
+  owner: { accessKeyId: "OWNER", secretAccessKey: SECRET },
+  writer: { accessKeyId: "WRITER", secretAccessKey: "s3cr3t-0f-the-wr1ter" },
+  policy: bucketPolicy({ bucket: "vault", writer: WRITER }),
+  versioned: true,
+};
+const state: BucketState = { ...inputs, versioning: "Enabled" };
+const unknown = UNKNOWN as never;
+
+const diff = async (olds: BucketState, news: BucketInputs): Promise<pulumi.dynamic.DiffResult | undefined> =>
+  await bucketProvider.diff?.("vault", olds, news);
+const check = async (news: BucketInputs): Promise<unknown> =>
+  (await bucketProvider.check?.({} as BucketInputs, news))?.failures;
+
+describe("diff", () => {
+  test.each<[string, Partial<BucketState>, Partial<BucketInputs>]>([
+    ["nothing", {}, {}],
+    ["another spelling of the endpoint", {}, { endpoint: "s3.example.com/" }],
+    ["another spelling of the policy", {}, { policy: JSON.stringify(JSON.parse(inputs.policy)) }],
+    ["a service without versioning", { versioning: "unsupported" }, {}],
+    [
+      "versioning that is off as it should be",
+      { versioned: false, versioning: "Suspended" },
+      { versioned: false },
+    ],
+  ])("%s is no change", async (_what, olds, news) => {
+    expect(await diff({ ...state, ...olds }, { ...inputs, ...news })).toMatchObject({
+      changes: false,
+      replaces: [],
+    });
+  });
+
+  test.each<[string, Partial<BucketState>, Partial<BucketInputs>]>([
+    ["the region", {}, { region: "eu-west-1" }],
+    ["the owner's key", {}, { owner: { ...inputs.owner, accessKeyId: "NEW" } }],
+    ["the owner's secret", {}, { owner: { ...inputs.owner, secretAccessKey: "new" } }],
+    ["the writer's key", {}, { writer: { ...inputs.writer, accessKeyId: "NEW" } }],
+    ["the writer's secret", {}, { writer: { ...inputs.writer, secretAccessKey: "new" } }],
+    ["the policy", {}, { policy: bucketPolicy({ bucket: "vault" }) }],
+    ["a policy changed by hand", { policy: "" }, {}],
+    ["versioning, wanted no more", {}, { versioned: false }],
+    ["versioning, suspended by hand", { versioning: "Suspended" }, {}],
+    ["versioning, switched on by hand", { versioned: false, versioning: "Enabled" }, { versioned: false }],
+    ["keys that are not made yet", {}, { writer: unknown }],
+    ["half a key that is not made yet", {}, { writer: { accessKeyId: "WRITER", secretAccessKey: UNKNOWN } }],
+    ["a policy that is not known yet", {}, { policy: unknown }],
+    ["a name that is not known yet", {}, { bucket: unknown }],
+    ["an endpoint that is not known yet", {}, { endpoint: unknown }],
+  ])("%s is an update in place", async (_what, olds, news) => {
+    expect(await diff({ ...state, ...olds }, { ...inputs, ...news })).toMatchObject({
+      changes: true,
+      replaces: [],
+    });
+  });
+
+  test.each<[keyof BucketInputs, Partial<BucketInputs>]>([
+    ["bucket", { bucket: "vault-2" }],
+    ["endpoint", { endpoint: "http://s3.example.com" }],
+  ])("another %s is a replacement, the new one first", async (property, news) => {
+    expect(await diff(state, { ...inputs, ...news })).toEqual({
+      changes: true,
+      replaces: [property],
+      deleteBeforeReplace: false,
+    });
+  });
+});
+
+describe("check", () => {
+  test("passes what is right, and what a preview does not know yet", async () => {
+    expect(await check(inputs)).toEqual([]);
+    const unborn = { bucket: unknown, endpoint: unknown, policy: unknown, owner: unknown, writer: unknown };
+    expect(await check({ ...inputs, ...unborn })).toEqual([]);
+  });
+
+  test("names each mistake and never a secret", async () => {
+    const failures = await check({ ...inputs, endpoint: "ftp://h", bucket: "Vault!", policy: "{" });
+    expect(failures).toMatchObject([
+      {
+        property: "endpoint",
+        reason: expect.stringContaining("must be a host name or an http(s) URL") as string,
+      },
+      { property: "policy", reason: expect.stringContaining("JSON") },
+      { property: "bucket", reason: expect.stringContaining('"Vault!" is no bucket name') },
+    ]);
+    expect(JSON.stringify(failures)).not.toContain(SECRET);
+  });
+});
+
+describe("what the state keeps", () => {
+  const registered: Record<string, unknown>[] = [];
+  beforeAll(async () => {
+    await pulumi.runtime.setMocks({
+      newResource: (args) => {
+        registered.push(args.inputs as Record<string, unknown>);
+        return { id: "vault", state: { ...(args.inputs as object), versioning: "Enabled" } };
+      },
+      call: () => ({}),
+    });
+  });
+
+  test("the provider's text is small, whole and holds nothing secret", async () => {
+    const serialized = await pulumi.runtime.serializeFunction(() => bucketProvider, { allowSecrets: true });
+    expect(serialized.containsSecrets).toBe(false);
+    expect(serialized.text.length).toBeLessThan(64 * 1024);
+    const modules = [...serialized.text.matchAll(/require\("([^"]*)"\)/g)].map((match) => match[1]);
+    expect([...new Set(modules)].sort()).toEqual(["@aws-sdk/client-s3", "@pulumi/pulumi/runtime"]);
+  });
+
+  test("keys are secrets even when the program gives them in plain text, and the provider is not", async () => {
+    const { owner, writer, versioned, policy } = inputs;
+    const bucket = new Bucket("vault", { ...inputs, owner, writer, policy, versioning: versioned });
+    const versioning = await new Promise((resolve) => bucket.versioning.apply(resolve));
+    expect(versioning).toBe("Enabled");
+    const seen = registered[0] ?? {};
+    expect(typeof seen["__provider"]).toBe("string");
+    expect(await pulumi.isSecret(bucket.policy)).toBe(false);
+    const outputs = bucket as unknown as Record<"owner" | "writer", pulumi.Output<unknown>>;
+    expect(await pulumi.isSecret(outputs.owner)).toBe(true);
+    expect(await pulumi.isSecret(outputs.writer)).toBe(true);
+  });
+});

@@ -1,0 +1,399 @@
+/**
+ * The odd answers of S3 services: each test bends one answer of a tiny service inside the process. What a
+ * well-behaved service does is tested on Ceph RGW, in test/host/bucket.test.ts.
+ */
+import { afterEach, describe, expect, jest, test } from "@jest/globals";
+import * as http from "node:http";
+import type { AddressInfo } from "node:net";
+import type { S3 } from "@aws-sdk/client-s3";
+import { bucketPolicy } from "../../files/bucket-policy";
+import { bucketProvider, type BucketInputs } from "../../providers/bucket";
+import {
+  CANARY_KEY,
+  adoptOrCreate,
+  observe,
+  proveNoDelete,
+  removeIfEmpty,
+  settlePolicy,
+  settleVersioning,
+} from "../../providers/s3-bucket";
+import { connect, endpointUrl, type BucketAddress } from "../../providers/s3-client";
+
+const SOON = [1, 1];
+const POLICY = bucketPolicy({ bucket: "vault" });
+const KEYS = { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "s3cr3t-0f-the-0wner" };
+
+interface Answer {
+  status: number;
+  body?: string;
+  headers?: http.OutgoingHttpHeaders;
+}
+/** Bends an answer: gets "METHOD /path?query" and may answer in the service's place. */
+type Bend = (request: string) => Answer | undefined;
+
+const error = (status: number, code: string, message = "in the service's words"): Answer => ({
+  status,
+  body: `<Error><Code>${code}</Code><Message>${message}</Message></Error>`,
+});
+
+const closers: (() => void)[] = [];
+afterEach(() => {
+  closers.splice(0).forEach((close) => {
+    close();
+  });
+});
+
+/** A service that stores one policy and enforces what `bucketPolicy({bucket})` says, unless bent. */
+async function service(
+  bend: Bend = () => undefined,
+): Promise<{ address: BucketAddress; s3: S3; log: string[] }> {
+  const log: string[] = [];
+  let policy = "";
+  let versioning = "";
+  let exists = false;
+  const objects = new Set<string>();
+  const answer = (request: string, body: string): Answer => {
+    const [, method = "", path = "", query = ""] = /^(\S+) ([^?]*)\??(.*)$/.exec(request) ?? [];
+    const key = decodeURIComponent(path.replace(/^\/[^/]*\/?/, ""));
+    const action = new URLSearchParams(query);
+    if (path === "/") {
+      const entry = exists ? "<Bucket><Name>vault</Name></Bucket>" : "";
+      return {
+        status: 200,
+        body: `<ListAllMyBucketsResult><Buckets>${entry}</Buckets></ListAllMyBucketsResult>`,
+      };
+    }
+    if (key !== "") {
+      if (method === "DELETE") {
+        if (policy.includes('"s3:DeleteObject"') && !key.includes("/locks/")) {
+          return error(403, "AccessDenied");
+        }
+        objects.delete(key);
+        return { status: 204 };
+      }
+      if (method === "PUT") {
+        objects.add(key);
+      }
+      return { status: objects.has(key) ? 200 : 404 };
+    }
+    if (action.has("versioning")) {
+      versioning = method === "PUT" ? (/<Status>(\w+)/.exec(body)?.[1] ?? "") : versioning;
+      const status = versioning === "" ? "" : `<Status>${versioning}</Status>`;
+      return { status: 200, body: `<VersioningConfiguration>${status}</VersioningConfiguration>` };
+    }
+    if (action.has("policy")) {
+      if (method === "PUT") {
+        policy = body;
+        return { status: 204 };
+      }
+      return policy === "" ? error(404, "NoSuchBucketPolicy") : { status: 200, body: policy };
+    }
+    if (action.has("versions")) {
+      const entries = [...objects].map((name) => `<Version><Key>${name}</Key></Version>`).join("");
+      return { status: 200, body: `<ListVersionsResult>${entries}</ListVersionsResult>` };
+    }
+    if (action.has("list-type")) {
+      const entries = [...objects].map((name) => `<Contents><Key>${name}</Key></Contents>`).join("");
+      return { status: 200, body: `<ListBucketResult>${entries}</ListBucketResult>` };
+    }
+    exists = method === "PUT";
+    return { status: method === "PUT" ? 200 : 204 };
+  };
+
+  const server = http.createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on("data", (chunk: Buffer) => chunks.push(chunk));
+    request.on("end", () => {
+      const line = `${request.method ?? ""} ${request.url ?? ""}`
+        .replace(/[?&]x-id=\w+/, "")
+        .replace(/^(\S+ \/\w+)\/(?=\?|$)/, "$1")
+        .replace(/=(?=&|$)/, "");
+      log.push(line);
+      const { status, body, headers } = bend(line) ?? answer(line, Buffer.concat(chunks).toString());
+      response.writeHead(status, headers).end(body);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = {
+    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    region: "eu-central-1",
+    bucket: "vault",
+  };
+  const s3 = await connect(address, KEYS);
+  closers.push(() => {
+    s3.destroy();
+    server.closeAllConnections();
+    server.close();
+  });
+  return { address, s3, log };
+}
+
+const inputsFor = (address: BucketAddress): BucketInputs => ({
+  ...address,
+  owner: KEYS,
+  writer: KEYS,
+  policy: POLICY,
+  versioned: true,
+});
+
+describe("making the bucket", () => {
+  test("uses the path, never a host name made of the bucket's", async () => {
+    const { address, s3, log } = await service();
+    expect(await adoptOrCreate(s3, address, KEYS)).toBe(true);
+    expect(log).toEqual(["GET /", "PUT /vault"]);
+    expect(await adoptOrCreate(s3, address, KEYS)).toBe(false);
+    expect(log).toEqual(["GET /", "PUT /vault", "GET /"]);
+  });
+
+  test("leaves the place to a service that calls its places otherwise than the region", async () => {
+    let first = true;
+    const { address, s3, log } = await service((request) => {
+      const refuse = request === "PUT /vault" && first;
+      first &&= !refuse;
+      return refuse ? error(400, "InvalidLocationConstraint") : undefined;
+    });
+    expect(await adoptOrCreate(s3, address, KEYS)).toBe(true);
+    expect(log).toEqual(["GET /", "PUT /vault", "PUT /vault"]);
+  });
+
+  test("says whose bucket it is when it is somebody else's", async () => {
+    const { address, s3 } = await service((request) =>
+      request === "PUT /vault" ? error(409, "BucketAlreadyExists", "taken") : undefined,
+    );
+    await expect(adoptOrCreate(s3, address, KEYS)).rejects.toThrow(
+      /^S3 bucket "vault" at http:\/\/127\.0\.0\.1:\d+: cannot take the bucket over: BucketAlreadyExists \(HTTP 409\): taken\. The bucket belongs to another account/,
+    );
+  });
+});
+
+describe("settings", () => {
+  test.each([
+    ["when it is read", "GET"],
+    ["when it is set", "PUT"],
+  ])("versioning that the service lacks is reported %s", async (_when, method) => {
+    const { address, s3 } = await service((request) =>
+      request === `${method} /vault?versioning` ? error(501, "NotImplemented") : undefined,
+    );
+    expect(await settleVersioning(s3, address, true, SOON)).toBe("unsupported");
+  });
+
+  test("versioning that is accepted without effect is a failure", async () => {
+    const { address, s3 } = await service((request) =>
+      request === "PUT /vault?versioning" ? { status: 200 } : undefined,
+    );
+    await expect(settleVersioning(s3, address, true, SOON)).rejects.toThrow(
+      /cannot set versioning to Enabled: the service accepted the setting but still says Suspended/,
+    );
+  });
+
+  test("a policy that is accepted and not stored is a failure", async () => {
+    const { address, s3 } = await service((request) =>
+      request === "PUT /vault?policy" ? { status: 204 } : undefined,
+    );
+    await expect(settlePolicy(s3, address, POLICY, SOON)).rejects.toThrow(
+      /the service accepted the policy but shows none/,
+    );
+  });
+
+  test("a policy that shows late is waited for", async () => {
+    let hidden = 2;
+    const { address, s3 } = await service((request) =>
+      request === "GET /vault?policy" && hidden-- > 0 ? error(404, "NoSuchBucketPolicy") : undefined,
+    );
+    await settlePolicy(s3, address, POLICY, SOON);
+  });
+
+  test("a service without policies is refused with a reason", async () => {
+    const { address, s3 } = await service((request) =>
+      request.endsWith("?policy") ? error(501, "NotImplemented", "no such thing") : undefined,
+    );
+    await expect(settlePolicy(s3, address, POLICY, SOON)).rejects.toThrow(
+      /cannot set the bucket policy: NotImplemented \(HTTP 501\): no such thing\. This S3 service lacks the function/,
+    );
+  });
+
+  test("a policy that is there already is not put again", async () => {
+    const { address, s3, log } = await service();
+    await settlePolicy(s3, address, POLICY, SOON);
+    await settlePolicy(s3, address, JSON.stringify(JSON.parse(POLICY)), SOON);
+    expect(log.filter((line) => line === "PUT /vault?policy")).toHaveLength(1);
+  });
+});
+
+describe("the proof", () => {
+  test("holds where the policy is in force, and leaves one object", async () => {
+    const { address, s3, log } = await service();
+    await settlePolicy(s3, address, POLICY, SOON);
+    await proveNoDelete(s3, s3, address, SOON);
+    await proveNoDelete(s3, s3, address, SOON);
+    expect(log.filter((line) => line === `PUT /vault/${CANARY_KEY}`)).toHaveLength(1);
+    const left = (await s3.listObjectsV2({ Bucket: "vault" })).Contents ?? [];
+    expect(left.map((entry) => entry.Key)).toEqual([CANARY_KEY]);
+  });
+
+  test("finds out a policy that is stored and not enforced, within bounds", async () => {
+    const { address, s3, log } = await service((request) =>
+      request.startsWith("DELETE /vault/") ? { status: 204 } : undefined,
+    );
+    await settlePolicy(s3, address, POLICY, SOON);
+    await expect(proveNoDelete(s3, s3, address, SOON)).rejects.toThrow(
+      /the policy is NOT in force: the writer could delete "\.canary\/undeletable"/,
+    );
+    expect(log.filter((line) => line === `DELETE /vault/${CANARY_KEY}`).length).toBeLessThanOrEqual(4);
+  });
+
+  test("finds out that versions can be deleted although objects cannot", async () => {
+    const { address, s3 } = await service((request) => {
+      if (request === `HEAD /vault/${CANARY_KEY}`) {
+        return { status: 200, headers: { "x-amz-version-id": "v1" } };
+      }
+      return request.includes("versionId=") ? { status: 204 } : undefined;
+    });
+    await settlePolicy(s3, address, POLICY, SOON);
+    await expect(proveNoDelete(s3, s3, address, SOON)).rejects.toThrow(/could delete a version of/);
+  });
+
+  test("waits for a policy that comes into force late", async () => {
+    let late = 2;
+    const { address, s3 } = await service((request) =>
+      request === `DELETE /vault/${CANARY_KEY}` && late-- > 0 ? { status: 204 } : undefined,
+    );
+    await settlePolicy(s3, address, POLICY, SOON);
+    await proveNoDelete(s3, s3, address, SOON);
+  });
+
+  test.each([
+    ["a key that does not work is no proof", error(403, "InvalidAccessKeyId")],
+    ["nor is a wrong secret", error(403, "SignatureDoesNotMatch")],
+    ["nor a delete that the service does not know", error(405, "MethodNotAllowed")],
+  ])("%s", async (_title, refusal) => {
+    const { address, s3 } = await service((request) =>
+      request === `DELETE /vault/${CANARY_KEY}` ? refusal : undefined,
+    );
+    await settlePolicy(s3, address, POLICY, SOON);
+    await expect(proveNoDelete(s3, s3, address, SOON)).rejects.toThrow(
+      /cannot find out whether the writer could/,
+    );
+  });
+
+  test("fails when the writer cannot write", async () => {
+    const { address, s3 } = await service((request) =>
+      request.startsWith("PUT /vault/") ? error(403, "AccessDenied") : undefined,
+    );
+    await expect(proveNoDelete(s3, s3, address, SOON)).rejects.toThrow(
+      /cannot write "\.canary\/undeletable" as the writer: AccessDenied \(HTTP 403\).*could not add backups either/,
+    );
+  });
+
+  test("fails when restic could not remove its locks", async () => {
+    const { address, s3 } = await service((request) =>
+      request.startsWith("DELETE /vault/") ? error(403, "AccessDenied") : undefined,
+    );
+    await expect(proveNoDelete(s3, s3, address, SOON)).rejects.toThrow(
+      /every restic command would leave a lock/,
+    );
+  });
+});
+
+describe("removing", () => {
+  test("a service without versions is searched by its objects", async () => {
+    const { address, s3, log } = await service((request) =>
+      request.includes("?versions") ? error(501, "NotImplemented") : undefined,
+    );
+    await s3.putObject({ Bucket: "vault", Key: "web/main/config", Body: "x" });
+    expect(await removeIfEmpty(s3, address, SOON)).toEqual({ removed: false, holds: "web/main/config" });
+    expect(log.some((line) => line.startsWith("DELETE"))).toBe(false);
+  });
+
+  test("data that comes in between keeps the bucket, and brings its policy back", async () => {
+    const { address, s3 } = await service((request) =>
+      request === "DELETE /vault" ? error(409, "BucketNotEmpty") : undefined,
+    );
+    await settlePolicy(s3, address, POLICY, SOON);
+    await s3.putObject({ Bucket: "vault", Key: CANARY_KEY, Body: "x" });
+    expect(await removeIfEmpty(s3, address, SOON)).toMatchObject({ removed: false });
+    expect((await observe(s3, address))?.policy).toBe(POLICY);
+  });
+
+  test("a bucket that is gone counts as removed", async () => {
+    const { address, s3 } = await service(() => error(404, "NoSuchBucket"));
+    expect(await removeIfEmpty(s3, address, SOON)).toEqual({ removed: true });
+    expect(await observe(s3, address)).toBeUndefined();
+  });
+});
+
+describe("messages", () => {
+  test("never hold a secret, even if the service repeats it", async () => {
+    const { address } = await service(() => error(403, "AccessDenied", `bad key ${KEYS.secretAccessKey}!`));
+    const refused = bucketProvider.create(inputsFor(address));
+    await expect(refused).rejects.toThrow(/AccessDenied \(HTTP 403\): bad key \[secret\]!\. Check that/);
+    await expect(refused).rejects.not.toThrow(KEYS.secretAccessKey);
+  });
+
+  test("an endpoint that nobody listens on", async () => {
+    const { address, s3 } = await service();
+    closers.splice(0).forEach((close) => {
+      close();
+    });
+    const dead = await connect(address, KEYS);
+    await expect(observe(dead, address)).rejects.toThrow(/ECONNREFUSED.*Check the endpoint/);
+    s3.destroy();
+    dead.destroy();
+  });
+
+  test("endpoints: a bare host means https; paths, credentials and other schemes are refused", () => {
+    expect(endpointUrl("s3.es1.fra.optimist.innovo.cloud")).toBe("https://s3.es1.fra.optimist.innovo.cloud");
+    expect(endpointUrl("s3.example.com:8443/")).toBe("https://s3.example.com:8443");
+    expect(endpointUrl("http://172.24.4.1:7480")).toBe("http://172.24.4.1:7480");
+    for (const wrong of [
+      "",
+      "https://",
+      "ftp://h",
+      "https://u:p@h",
+      "https://h/path",
+      "https://h?x=1",
+      "a b",
+    ]) {
+      expect(() => endpointUrl(wrong)).toThrow(/must be a host name or an http\(s\) URL/);
+    }
+  });
+});
+
+describe("the resource on such a service", () => {
+  test("a create that fails half-way keeps the bucket in the state, with what the service says", async () => {
+    const { address } = await service((request) =>
+      request === "PUT /vault?policy" ? error(400, "MalformedPolicy", "no such action") : undefined,
+    );
+    const failed = bucketProvider.create(inputsFor(address));
+    await expect(failed).rejects.toMatchObject({
+      id: "vault",
+      message: expect.stringMatching(
+        /cannot set the bucket policy: MalformedPolicy \(HTTP 400\): no such action\./,
+      ),
+      properties: { bucket: "vault", policy: "", versioning: "Enabled" },
+    });
+  });
+
+  test("create, read, drift and update", async () => {
+    const said = jest.spyOn(console, "log").mockImplementation(() => undefined);
+    const { address, s3 } = await service();
+    const inputs = inputsFor(address);
+    const { id, outs } = await bucketProvider.create(inputs);
+    expect({ id, outs }).toEqual({ id: "vault", outs: { ...inputs, versioning: "Enabled" } });
+    if (outs === undefined) {
+      throw new Error("no state");
+    }
+
+    expect(await bucketProvider.read?.(id, outs)).toEqual({ id, props: outs, inputs });
+    await s3.putBucketPolicy({ Bucket: "vault", Policy: "{}" });
+    const drifted = await bucketProvider.read?.(id, outs);
+    expect(drifted?.props).toEqual({ ...outs, policy: "{}" });
+    expect(drifted?.inputs).toEqual({ ...inputs, policy: "{}" });
+
+    const updated = await bucketProvider.update?.(id, drifted?.props as typeof outs, inputs);
+    expect(updated?.outs).toEqual(outs);
+    expect((await observe(s3, address))?.policy).toBe(POLICY);
+    expect(said).not.toHaveBeenCalled();
+    said.mockRestore();
+  });
+});
