@@ -55,7 +55,7 @@ export function shown(value: unknown): string {
 export const SECRET = "(secret)";
 
 function quoted(text: string): string {
-  const characters = [...text];
+  const characters = Array.from(text);
   const cut = characters.length > SHOWN_CHARACTERS;
   return escaped(JSON.stringify(cut ? `${characters.slice(0, SHOWN_CHARACTERS).join("")}…` : text));
 }

@@ -51,9 +51,9 @@ function unknownKey(key: string, known: string[], elsewhere: KnownKeys["elsewher
 /** The number of letters to insert, remove or change to turn one word into the other. */
 function editDistance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-  [...a].forEach((letter, i) => {
+  Array.from(a).forEach((letter, i) => {
     const next = [i + 1];
-    [...b].forEach((other, j) => {
+    Array.from(b).forEach((other, j) => {
       const change = (row[j] ?? 0) + (letter === other ? 0 : 1);
       next.push(Math.min(change, (row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1));
     });

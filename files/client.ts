@@ -39,8 +39,7 @@ const CACHE_DIR = "/var/cache/restic-backup";
  * cannot take: a NUL, another control character than tab and newline, and half of a surrogate pair.
  */
 export function environmentLine(name: string, value: string): string {
-  // eslint-disable-next-line no-control-regex
-  if (/[\x00-\x08\x0b-\x1f\x7f-\x9f]/.test(value) || /\p{Surrogate}/u.test(value)) {
+  if (/(?![\t\n])[\p{Control}\p{Surrogate}]/u.test(value)) {
     throw new Error(`${name} has a control character, which an environment file cannot hold`);
   }
   // Old systemd reads a backslash in single quotes as an escape; in double quotes all agree on it.

@@ -15,17 +15,17 @@ export interface ProxyS3 {
 const SSHD_FILE = "00-secure-backups.conf";
 
 /**
- * A value of rclone.conf as rclone's reader gives it back unchanged.
- * Throws for one that no spelling keeps; the message names the field, never the value.
+ * A value as it stands in rclone.conf: as it is where that is safe, else in backquotes, in which rclone's reader takes
+ * everything for itself but a control character and `%(NAME)s`, which it replaces by another field's value.
+ * Throws for those; the message names the field, never the value.
  */
 export function rcloneConfigValue(field: string, value: string): string {
-  if (!/^[\x20-\x7e]+$/.test(value) || value.trim() !== value || /^["'`]|%\(/.test(value)) {
+  if (value === "" || /[\p{Control}\p{Surrogate}]|%\([^)]+\)s/u.test(value)) {
     throw new Error(
-      `${field} cannot be written to rclone.conf: it must be printable ASCII without blanks around it, ` +
-        `without a quotation mark at its start and without "%("`,
+      `${field} cannot be written to rclone.conf: it must not be empty, and hold no control character and no "%(…)s"`,
     );
   }
-  return value;
+  return /^[!#-_a-~]([ -~]*[!-~])?$/.test(value) ? value : `\`${value}\``;
 }
 
 /** rclone.conf of the proxy: the seed's section and fields. Secret. */

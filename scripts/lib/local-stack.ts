@@ -6,8 +6,6 @@ import { SshHost } from "./ssh";
 
 /** What the local cloud tells about itself, in `$CACHE/local-cloud/run/facts.json`. */
 export interface CloudFacts {
-  /** Another cloud has another one: a stack's state is of no use with it. */
-  cloudId: string;
   projects: { owner: string; writer: string; keeper: string };
   s3Endpoint: string;
   artifactsUrl: string;
@@ -42,9 +40,16 @@ const TOOLCHAIN = path.join(ROOT, "scripts/toolchain");
 /** The project of the configuration keys, see Pulumi.yaml. */
 const PROJECT = "secure-backups";
 
+const FACTS = path.join(CACHE, "local-cloud/run/facts.json");
+
 /** The facts of the local cloud that runs now. */
 export function cloudFacts(): CloudFacts {
-  return JSON.parse(fs.readFileSync(path.join(CACHE, "local-cloud/run/facts.json"), "utf8")) as CloudFacts;
+  return JSON.parse(fs.readFileSync(FACTS, "utf8")) as CloudFacts;
+}
+
+/** Tells one run of the local cloud from another: each writes its facts once, when it is up. */
+function cloudId(): string {
+  return fs.statSync(FACTS).mtime.toISOString();
 }
 
 /**
@@ -59,7 +64,7 @@ export class LocalStack {
 
   /**
    * Makes the stack ready for use: state folder, passphrase, completed configuration. State of a cloud that is
-   * gone describes nothing any more and is put aside.
+   * gone describes nothing any more and is removed.
    */
   async open(): Promise<void> {
     fs.mkdirSync(this.folder, { recursive: true, mode: 0o700 });
@@ -69,11 +74,10 @@ export class LocalStack {
 
     const state = path.join(this.folder, "state");
     const owner = path.join(this.folder, "cloud-id");
-    const facts = cloudFacts();
-    if (!fs.existsSync(owner) || fs.readFileSync(owner, "utf8") !== facts.cloudId) {
+    if (!fs.existsSync(owner) || fs.readFileSync(owner, "utf8") !== cloudId()) {
       fs.rmSync(state, { recursive: true, force: true });
       fs.rmSync(this.configFile, { force: true });
-      fs.writeFileSync(owner, facts.cloudId);
+      fs.writeFileSync(owner, cloudId());
     }
     fs.mkdirSync(state, { recursive: true });
 
