@@ -24,7 +24,7 @@ function textField(give: string, secret: boolean, rules: readonly Rule[]) {
     .string({
       error: ({ input }) =>
         typeof input === "number" || typeof input === "boolean"
-          ? `${display(input)} is a ${typeof input}, not a text; quote it${secret ? "" : `: "${input}"`}`
+          ? `${display(input)} is a ${typeof input}, not a text; write what you mean in quotes${secret ? "" : `, for example "${input}"`}`
           : input === undefined || input === null
             ? missingOrWrong(input, "", give)
             : `${display(input)} is not a text; ${give}`,
@@ -120,7 +120,7 @@ const CIDR_EXAMPLE = 'for example ["192.0.2.0/24"]';
 const cidr = text("give a network in CIDR notation", values.cidrProblem);
 const cidrs = (whose: string, least = 0) => textList(cidr, `list ${whose}, ${CIDR_EXAMPLE}`, least);
 
-const artifact = (program: string, packed: string, versionRule: Rule) =>
+const artifact = (program: string, packed: string, versionRule: Rule, sums: string) =>
   mapping(
     {
       version: text(`give the version of ${program}, for example "1.76.0"`, versionRule),
@@ -211,7 +211,12 @@ const proxy = mapping(
     image: text(IMAGE),
     flavor: text(FLAVOR),
     floatingIp: flag().optional(),
-    rclone: artifact("rclone", ".zip", values.rcloneVersionProblem),
+    rclone: artifact(
+      "rclone",
+      ".zip",
+      values.rcloneVersionProblem,
+      "https://downloads.rclone.org/vVERSION/SHA256SUMS",
+    ),
   },
   "give image, flavor and rclone",
 );
@@ -371,7 +376,12 @@ export const stackSchema = mapping(
     access,
     egress: egress.prefault({}),
     proxy,
-    restic: artifact("restic", ".bz2", values.versionProblem).optional(),
+    restic: artifact(
+      "restic",
+      ".bz2",
+      values.versionProblem,
+      "https://github.com/restic/restic/releases/download/vVERSION/SHA256SUMS",
+    ).optional(),
     s3,
     clients: list(client, "list the clients, or write []"),
   },

@@ -359,12 +359,13 @@ export function downloadProblem(packed: string): (text: string) => Problem {
   };
 }
 
-/** A SHA-256. */
-export function sha256Problem(text: string): Problem {
-  return /^[0-9a-f]{64}$/.test(text)
-    ? undefined
-    : "is not a SHA-256 of 64 lower-case hexadecimal digits; take it from the release's list (SHA256SUMS, " +
-        "for example https://downloads.rclone.org/v1.76.0/SHA256SUMS), the line of the file at url";
+/** A function that tells whether a text is a SHA-256. `sums` is where that of an official file is published. */
+export function sha256Problem(sums: string): (text: string) => Problem {
+  return (text) =>
+    /^[0-9a-f]{64}$/.test(text)
+      ? undefined
+      : "is not a SHA-256 of 64 lower-case hexadecimal digits; " +
+        `take the one of the file at url, for an official release its line in ${sums}`;
 }
 
 /** A path on a client. */
