@@ -126,8 +126,8 @@ const artifact = (program: string, packed: string, versionRule: Rule, sums: stri
       version: text(`give the version of ${program}, for example "1.76.0"`, versionRule),
       url: text(`give the URL of a raw binary or an official ${packed} file`, values.downloadProblem(packed)),
       sha256: text(
-        "give the SHA-256 of the file at url, from the release's SHA256SUMS",
-        values.sha256Problem,
+        `give the SHA-256 of the file at url, for an official release its line in ${sums}`,
+        values.sha256Problem(sums),
       ),
     },
     `give version, url and sha256 of ${program}`,
