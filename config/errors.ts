@@ -41,10 +41,10 @@ const SHOWN_CHARACTERS = 100;
 
 /**
  * A value as an error may show it: a short text in quotes, on one line; of lists and mappings only that they are
- * some, for they may hold secrets; of a private key in the wrong field nothing.
+ * some, for they may hold secrets; of a private key in the wrong field and of a URL with a password nothing.
  */
 export function shown(value: unknown): string {
-  if (typeof value === "string") return value.includes("PRIVATE KEY") ? SECRET : quoted(value);
+  if (typeof value === "string") return /PRIVATE KEY|:\/\/[^/]*@/.test(value) ? SECRET : quoted(value);
   if (value === null) return "empty value";
   if (Array.isArray(value)) return "list";
   if (typeof value === "number" || typeof value === "boolean") return String(value);

@@ -42,7 +42,7 @@ function unknownKey(key: string, known: string[], elsewhere: KnownKeys["elsewher
     .map((name) => ({ name, distance: editDistance(key.toLowerCase(), name.toLowerCase()) }))
     .sort((a, b) => a.distance - b.distance)[0];
   const guess =
-    near !== undefined && near.distance <= Math.max(2, near.name.length / 3)
+    near !== undefined && near.distance <= Math.max(2, near.name.length / 2)
       ? `did you mean "${near.name}"? `
       : "";
   return `unknown key; ${guess}known here: ${known.join(", ")}`;

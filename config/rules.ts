@@ -28,8 +28,16 @@ function isGiven(value: unknown): boolean {
   return value !== undefined && value !== null;
 }
 
-function accessMistakes({ network, access, egress, proxy }: Raw): Mistake[] {
+/** Whether it is clear that no host gets a floating IP. */
+function noFloatingIp({ access, proxy }: Raw): boolean {
+  const { via } = mappingOf(access);
+  const { floatingIp } = mappingOf(proxy);
+  return (via === "jump-host" || via === "direct") && (floatingIp === false || !isGiven(floatingIp));
+}
+
+function accessMistakes(stack: Raw): Mistake[] {
   const mistakes: Mistake[] = [];
+  const { network, access, egress, proxy } = stack;
   const { via, jumpHost, floatingIpPool } = mappingOf(access);
   const { floatingIp } = mappingOf(proxy);
   const existing = isGiven(mappingOf(network)["existing"]);
@@ -53,7 +61,7 @@ function accessMistakes({ network, access, egress, proxy }: Raw): Mistake[] {
       "see `openstack network list --external`";
     mistakes.push({ path: ["access", "floatingIpPool"], message });
   }
-  if (!someFloatingIp && isGiven(via) && isGiven(floatingIpPool)) {
+  if (noFloatingIp(stack) && isGiven(floatingIpPool)) {
     const message = `${shown(floatingIpPool)} is not used, for no host gets a floating IP; leave it out`;
     mistakes.push({ path: ["access", "floatingIpPool"], message });
   }
@@ -136,7 +144,9 @@ function clientMistakes(stack: Raw): Mistake[] {
   clients.forEach((client, index) => {
     const at: Path = ["clients", index];
     const name = textOf(client["name"]);
+    const known = mistakes.length;
     hostNames(name, [...at, "name"], (first) => `${shown(name)} is taken by ${first}; choose another name`);
+    const ownName = mistakes.length === known ? name : undefined;
 
     if (client["kind"] === "existing") {
       const ssh = mappingOf(client["ssh"]);
@@ -170,12 +180,12 @@ function clientMistakes(stack: Raw): Mistake[] {
         [...here, "name"],
         (first) => `${shown(own)} is the name of ${first} too; choose another name`,
       );
-      if (mistakes.length === before && name !== undefined && own !== undefined) {
+      if (mistakes.length === before && ownName !== undefined && own !== undefined) {
         keyNames(
-          `${name}-${own}`,
+          `${ownName}-${own}`,
           [...here, "name"],
           (first) =>
-            `${shown(own)} gives the key name "${name}-${own}", which ${first} gives too; choose another name`,
+            `${shown(own)} gives the key name "${ownName}-${own}", which ${first} gives too; choose another name`,
         );
       }
       publicKeys(
@@ -188,8 +198,7 @@ function clientMistakes(stack: Raw): Mistake[] {
   });
 
   const outside = clients.some(({ kind }) => kind === "existing" || kind === "key-only");
-  const floatingIp = proxy["floatingIp"] === true || mappingOf(stack["access"])["via"] === "floating-ip";
-  if (outside && !floatingIp && !isGiven(proxy["hostName"])) {
+  if (outside && noFloatingIp(stack) && !isGiven(proxy["hostName"])) {
     const message =
       'missing; clients of kind "existing" and "key-only" need it, for the proxy has no floating IP: ' +
       "give the DNS name or address at which they reach the proxy";

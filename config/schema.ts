@@ -309,16 +309,16 @@ const KINDS = {
 
 /** The keys that only clients of other kinds have, with what to do about them. */
 function otherKinds(kind: keyof typeof KINDS): Record<string, string> {
-  const kinds = Object.entries(KINDS).filter(([other]) => other !== kind);
+  const keys = Object.values(KINDS).flatMap((shape) => Object.keys(shape));
+  const others = keys.filter((key) => !(key in KINDS[kind]));
   return Object.fromEntries(
-    kinds.flatMap(([other, shape]) =>
-      Object.keys(shape)
-        .filter((key) => !(key in KINDS[kind]))
-        .map((key) => [
-          key,
-          `is for clients of kind "${other}", and this one is "${kind}"; leave it out or change kind`,
-        ]),
-    ),
+    others.map((key) => {
+      const kinds = Object.entries(KINDS).flatMap(([name, shape]) => (key in shape ? [`"${name}"`] : []));
+      return [
+        key,
+        `is for clients of kind ${kinds.join(" or ")}, and this one is "${kind}"; leave it out or change kind`,
+      ];
+    }),
   );
 }
 

@@ -1,0 +1,122 @@
+import { generateKeyPairSync } from "node:crypto";
+import type { StackConfig } from "../../config";
+
+/** The public key, in one line as OpenSSH writes it, whose ed25519 bytes are all `byte`. */
+export function ed25519(byte: number): string {
+  return `ssh-ed25519 ${blob("ssh-ed25519", Buffer.alloc(32, byte))}`;
+}
+
+/** The base64 of an SSH key of these length-prefixed fields. */
+export function blob(...fields: (string | Buffer)[]): string {
+  const parts = fields.map((field) => {
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(Buffer.byteLength(field));
+    return Buffer.concat([length, Buffer.from(field)]);
+  });
+  return Buffer.concat(parts).toString("base64");
+}
+
+/** A private key without a passphrase, in PEM. */
+export const PRIVATE_KEY = generateKeyPairSync("ed25519")
+  .privateKey.export({ type: "pkcs8", format: "pem" })
+  .toString();
+
+export const HEX = "0123456789abcdef".repeat(4);
+export const project = (digit: number): string => String(digit).repeat(32);
+
+/** A configuration that uses every field, with nothing left to the defaults. */
+export function fullExample(): StackConfig {
+  return {
+    protect: false,
+    network: {
+      create: { cidr: "10.20.0.0/24", externalNetwork: "public", dnsServers: ["192.0.2.53", "2001:db8::53"] },
+    },
+    access: {
+      via: "jump-host",
+      adminCidrs: ["203.0.113.0/24", "2001:db8:1::/48"],
+      user: "ubuntu",
+      floatingIpPool: "public2",
+      jumpHost: {
+        address: "jump.example.com",
+        port: 2222,
+        user: "ops",
+        hostKey: ed25519(1),
+        privateKey: PRIVATE_KEY,
+      },
+      privateKey: PRIVATE_KEY,
+    },
+    egress: {
+      dns: ["192.0.2.53/32"],
+      ntp: ["192.0.2.123/32"],
+      mirrors: ["0.0.0.0/0", "::/0"],
+      s3: ["198.51.100.0/24"],
+    },
+    proxy: {
+      name: "rclone-1",
+      hostName: "rclone.example.com",
+      image: "Debian 12",
+      flavor: "s1.small",
+      floatingIp: true,
+      rclone: { version: "1.75.1", url: "https://example.com/rclone.zip?a=1", sha256: HEX },
+    },
+    restic: { version: "0.18.1", url: "http://192.0.2.1:8088/restic.bz2", sha256: HEX },
+    s3: {
+      endpoint: "https://s3.example.com:8443",
+      region: "RegionOne",
+      bucket: "example.backups-1",
+      versioning: false,
+      identities: {
+        owner: { projectId: project(1) },
+        writer: {
+          accessKeyId: "AKWRITER",
+          secretAccessKey: "hush/+=",
+          principal: `arn:aws:iam::${project(2)}:root`,
+        },
+        keeper: {
+          accessKeyId: "AKKEEPER",
+          secretAccessKey: "hush two",
+          principal: "arn:aws:iam:::user/keeper",
+        },
+      },
+    },
+    clients: [
+      {
+        name: "appsrv1",
+        kind: "vm",
+        image: "Debian 12",
+        flavor: "s1.medium",
+        securityGroups: ["web"],
+        repositories: [
+          {
+            name: "main",
+            paths: ["/", "/srv/Größe, 'x' \"y\" $z %h #1"],
+            excludes: ["*.tmp", "#x ü"],
+            password: "pä $'\"% #",
+          },
+          { name: "data-base", paths: ["/srv/database"], excludes: [] },
+        ],
+      },
+      {
+        name: "legacy",
+        kind: "existing",
+        ssh: {
+          address: "legacy.example.com",
+          port: 22,
+          user: "root",
+          hostKey: ed25519(2),
+          privateKey: PRIVATE_KEY,
+        },
+        sourceCidrs: ["198.51.100.7/32"],
+        repositories: [{ name: "main", paths: ["/home"], excludes: [] }],
+      },
+      {
+        name: "partner",
+        kind: "key-only",
+        sourceCidrs: ["198.51.100.64/29"],
+        repositories: [
+          { name: "main", paths: ["/data"], excludes: [], publicKey: `${ed25519(3)} root@partner` },
+        ],
+      },
+    ],
+  };
+}
