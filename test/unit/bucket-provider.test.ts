@@ -89,7 +89,7 @@ describe("check", () => {
     expect(failures).toMatchObject([
       {
         property: "endpoint",
-        reason: expect.stringContaining("must be a host name or an http(s) URL") as string,
+        reason: expect.stringContaining("must be a host name or an http(s) URL"),
       },
       { property: "policy", reason: expect.stringContaining("JSON") },
       { property: "bucket", reason: expect.stringContaining('"Vault!" is no bucket name') },

@@ -1,0 +1,623 @@
+/**
+ * The bucket on a real Ceph RGW with Keystone: three projects as owner, writer and keeper. Runs inside the
+ * local cloud's network: `scripts/local-cloud/local-cloud exec -- npx jest test/host/bucket`.
+ */
+import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import * as fs from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
+import type { S3 } from "@aws-sdk/client-s3";
+import { bucketPolicy, keystonePrincipal } from "../../files/bucket-policy";
+import { bucketProvider, type BucketInputs, type BucketState } from "../../providers/bucket";
+import {
+  CANARY_KEY,
+  CANARY_PREFIX,
+  adoptOrCreate,
+  observe,
+  proveNoDelete,
+  removeIfEmpty,
+  settlePolicy,
+  settleVersioning,
+} from "../../providers/s3-bucket";
+import { answerOf, connect, type BucketAddress, type S3Credentials } from "../../providers/s3-client";
+import { samePolicy } from "../../providers/s3-policy";
+
+type Role = "owner" | "writer" | "keeper";
+interface Facts {
+  projects: Record<Role, string>;
+  s3Endpoint: string;
+}
+interface Identity extends S3Credentials {
+  s3: S3;
+  token: string;
+  forget: () => Promise<void>;
+}
+
+const cache =
+  process.env["SECURE_BACKUPS_CACHE"] ??
+  path.join(process.env["XDG_CACHE_HOME"] ?? path.join(os.homedir(), ".cache"), "secure-backups");
+// A policy that proves wrong is tried again for some seconds before the update fails.
+jest.setTimeout(60_000);
+const KEYSTONE = "http://172.24.4.1:5000/v3";
+const SOON = [100, 200];
+
+let facts: Facts;
+let owner: Identity, writer: Identity, keeper: Identity;
+const arn = (role: Role): string => keystonePrincipal(facts.projects[role]);
+
+let made = 0;
+const buckets: string[] = [];
+/** A name of a bucket that no other run uses; the bucket is cleared away at the end. */
+function address(): BucketAddress {
+  const bucket = `bucket-test-${process.pid}-${Date.now().toString(36)}-${made++}`;
+  buckets.push(bucket);
+  return { endpoint: facts.s3Endpoint, region: "eu-central-1", bucket };
+}
+
+/** Keys of S3 for the demo user in one project, as the stack makes them. */
+async function identity(project: string): Promise<Identity> {
+  const user = { name: "demo", password: "demo", domain: { name: "Default" } };
+  const login = await fetch(`${KEYSTONE}/auth/tokens`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({
+      auth: { identity: { methods: ["password"], password: { user } }, scope: { project: { id: project } } },
+    }),
+  });
+  const token = login.headers.get("x-subject-token") ?? "";
+  const { token: session } = (await login.json()) as { token: { user: { id: string } } };
+  const url = `${KEYSTONE}/users/${session.user.id}/credentials/OS-EC2`;
+  const headers = { "content-type": "application/json", "x-auth-token": token };
+  const answer = await fetch(url, { method: "POST", headers, body: JSON.stringify({ tenant_id: project }) });
+  const { credential } = (await answer.json()) as { credential: { access: string; secret: string } };
+  const keys = { accessKeyId: credential.access, secretAccessKey: credential.secret };
+  const s3 = await connect({ endpoint: facts.s3Endpoint, region: "eu-central-1", bucket: "" }, keys);
+  return {
+    ...keys,
+    s3,
+    token,
+    forget: async () => {
+      s3.destroy();
+      await fetch(`${url}/${credential.access}`, { method: "DELETE", headers });
+    },
+  };
+}
+
+/** What a call came to: `ok`, or the HTTP status and code of its refusal. */
+async function outcome(call: Promise<unknown>): Promise<string> {
+  try {
+    await call;
+    return "ok";
+  } catch (error) {
+    const { status, code } = answerOf(error);
+    return `${status ?? "no answer"} ${code}`;
+  }
+}
+
+async function text(s3: S3, Bucket: string, Key: string, VersionId?: string): Promise<string> {
+  const { Body } = await s3.getObject({ Bucket, Key, ...(VersionId === undefined ? {} : { VersionId }) });
+  return (await Body?.transformToString()) ?? "";
+}
+
+beforeAll(async () => {
+  const file = path.join(cache, "local-cloud", "run", "facts.json");
+  facts = JSON.parse(fs.readFileSync(file, "utf8")) as Facts;
+  [owner, writer, keeper] = await Promise.all([
+    identity(facts.projects.owner),
+    identity(facts.projects.writer),
+    identity(facts.projects.keeper),
+  ]);
+}, 120_000);
+
+afterAll(async () => {
+  const mine = (await owner.s3.listBuckets({})).Buckets ?? [];
+  for (const Bucket of buckets.filter((name) => mine.some((entry) => entry.Name === name))) {
+    await owner.s3.putBucketPolicy({ Bucket, Policy: harmless(Bucket) });
+    const { Versions = [], DeleteMarkers = [] } = await owner.s3.listObjectVersions({ Bucket });
+    for (const { Key, VersionId } of [...Versions, ...DeleteMarkers]) {
+      await owner.s3.deleteObject({ Bucket, Key, VersionId });
+    }
+    await owner.s3.deleteBucket({ Bucket });
+  }
+  await Promise.all([owner, writer, keeper].map((one) => one.forget()));
+}, 120_000);
+
+const harmless = (bucket: string): string =>
+  JSON.stringify({
+    Version: "2012-10-17",
+    Statement: [
+      {
+        Effect: "Deny",
+        Principal: "*",
+        Action: "s3:DeleteBucketWebsite",
+        Resource: `arn:aws:s3:::${bucket}`,
+      },
+    ],
+  });
+
+/** Websites are off in this RGW, for the owner as for anybody: then it never comes to asking the policy. */
+const NO_WEBSITES = "405 MethodNotAllowed";
+
+/** Every call that destroys, or prepares it; each must be refused before its content is looked at. */
+const DESTRUCTIVE: Record<string, (s3: S3, bucket: string, version: string) => Promise<unknown>> = {
+  "delete a version": (s3, Bucket, VersionId) =>
+    s3.deleteObject({ Bucket, Key: "web/main/data/aa/pack", VersionId }),
+  "delete the version of a lock": (s3, Bucket, VersionId) =>
+    s3.deleteObject({ Bucket, Key: "web/main/locks/lock", VersionId }),
+  "delete the bucket": (s3, Bucket) => s3.deleteBucket({ Bucket }),
+  "delete the policy": (s3, Bucket) => s3.deleteBucketPolicy({ Bucket }),
+  "delete the website": (s3, Bucket) => s3.deleteBucketWebsite({ Bucket }),
+  "put a policy": (s3, Bucket) => s3.putBucketPolicy({ Bucket, Policy: harmless(Bucket) }),
+  "suspend versioning": (s3, Bucket) =>
+    s3.putBucketVersioning({ Bucket, VersioningConfiguration: { Status: "Suspended" } }),
+  "let everything expire": (s3, Bucket) =>
+    s3.putBucketLifecycleConfiguration({
+      Bucket,
+      LifecycleConfiguration: {
+        Rules: [{ ID: "gone", Status: "Enabled", Filter: { Prefix: "" }, Expiration: { Days: 1 } }],
+      },
+    }),
+  "drop the lifecycle": (s3, Bucket) => s3.deleteBucketLifecycle({ Bucket }),
+  "set the object lock": (s3, Bucket) =>
+    s3.putObjectLockConfiguration({ Bucket, ObjectLockConfiguration: { ObjectLockEnabled: "Enabled" } }),
+  "set a retention": (s3, Bucket) =>
+    s3.putObjectRetention({
+      Bucket,
+      Key: "web/main/data/aa/pack",
+      Retention: { Mode: "GOVERNANCE", RetainUntilDate: new Date(Date.now() + 86_400_000) },
+    }),
+  "set a legal hold": (s3, Bucket) =>
+    s3.putObjectLegalHold({ Bucket, Key: "web/main/data/aa/pack", LegalHold: { Status: "ON" } }),
+  "open the bucket by ACL": (s3, Bucket) => s3.putBucketAcl({ Bucket, ACL: "public-read-write" }),
+  "open an object by ACL": (s3, Bucket) =>
+    s3.putObjectAcl({ Bucket, Key: "web/main/data/aa/pack", ACL: "public-read" }),
+  "open a version by ACL": (s3, Bucket, VersionId) =>
+    s3.putObjectAcl({ Bucket, Key: "web/main/data/aa/pack", VersionId, ACL: "public-read" }),
+  "tag an object": (s3, Bucket) =>
+    s3.putObjectTagging({
+      Bucket,
+      Key: "web/main/data/aa/pack",
+      Tagging: { TagSet: [{ Key: "a", Value: "b" }] },
+    }),
+  "drop an object's tags": (s3, Bucket) => s3.deleteObjectTagging({ Bucket, Key: "web/main/data/aa/pack" }),
+  "tag the bucket": (s3, Bucket) =>
+    s3.putBucketTagging({ Bucket, Tagging: { TagSet: [{ Key: "a", Value: "b" }] } }),
+  "set CORS": (s3, Bucket) =>
+    s3.putBucketCors({
+      Bucket,
+      CORSConfiguration: { CORSRules: [{ AllowedMethods: ["GET"], AllowedOrigins: ["*"] }] },
+    }),
+  "set a website": (s3, Bucket) =>
+    s3.putBucketWebsite({ Bucket, WebsiteConfiguration: { IndexDocument: { Suffix: "x" } } }),
+  "make the owner pay": (s3, Bucket) =>
+    s3.putBucketRequestPayment({ Bucket, RequestPaymentConfiguration: { Payer: "Requester" } }),
+};
+
+describe("three identities", () => {
+  let at: BucketAddress;
+  let inputs: BucketInputs;
+  let state: BucketState;
+  let packVersion = "";
+  let lockVersion = "";
+
+  beforeAll(async () => {
+    at = address();
+    const policy = bucketPolicy({
+      bucket: at.bucket,
+      owner: arn("owner"),
+      writer: arn("writer"),
+      keeper: arn("keeper"),
+    });
+    inputs = { ...at, owner, writer, policy, versioned: true };
+    const created = await bucketProvider.create(inputs);
+    expect(created.id).toBe(at.bucket);
+    state = created.outs as BucketState;
+    const put = (Key: string) => writer.s3.putObject({ Bucket: at.bucket, Key, Body: `first ${Key}` });
+    packVersion = (await put("web/main/data/aa/pack")).VersionId ?? "";
+    lockVersion = (await put("web/main/locks/lock")).VersionId ?? "";
+    for (const key of ["web/main/config", "web/main/data/locks/x", "web/locks/x", "locks/x"]) {
+      await put(key);
+    }
+  }, 60_000);
+
+  test("the update reports versioning and the policy as they are", async () => {
+    expect(state).toMatchObject({ versioning: "Enabled", policy: inputs.policy });
+    const seen = await observe(owner.s3, at);
+    expect(seen?.versioning).toBe("Enabled");
+    expect(samePolicy(seen?.policy ?? "", inputs.policy)).toBe(true);
+  });
+
+  test.each(Object.keys(DESTRUCTIVE))("neither writer nor keeper may %s", async (deed) => {
+    const version = deed.includes("lock") && deed.includes("version") ? lockVersion : packVersion;
+    expect(version).not.toBe("");
+    const refusal = deed.includes("website") ? NO_WEBSITES : "403 AccessDenied";
+    for (const hand of [writer, keeper]) {
+      const call = DESTRUCTIVE[deed] ?? (() => Promise.resolve());
+      expect(await outcome(call(hand.s3, at.bucket, version))).toBe(refusal);
+    }
+  });
+
+  test.each([
+    "web/main/data/aa/pack",
+    "web/main/config",
+    "web/main/data/locks/x",
+    "web/locks/x",
+    "locks/x",
+    CANARY_KEY,
+    "web/main/never/written",
+  ])("the writer may not delete %s", async (Key) => {
+    expect(await outcome(writer.s3.deleteObject({ Bucket: at.bucket, Key }))).toBe("403 AccessDenied");
+  });
+
+  test("the writer may not delete by the batch call, which answers 200 with an error for each key", async () => {
+    const keys = ["web/main/config", "web/main/data/aa/pack"];
+    const answer = writer.s3.deleteObjects({
+      Bucket: at.bucket,
+      Delete: { Objects: keys.map((Key) => ({ Key })) },
+    });
+    const said = await answer.catch((error: unknown) => ({
+      Deleted: [],
+      Errors: [{ Code: answerOf(error).code }],
+    }));
+    expect(said.Deleted ?? []).toEqual([]);
+    for (const Key of keys) {
+      expect(await text(writer.s3, at.bucket, Key)).toBe(`first ${Key}`);
+    }
+  });
+
+  test("the writer lists, reads, adds and removes locks; a key that is not there answers 404", async () => {
+    const Key = "web/main/locks/other";
+    await writer.s3.putObject({ Bucket: at.bucket, Key, Body: "lock" });
+    const list = await writer.s3.listObjectsV2({ Bucket: at.bucket, Prefix: "web/main/locks/" });
+    expect(list.Contents?.map((entry) => entry.Key)).toContain(Key);
+    expect(await text(writer.s3, at.bucket, Key)).toBe("lock");
+    await writer.s3.deleteObject({ Bucket: at.bucket, Key });
+    expect(await outcome(writer.s3.headObject({ Bucket: at.bucket, Key }))).toBe("404 NotFound");
+    expect((await writer.s3.getBucketLocation({ Bucket: at.bucket })).LocationConstraint).toBe(
+      "eu-central-1",
+    );
+  });
+
+  test("the writer adds objects in several parts, and gives such an upload up", async () => {
+    const where = { Bucket: at.bucket, Key: "web/main/data/bb/large" };
+    for (const finish of [true, false]) {
+      const { UploadId } = await writer.s3.createMultipartUpload(where);
+      const part = { ...where, UploadId, PartNumber: 1, Body: "part" };
+      const { ETag } = await writer.s3.uploadPart(part);
+      expect((await writer.s3.listParts({ ...where, UploadId })).Parts).toHaveLength(1);
+      await (finish
+        ? writer.s3.completeMultipartUpload({
+            ...where,
+            UploadId,
+            MultipartUpload: { Parts: [{ ETag, PartNumber: 1 }] },
+          })
+        : writer.s3.abortMultipartUpload({ ...where, UploadId }));
+    }
+    expect(await text(writer.s3, at.bucket, where.Key)).toBe("part");
+  });
+
+  test("what the writer overwrites, the owner still reads and puts back", async () => {
+    const Key = "web/main/data/aa/pack";
+    await writer.s3.putObject({ Bucket: at.bucket, Key, Body: "garbage" });
+    expect(await text(owner.s3, at.bucket, Key)).toBe("garbage");
+    expect(await text(owner.s3, at.bucket, Key, packVersion)).toBe(`first ${Key}`);
+    const CopySource = `${at.bucket}/${Key}?versionId=${packVersion}`;
+    await owner.s3.copyObject({ Bucket: at.bucket, Key, CopySource });
+    expect(await text(writer.s3, at.bucket, Key)).toBe(`first ${Key}`);
+  });
+
+  test("what the keeper removes, the owner brings back", async () => {
+    const Key = "web/main/config";
+    const { VersionId } = await keeper.s3.deleteObject({ Bucket: at.bucket, Key });
+    expect(await outcome(writer.s3.headObject({ Bucket: at.bucket, Key }))).toBe("404 NotFound");
+    expect(await outcome(keeper.s3.deleteObject({ Bucket: at.bucket, Key, VersionId }))).toBe(
+      "403 AccessDenied",
+    );
+    await owner.s3.deleteObject({ Bucket: at.bucket, Key, VersionId });
+    expect(await text(writer.s3, at.bucket, Key)).toBe(`first ${Key}`);
+  });
+
+  test("by the other door to the same objects, the Swift API, the writer deletes no more", async () => {
+    const url = `${at.endpoint}/swift/v1/${at.bucket}`;
+    const object = `${url}/web/main/config`;
+    const ask = async (hand: Identity, method: string, target: string, headers = {}): Promise<number> =>
+      (await fetch(target, { method, headers: { "x-auth-token": hand.token, ...headers } })).status;
+    expect(await ask(owner, "GET", object)).toBe(200);
+    for (const hand of [writer, keeper]) {
+      expect(await ask(hand, "DELETE", url)).toBe(403);
+      expect(await ask(hand, "POST", url, { "x-container-write": "*:*" })).toBe(403);
+    }
+    expect(await ask(writer, "DELETE", object)).toBe(403);
+    expect(await text(owner.s3, at.bucket, "web/main/config")).toBe("first web/main/config");
+  });
+
+  test("nobody else reads: neither another project nor the unknown", async () => {
+    const answer = await fetch(`${at.endpoint}/${at.bucket}/web/main/config`);
+    expect(answer.status).toBe(403);
+  });
+
+  test("the owner administers: policy, versioning, deletes", async () => {
+    const Key = "web/main/data/cc/late";
+    const { VersionId } = await writer.s3.putObject({ Bucket: at.bucket, Key, Body: "x" });
+    await owner.s3.deleteObject({ Bucket: at.bucket, Key, VersionId });
+    expect((await owner.s3.getBucketAcl({ Bucket: at.bucket })).Owner?.ID).toContain(facts.projects.owner);
+    await owner.s3.putBucketPolicy({ Bucket: at.bucket, Policy: harmless(at.bucket) });
+    await owner.s3.deleteBucketPolicy({ Bucket: at.bucket });
+    await settlePolicy(owner.s3, at, inputs.policy);
+  });
+
+  test("proofs leave one canary and nothing else, however often they run", async () => {
+    await proveNoDelete(owner.s3, writer.s3, at);
+    await proveNoDelete(owner.s3, writer.s3, at);
+    const left = await owner.s3.listObjectVersions({ Bucket: at.bucket, Prefix: CANARY_PREFIX });
+    expect([...(left.Versions ?? []), ...(left.DeleteMarkers ?? [])].map((entry) => entry.Key)).toEqual([
+      CANARY_KEY,
+    ]);
+  });
+
+  test("a refresh shows what was changed by hand, and the next update puts it right", async () => {
+    expect(await bucketProvider.read?.(at.bucket, state)).toEqual({ id: at.bucket, props: state, inputs });
+
+    await owner.s3.putBucketVersioning({
+      Bucket: at.bucket,
+      VersioningConfiguration: { Status: "Suspended" },
+    });
+    await owner.s3.putBucketPolicy({ Bucket: at.bucket, Policy: harmless(at.bucket) });
+    const drifted = await bucketProvider.read?.(at.bucket, state);
+    expect(drifted?.props).toEqual({ ...state, versioning: "Suspended", policy: harmless(at.bucket) });
+    expect(drifted?.inputs).toEqual({ ...inputs, versioned: false, policy: harmless(at.bucket) });
+    expect((await bucketProvider.diff?.(at.bucket, drifted?.props as BucketState, inputs))?.changes).toBe(
+      true,
+    );
+
+    const updated = await bucketProvider.update?.(at.bucket, drifted?.props as BucketState, inputs);
+    expect(updated?.outs).toEqual(state);
+    expect(await bucketProvider.read?.(at.bucket, state)).toEqual({ id: at.bucket, props: state, inputs });
+    expect(await outcome(writer.s3.deleteObject({ Bucket: at.bucket, Key: "web/main/config" }))).toBe(
+      "403 AccessDenied",
+    );
+  });
+
+  test("every action in the policy is one that the service knows, and it refuses one that it does not", async () => {
+    const put = (Action: string): Promise<string> => {
+      const Statement = [
+        { Effect: "Deny", Principal: { AWS: arn("writer") }, Action, Resource: `arn:aws:s3:::${at.bucket}` },
+      ];
+      return outcome(
+        owner.s3.putBucketPolicy({
+          Bucket: at.bucket,
+          Policy: JSON.stringify({ Version: "2012-10-17", Statement }),
+        }),
+      );
+    };
+    try {
+      expect(await put("s3:NoSuchAction")).toBe("400 InvalidArgument");
+      const { Statement } = JSON.parse(inputs.policy) as { Statement: { Action: string | string[] }[] };
+      for (const action of new Set(Statement.flatMap((statement) => statement.Action))) {
+        expect([action, await put(action)]).toEqual([action, "ok"]);
+      }
+    } finally {
+      await settlePolicy(owner.s3, at, inputs.policy);
+    }
+  });
+
+  test("destroying keeps the bucket, its data and its policy, and says so", async () => {
+    const said = jest.spyOn(console, "log").mockImplementation(() => undefined);
+    await bucketProvider.delete?.(at.bucket, state);
+    expect(said.mock.calls.flat().join("\n")).toMatch(
+      /KEPT with everything in it, because it holds data \(such as "/,
+    );
+    said.mockRestore();
+    expect(await text(owner.s3, at.bucket, "web/main/config")).toBe("first web/main/config");
+    expect(await outcome(writer.s3.deleteObject({ Bucket: at.bucket, Key: "web/main/config" }))).toBe(
+      "403 AccessDenied",
+    );
+  });
+
+  test("a later update adopts it again, with everything in it", async () => {
+    const said = jest.spyOn(console, "log").mockImplementation(() => undefined);
+    expect((await bucketProvider.create(inputs)).outs).toEqual(state);
+    expect(said.mock.calls.flat().join("\n")).toMatch(/exists and belongs to the owner; it is adopted/);
+    said.mockRestore();
+    expect(await text(owner.s3, at.bucket, "web/main/config")).toBe("first web/main/config");
+  });
+
+  test("delete markers alone are data still", async () => {
+    const marked = address();
+    await adoptOrCreate(owner.s3, marked, owner);
+    await settleVersioning(owner.s3, marked, true);
+    const { VersionId } = await owner.s3.putObject({
+      Bucket: marked.bucket,
+      Key: "web/main/config",
+      Body: "x",
+    });
+    await owner.s3.deleteObject({ Bucket: marked.bucket, Key: "web/main/config" });
+    expect(await removeIfEmpty(owner.s3, marked, SOON)).toEqual({ removed: false, holds: "web/main/config" });
+    expect(await text(owner.s3, marked.bucket, "web/main/config", VersionId)).toBe("x");
+  });
+});
+
+describe("a bucket that is not ours", () => {
+  test("is refused, even where its policy lets us in", async () => {
+    const theirs = address();
+    await adoptOrCreate(owner.s3, theirs, owner);
+    await settlePolicy(
+      owner.s3,
+      theirs,
+      bucketPolicy({ bucket: theirs.bucket, writer: arn("writer"), keeper: arn("keeper") }),
+    );
+    const before = await observe(owner.s3, theirs);
+    for (const stranger of [writer, keeper]) {
+      const create = bucketProvider.create({
+        ...theirs,
+        owner: stranger,
+        writer: stranger,
+        policy: bucketPolicy({ bucket: theirs.bucket }),
+        versioned: true,
+      });
+      await expect(create).rejects.toThrow(
+        /cannot take the bucket over: BucketAlreadyExists.*belongs to another account/,
+      );
+    }
+    expect(await observe(owner.s3, theirs)).toEqual(before);
+  });
+});
+
+describe("a policy that does not do what it should", () => {
+  test.each<[string, (bucket: string) => string, RegExp]>([
+    [
+      "the seed's, without a principal",
+      () =>
+        JSON.stringify({
+          Version: "2012-10-17",
+          Statement: [
+            {
+              Sid: "nodelete1",
+              Effect: "Deny",
+              Action: [
+                "s3:DeleteBucket",
+                "s3:DeleteBucketPolicy",
+                "s3:DeleteBucketWebsite",
+                "s3:DeleteObject",
+                "s3:DeleteObjectVersion",
+              ],
+              Resource: ["arn:aws:s3:::*"],
+            },
+          ],
+        }),
+      /policy is NOT in force: the writer could delete/,
+    ],
+    [
+      "one for a principal that is spelled wrong",
+      (bucket) =>
+        bucketPolicy({ bucket }).replaceAll(
+          '"*"',
+          JSON.stringify({ AWS: `arn:aws:iam:::user/${facts.projects.owner}` }),
+        ),
+      /policy is NOT in force: the writer could delete/,
+    ],
+    [
+      "one without an exception for locks",
+      (bucket) => bucketPolicy({ bucket }).replace("/*/*/locks/*", "/none/*"),
+      /every restic command would leave a lock/,
+    ],
+    [
+      "one with an action that the service does not know",
+      (bucket) => bucketPolicy({ bucket }).replace('s3:DeleteBucket"', 's3:Destroy"'),
+      /InvalidArgument \(HTTP 400\).*must know every action and principal/,
+    ],
+  ])("%s fails the update", async (_what, policyFor, message) => {
+    const at = address();
+    const inputs = { ...at, owner, writer: owner, policy: policyFor(at.bucket), versioned: true };
+    await expect(bucketProvider.create(inputs)).rejects.toThrow(message);
+  });
+
+  test("keys of a writer that the policy does not name fail the update", async () => {
+    const at = address();
+    const policy = bucketPolicy({ bucket: at.bucket, writer: arn("writer") });
+    await expect(
+      bucketProvider.create({ ...at, owner, writer: keeper, policy, versioned: true }),
+    ).rejects.toThrow(/as the writer: .*The writer could not add backups either/);
+  });
+});
+
+describe("the owner as its own writer", () => {
+  let at: BucketAddress;
+  let state: BucketState;
+
+  beforeAll(async () => {
+    at = address();
+    const inputs = {
+      ...at,
+      owner,
+      writer: owner,
+      policy: bucketPolicy({ bucket: at.bucket }),
+      versioned: true,
+    };
+    state = (await bucketProvider.create(inputs)).outs as BucketState;
+    await owner.s3.putObject({ Bucket: at.bucket, Key: "web/main/config", Body: "first" });
+  }, 60_000);
+
+  test("the seed's five actions are refused, locks excepted", async () => {
+    const Bucket = at.bucket;
+    const Key = "web/main/config";
+    const { VersionId } = await owner.s3.headObject({ Bucket, Key });
+    expect(await outcome(owner.s3.deleteObject({ Bucket, Key }))).toBe("403 AccessDenied");
+    expect(await outcome(owner.s3.deleteObject({ Bucket, Key, VersionId }))).toBe("403 AccessDenied");
+    expect(await outcome(owner.s3.deleteBucket({ Bucket }))).toBe("403 AccessDenied");
+    expect(await outcome(owner.s3.deleteBucketPolicy({ Bucket }))).toBe("403 AccessDenied");
+    expect(await outcome(owner.s3.deleteBucketWebsite({ Bucket }))).toBe(NO_WEBSITES);
+    const lock = { Bucket, Key: "web/main/locks/0123abcd" };
+    await owner.s3.putObject({ ...lock, Body: "lock" });
+    expect(await outcome(owner.s3.deleteObject(lock))).toBe("ok");
+    expect(await outcome(owner.s3.headObject(lock))).toBe("404 NotFound");
+  });
+
+  test("the owner can still change the policy, so it is not locked out", async () => {
+    await owner.s3.putBucketPolicy({ Bucket: at.bucket, Policy: harmless(at.bucket) });
+    const drifted = (await bucketProvider.read?.(at.bucket, state))?.props as BucketState;
+    expect(drifted.policy).toBe(harmless(at.bucket));
+    expect((await bucketProvider.update?.(at.bucket, drifted, state))?.outs).toMatchObject({
+      policy: state.policy,
+    });
+    expect(await outcome(owner.s3.deleteBucketPolicy({ Bucket: at.bucket }))).toBe("403 AccessDenied");
+  });
+
+  test("the canary is one object with one version after any number of proofs", async () => {
+    await proveNoDelete(owner.s3, owner.s3, at);
+    const left = await owner.s3.listObjectVersions({ Bucket: at.bucket, Prefix: CANARY_KEY });
+    expect(left.Versions).toHaveLength(1);
+    const listed = await owner.s3.listObjectsV2({ Bucket: at.bucket, Prefix: CANARY_PREFIX });
+    expect(listed.Contents?.map((entry) => entry.Key)).toEqual([CANARY_KEY]);
+  });
+
+  test("a writer of its own later takes the place of the owner in the same bucket", async () => {
+    const policy = bucketPolicy({ bucket: at.bucket, owner: arn("owner"), writer: arn("writer") });
+    const news = { ...state, writer, policy };
+    expect((await bucketProvider.update?.(at.bucket, state, news))?.outs).toMatchObject({ policy });
+    expect(await text(writer.s3, at.bucket, "web/main/config")).toBe("first");
+    expect((await bucketProvider.update?.(at.bucket, news, state))?.outs).toMatchObject({
+      policy: state.policy,
+    });
+  });
+});
+
+describe("an empty bucket is really removed", () => {
+  test.each([
+    ["with three identities", true],
+    ["with the owner as its own writer, whose policy forbids it", false],
+  ])("%s", async (_form, separate) => {
+    const said = jest.spyOn(console, "log").mockImplementation(() => undefined);
+    const at = address();
+    const roles = { owner: arn("owner"), writer: arn("writer"), keeper: arn("keeper") };
+    const policy = bucketPolicy(separate ? { bucket: at.bucket, ...roles } : { bucket: at.bucket });
+    const inputs = { ...at, owner, writer: separate ? writer : owner, policy, versioned: true };
+    const { outs } = await bucketProvider.create(inputs);
+    await bucketProvider.delete?.(at.bucket, outs as BucketState);
+    expect(said.mock.calls.flat().join("\n")).toMatch(/was empty and is removed/);
+    expect(await observe(owner.s3, at)).toBeUndefined();
+    expect(await bucketProvider.read?.(at.bucket, outs as BucketState)).toEqual({});
+    await bucketProvider.delete?.(at.bucket, outs as BucketState);
+    said.mockRestore();
+  });
+});
+
+test("a bucket without versions can be had", async () => {
+  const at = address();
+  const inputs = {
+    ...at,
+    owner,
+    writer: owner,
+    policy: bucketPolicy({ bucket: at.bucket }),
+    versioned: false,
+  };
+  expect((await bucketProvider.create(inputs)).outs).toMatchObject({ versioning: "Suspended" });
+});
+
+test("a region that the service does not know is no obstacle", async () => {
+  const at = { ...address(), region: "elsewhere-1" };
+  const s3 = await connect(at, owner);
+  expect(await adoptOrCreate(s3, at, owner)).toBe(true);
+  expect(await removeIfEmpty(s3, at, SOON)).toEqual({ removed: true });
+  s3.destroy();
+});
