@@ -120,14 +120,15 @@ function clientMistakes(stack: Raw): Mistake[] {
   const proxy = mappingOf(stack["proxy"]);
   const clients = listOf(stack["clients"]).map(mappingOf);
 
-  /** Reports the second and later uses of a mark that has to be unique. */
+  /** Reports the second and later uses of a mark that has to be unique; tells whether this use is the first. */
   const unique = () => {
     const seen = new Map<string, Path>();
-    return (mark: string | undefined, path: Path, message: (first: string) => string) => {
-      if (mark === undefined) return;
+    return (mark: string | undefined, path: Path, message: (first: string) => string): boolean => {
+      if (mark === undefined) return false;
       const first = seen.get(mark);
       if (first === undefined) seen.set(mark, path);
       else mistakes.push({ path, message: message(fieldName(first)) });
+      return first === undefined;
     };
   };
   const hostNames = unique();
@@ -144,9 +145,11 @@ function clientMistakes(stack: Raw): Mistake[] {
   clients.forEach((client, index) => {
     const at: Path = ["clients", index];
     const name = textOf(client["name"]);
-    const known = mistakes.length;
-    hostNames(name, [...at, "name"], (first) => `${shown(name)} is taken by ${first}; choose another name`);
-    const ownName = mistakes.length === known ? name : undefined;
+    const newName = hostNames(
+      name,
+      [...at, "name"],
+      (first) => `${shown(name)} is taken by ${first}; choose another name`,
+    );
 
     if (client["kind"] === "existing") {
       const ssh = mappingOf(client["ssh"]);
@@ -174,20 +177,18 @@ function clientMistakes(stack: Raw): Mistake[] {
       const repository = mappingOf(value);
       const here: Path = [...at, "repositories", number];
       const own = textOf(repository["name"]);
-      const before = mistakes.length;
-      names(
+      const newOwn = names(
         own,
         [...here, "name"],
         (first) => `${shown(own)} is the name of ${first} too; choose another name`,
       );
-      if (mistakes.length === before && ownName !== undefined && own !== undefined) {
-        keyNames(
-          `${ownName}-${own}`,
-          [...here, "name"],
-          (first) =>
-            `${shown(own)} gives the key name "${ownName}-${own}", which ${first} gives too; choose another name`,
-        );
-      }
+      const keyName = newName && newOwn ? [name, own].join("-") : undefined;
+      keyNames(
+        keyName,
+        [...here, "name"],
+        (first) =>
+          `${shown(own)} gives the key name ${shown(keyName)}, which ${first} gives too; choose another name`,
+      );
       publicKeys(
         keyBlobOf(repository["publicKey"]),
         [...here, "publicKey"],
