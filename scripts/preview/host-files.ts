@@ -4,97 +4,75 @@ interface HostFile {
   /** Mode and owner. */
   access: string;
   digest: string;
-  /** Whom the file concerns; empty where nobody in particular. */
+  /** What the file grants or names, a line each. */
   concerns: string[];
 }
 
-/** How the files of a host change. */
+/** What the text of a host's command says: a title, then each file. */
+export interface Summary {
+  title: string;
+  /** Digest of the whole install script. */
+  script: string;
+  files: Map<string, HostFile>;
+}
+
+/** How a file of a host changes. */
 export interface FileChange {
   kind: "added" | "removed" | "changed";
   path: string;
-  /** Mode and owner afterwards, and before where they change. */
+  /** Mode and owner; before and after where they change. */
   access: string;
   /** Whether the content changes; for added and removed files always. */
   content: boolean;
-  /** Whom the file concerned before and concerns still. */
-  concerns: string[];
+  /** What the file grants or names from now on, and no longer; for added and removed files all of it. */
   gained: string[];
   lost: string[];
+  /** What it granted or named before and does still. */
+  kept: string[];
 }
 
-const FILE_LINE =
-  /^([0-7]{3,5}) (\S+:\S+) ("(?:[^"\\]|\\.)*"|'[^']*'|\S+) ([A-Za-z0-9:+/=_-]{6,})(?:[ ,;:]+(.*))?$/;
+const FILE_LINE = /^([0-7]{4}) (\S+:\S+) (\S+) ([0-9a-f]{12})$/;
+const SCRIPT = /, script ([0-9a-f]{12})$/;
 
-/** The comment lines that a command's text begins with, without their marks. */
-export function summaryLines(text: unknown): string[] {
-  const lines = typeof text === "string" ? text.split("\n") : [];
-  const end = lines.findIndex((line) => !line.startsWith("#"));
-  return (end < 0 ? lines : lines.slice(0, end)).map((line) => line.replace(/^#+ ?/, "").trimEnd());
-}
-
-function names(concerns: string): string[] {
-  return concerns
-    .replace(/^(for|concerns) /, "")
-    .split(/[,; ]+/)
-    .filter((name) => name !== "");
-}
-
-function parse(line: string): HostFile | undefined {
-  const [, mode, owner, path, digest, concerns = ""] = FILE_LINE.exec(line) ?? [];
-  return mode === undefined || owner === undefined || path === undefined || digest === undefined
-    ? undefined
-    : { path, access: `${mode} ${owner}`, digest, concerns: names(concerns) };
-}
-
-function filesOf(lines: string[]): Map<string, HostFile> {
-  const files = lines.map(parse).filter((file) => file !== undefined);
-  return new Map(files.map((file) => [file.path, file]));
-}
-
-/** What changes between two summaries, by path. */
-export function diffFiles(before: string[], after: string[]): FileChange[] {
-  const [old, now] = [filesOf(before), filesOf(after)];
-  const changes: FileChange[] = [];
-  for (const path of [...new Set([...old.keys(), ...now.keys()])].sort()) {
-    const [was, is] = [old.get(path), now.get(path)];
-    const file = is ?? was;
-    if (!file) {
-      continue;
-    }
-    const [before, after] = [was?.concerns ?? [], is?.concerns ?? []];
-    const gained = after.filter((name) => !before.includes(name));
-    const lost = before.filter((name) => !after.includes(name));
-    if (!was || !is) {
-      const kind = is ? "added" : "removed";
-      changes.push({
-        kind,
-        path,
-        access: file.access,
-        content: true,
-        concerns: file.concerns,
-        gained: [],
-        lost: [],
-      });
-      continue;
-    }
-    const content = was.digest !== is.digest;
-    const moved = was.access !== is.access;
-    if (content || moved || gained.length + lost.length > 0) {
-      const access = moved ? `${was.access} → ${is.access}` : is.access;
-      const concerns = after.filter((name) => before.includes(name));
-      changes.push({ kind: "changed", path, access, content, concerns, gained, lost });
+/**
+ * Reads the comment lines that a command's text begins with: a title; for each file its mode, owner, path and
+ * digest; below it, indented, what it concerns. Other lines count to the title.
+ */
+export function readSummary(text: unknown): Summary {
+  const all = typeof text === "string" ? text.split("\n") : [];
+  const end = all.findIndex((line) => !line.startsWith("#"));
+  const lines = (end < 0 ? all : all.slice(0, end)).map((line) => line.replace(/^# ?/, "").trimEnd());
+  const files = new Map<string, HostFile>();
+  const title: string[] = [];
+  let current: HostFile | undefined;
+  for (const line of lines) {
+    const [, mode = "", owner = "", path, digest = ""] = FILE_LINE.exec(line) ?? [];
+    if (path !== undefined) {
+      current = { path, access: `${mode} ${owner}`, digest, concerns: [] };
+      files.set(path, current);
+    } else if (line.startsWith("  ") && current) {
+      current.concerns.push(line.trim());
+    } else if (line !== "") {
+      title.push(line);
     }
   }
-  return changes;
+  const head = title.join("; ");
+  return { title: head.replace(SCRIPT, ""), script: SCRIPT.exec(head)?.[1] ?? "", files };
 }
 
-/** Lines of a summary that tell of no file and stand in only one of two summaries. */
-export function otherChanges(before: string[], after: string[]): { removed: string[]; added: string[] } {
-  const prose = (lines: string[]): string[] =>
-    lines.filter((line) => line !== "" && parse(line) === undefined);
-  const [old, now] = [prose(before), prose(after)];
-  return {
-    removed: old.filter((line) => !now.includes(line)),
-    added: now.filter((line) => !old.includes(line)),
-  };
+/** What changes between two summaries, in the order of the paths. */
+export function diffFiles(before: Summary, after: Summary): FileChange[] {
+  const paths = [...new Set([...before.files.keys(), ...after.files.keys()])].sort();
+  return paths.flatMap((path): FileChange[] => {
+    const [was, is] = [before.files.get(path), after.files.get(path)];
+    const [old, now] = [was?.concerns ?? [], is?.concerns ?? []];
+    const gained = now.filter((line) => !old.includes(line));
+    const lost = old.filter((line) => !now.includes(line));
+    const kept = now.filter((line) => old.includes(line));
+    const accesses = [...new Set([was, is].flatMap((file) => (file ? [file.access] : [])))];
+    const kind = !was ? "added" : !is ? "removed" : "changed";
+    const content = was?.digest !== is?.digest;
+    const changed = content || accesses.length > 1 || gained.length + lost.length > 0;
+    return changed ? [{ kind, path, access: accesses.join(" → "), content, gained, lost, kept }] : [];
+  });
 }

@@ -130,7 +130,8 @@ export function isUnknown(value: unknown): boolean {
   return typeof value === "string" && value.includes(UNKNOWN);
 }
 
-const BASE64_RUN = /[A-Za-z0-9+/=_-]{32,}/g;
+/** The fingerprint of a public key, which is there to be compared; else whatever could be an encoded value. */
+const FINGERPRINT_OR_RUN = /\bSHA256:[A-Za-z0-9+/]{43}(?![A-Za-z0-9+/=_-])|[A-Za-z0-9+/=_-]{32,}/g;
 
 function looksEncoded(run: string): boolean {
   if (/^[0-9a-fA-F]+$/.test(run)) {
@@ -160,7 +161,9 @@ function cleaner(secrets: ReadonlySet<string>): (text: string) => string {
       .replace(/-----BEGIN [\s\S]*?(-----END [^-]*-----|$)/g, "(secret)")
       .replaceAll(SECRET, "(secret)")
       .replaceAll(UNKNOWN, "(known later)")
-      .replace(BASE64_RUN, (run) => (looksEncoded(run) ? `#${digest(run)}` : run));
+      .replace(FINGERPRINT_OR_RUN, (run) =>
+        !run.startsWith("SHA256:") && looksEncoded(run) ? `#${digest(run)}` : run,
+      );
     return escapeInvisible(shown);
   };
 }

@@ -1,6 +1,6 @@
 import { codeSpan, count, list } from "./markdown";
 import { digest, equal, isUnknown, Preview, Step } from "./model";
-import { diffFiles, otherChanges, summaryLines } from "./host-files";
+import { diffFiles, readSummary } from "./host-files";
 
 /** What a preview means to a person: lines of Markdown, every value in a code span. */
 export interface Meaning {
@@ -474,21 +474,27 @@ function commandLines(step: Step, code: Code): string[] {
   if (step.op !== "delete" && isUnknown(after.create)) {
     return ["which files change is known only when the keys they depend on are made"];
   }
-  const [was, is] = [summaryLines(before.create), summaryLines(after.create)];
-  const prose = otherChanges(was, is);
-  const lines = diffFiles(was, is).map(({ kind, path, access, content, concerns, gained, lost }) => {
+  const [was, is] = [readSummary(before.create), readSummary(after.create)];
+  const lines = diffFiles(was, is).map((file) => {
+    const { kind, path, access, content, gained, lost, kept } = file;
     const what = kind === "changed" && !content ? "keeps its content" : kind;
-    const say = (words: string, names: string[]): string[] =>
-      names.length > 0 ? [`${words} ${list(names.map((item) => code(item)))}`] : [];
-    const whom = [...say("now also for", gained), ...say("no longer for", lost), ...say("for", concerns)];
+    const say = (words: string, items: string[]): string[] =>
+      items.length > 0 ? [`${words} ${list(items.map((item) => code(item)))}`] : [];
+    const whom = [
+      ...say(kind === "added" ? "with" : "gains", gained),
+      ...say(kind === "removed" ? "with" : "loses", lost),
+      ...(gained.length + lost.length === 0 ? say("with", kept) : []),
+    ];
     return [`${code(path)} ${what} (${code(access)})`, ...whom].join("; ");
   });
-  lines.push(
-    ...prose.removed.map((line) => `no longer: ${code(line)}`),
-    ...prose.added.map((line) => `new: ${code(line)}`),
-  );
-  const same = step.op === "replace" ? "the same files are installed anew" : "no file changes";
-  return lines.length > 0 ? lines : [same];
+  if (was.title !== is.title) {
+    lines.unshift(was.title === "" ? code(is.title) : `${code(was.title)} → ${code(is.title)}`);
+  }
+  if (lines.length > 0) {
+    return lines;
+  }
+  const rerun = step.op === "replace" ? "the same files are installed anew" : "no file changes";
+  return [was.script === is.script ? rerun : "the steps of the installation change, no file does"];
 }
 
 function fileSections(steps: Step[], code: Code): Meaning["files"] {

@@ -1,0 +1,324 @@
+import { describe, expect, test } from "@jest/globals";
+import * as fc from "fast-check";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  commentMarker,
+  failedPreview,
+  LONGEST_COMMENT,
+  renderPreviewComment,
+} from "../../scripts/preview-comment";
+import { codeSpan } from "../../scripts/preview/markdown";
+
+/** Each is what the engine printed for one change of a stack, less what differs from run to run. */
+const FIXTURES = join(__dirname, "preview-fixtures");
+
+interface State {
+  inputs?: Record<string, unknown>;
+  additionalSecretOutputs?: string[];
+}
+interface PreviewJson {
+  steps: { op: string; urn: string; oldState?: State; newState?: State }[];
+  diagnostics: { severity: string; message: string }[];
+}
+
+function fixture(name: string): PreviewJson {
+  return JSON.parse(readFileSync(join(FIXTURES, `${name}.json`), "utf8")) as PreviewJson;
+}
+
+/** The inputs of every state of the steps whose URN holds `part`. */
+function inputsOf(json: PreviewJson, part: string): Record<string, unknown>[] {
+  return json.steps
+    .filter(({ urn }) => urn.includes(part))
+    .flatMap(({ oldState, newState }) => [oldState?.inputs, newState?.inputs])
+    .filter((inputs) => inputs !== undefined);
+}
+
+const names = readdirSync(FIXTURES).map((file) => file.replace(/\.json$/, ""));
+
+/**
+ * The text without its code spans and fenced blocks, by CommonMark's rule that a run of backticks is closed by the
+ * next run of the same length: what is left is what Markdown would read as markup.
+ */
+function markup(text: string): string {
+  return text
+    .replace(/^(`{3,})text\n[\s\S]*?\n\1$/gm, "")
+    .replace(/(?<!`)(`+)(?!`)([\s\S]*?)(?<!`)\1(?!`)/g, "");
+}
+
+describe("the comment on real previews", () => {
+  test.each(names)("%s", (name) => {
+    expect(renderPreviewComment(fixture(name), "prod")).toMatchSnapshot();
+  });
+
+  test("tells what a person has to know of each change", () => {
+    const says = (name: string): string => renderPreviewComment(fixture(name), "prod");
+    expect(says("new-client")).toContain("client `appsrv3` (`vm`) is added");
+    expect(says("new-client")).toContain("proxy `rclonesrv` now admits `appsrv3/files`");
+    expect(says("removed-client")).toMatch(
+      /> \[!WARNING\][\s\S]*> - host `appsrv1` is \*\*destroyed with its disk\*\*/,
+    );
+    expect(says("renamed-repository")).toContain("repository `appsrv2/database` is renamed `postgres`");
+    expect(says("path-change")).toContain("backs up also `/srv/data`; no longer backs up `/srv/files`");
+    expect(says("key-rotation")).toContain("the key `appsrv2-database` is rotated");
+    expect(says("host-replacement")).toContain(
+      "host `rclonesrv` is **destroyed and made anew** because of `keyPair`",
+    );
+    expect(says("bucket")).toContain("the bucket's policy loses `Deny` statement `KeepEverything`");
+    expect(says("network-rules")).toContain("the whole internet is let in: `tcp 22` from `0.0.0.0/0`");
+    expect(says("protected-host")).toContain("**The preview failed: this cannot be applied as it is.**");
+    expect(says("no-change")).toContain("**No changes: 40 resources unchanged.**");
+  });
+
+  test("is the same whatever order the engine took", () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...names).chain((name) => shuffledSteps(fixture(name))),
+        ([json, shuffled]) => {
+          expect(renderPreviewComment(shuffled, "prod")).toBe(renderPreviewComment(json, "prod"));
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  test("names the commit, and only a commit", () => {
+    expect(renderPreviewComment(fixture("bucket"), "prod", { commit: "0123456789abcdef0123" })).toContain(
+      "Previewed at commit 0123456789ab.",
+    );
+    expect(
+      renderPreviewComment(fixture("bucket"), "prod", { commit: "x](http://example.net)" }),
+    ).not.toContain("example");
+  });
+});
+
+function shuffledSteps(json: PreviewJson): fc.Arbitrary<[PreviewJson, PreviewJson]> {
+  return fc
+    .shuffledSubarray(json.steps, { minLength: json.steps.length })
+    .map((steps) => [json, { ...json, steps }]);
+}
+
+describe("secrets", () => {
+  const SIGNATURE = "4dabf18193072939515e22adb298388d";
+  const secretText = fc
+    .string({
+      unit: fc.constantFrom(...Array.from("abcdefghkmnpqrstuvwxyzABCDEFGHKLMNPQ23456789+/=-_. `|$")),
+      minLength: 10,
+      maxLength: 60,
+    })
+    .filter((text) => text.trim() === text);
+
+  /** Puts a secret everywhere a preview made with plain secrets could have one. */
+  function plant(json: PreviewJson, secret: string): void {
+    for (const { oldState, newState } of json.steps) {
+      for (const state of [oldState, newState]) {
+        if (state?.inputs) {
+          state.inputs.stdin = `line one\nRESTIC_PASSWORD=${secret}\n`;
+          state.inputs.connection = { host: "192.0.2.1", privateKey: secret, proxy: { password: secret } };
+          state.inputs.userData = secret;
+          state.inputs.listed = secret;
+          state.additionalSecretOutputs = ["listed"];
+          state.inputs.owner = { accessKeyId: "AKIA", secretAccessKey: secret };
+          state.inputs.encoded = {
+            [SIGNATURE]: "1b47061264138c4ac30d75fd1eb44270",
+            plaintext: JSON.stringify(secret),
+          };
+        }
+      }
+    }
+  }
+
+  const withInputs = names.filter((name) => inputsOf(fixture(name), "").length > 0);
+
+  test("a secret of the preview is never in the comment, wherever else its text turns up", () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...withInputs), secretText, (name, secret) => {
+        const json = fixture(name);
+        plant(json, secret);
+        json.diagnostics.push({ severity: "error", message: `error: login with ${secret} failed` });
+        for (const inputs of inputsOf(json, "remote:Command")) {
+          inputs.create = `# a title with ${secret}\n# 0600 root:root /etc/${secret} 0123456789ab\n${secret}`;
+        }
+        for (const inputs of inputsOf(json, "index:Client::")) {
+          inputs.repositories = [{ name: secret, paths: [`/${secret}`], excludes: [secret] }];
+        }
+        const comment = renderPreviewComment(json, "prod");
+        expect(comment).not.toContain(secret);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  test("what is marked as a secret is called one where its place is shown", () => {
+    const json = fixture("path-change");
+    for (const inputs of inputsOf(json, "index:Client::")) {
+      inputs.kind = { [SIGNATURE]: "1b47061264138c4ac30d75fd1eb44270", ciphertext: "v1:AAAA:BBBB" };
+      inputs.repositories = [{ name: "files", paths: ["[secret]"], excludes: [] }];
+    }
+    const [before] = inputsOf(json, "index:Client::");
+    (before as { repositories: unknown }).repositories = [{ name: "files", paths: ["/etc"], excludes: [] }];
+    const comment = renderPreviewComment(json, "prod");
+    expect(comment).toContain("backs up also `(secret)`");
+    expect(comment).not.toContain("AAAA");
+  });
+
+  test("encoded text and the code of dynamic providers are shown as digests at most", () => {
+    const json = fixture("bucket");
+    const key =
+      "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmU\n-----END OPENSSH PRIVATE KEY-----";
+    const encoded = Buffer.from(Array.from({ length: 90 }, (_, i) => (i * 37) % 256)).toString("base64");
+    inputsOf(json, "dynamic:Resource").forEach((inputs, index) => {
+      inputs.region = `${encoded}${index} ${key}`;
+      inputs.__provider = `exports.handler = ${index}`;
+    });
+    const comment = renderPreviewComment(json, "prod");
+    expect(comment).toMatch(/the region of bucket `databucket` changes: `#[0-9a-f]{12} \(secret\)` → /);
+    expect(comment).toContain("`__provider`");
+    expect(comment).not.toContain(encoded.slice(0, 24));
+    expect(comment).not.toContain("b3BlbnNzaC1rZXk");
+    expect(comment).not.toContain("exports.handler");
+  });
+
+  test("paths, names and fingerprints of public keys are not taken for encoded text", () => {
+    const json = fixture("path-change");
+    const path = "/srv/Projects2024/CustomerData/Archive/Frankfurt01";
+    const line = `appsrv1/files SHA256:${"Ab0+/".repeat(8)}xyz`;
+    for (const [index, inputs] of inputsOf(json, "index:Client::").entries()) {
+      inputs.repositories = [{ name: "files", paths: index === 0 ? [] : [path], excludes: [] }];
+    }
+    for (const [index, inputs] of inputsOf(json, "remote:Command").entries()) {
+      inputs.create = `# title\n# 0644 root:root /etc/keys 0123456789a${index}\n#   ${index === 0 ? "none" : line}\n:`;
+    }
+    const comment = renderPreviewComment(json, "prod");
+    expect(comment).toContain(`\`${path}\``);
+    expect(comment).toContain(`gains \`${line}\`; loses \`none\``);
+  });
+});
+
+describe("form", () => {
+  const hostile = fc.oneof(
+    fc.string({ unit: "binary", maxLength: 300 }),
+    fc.string({
+      unit: fc.constantFrom("`", "|", "\n", "<", ">", "!", "-", "*", "[", "](x)", "</details>", " ", "a"),
+      maxLength: 60,
+    }),
+  );
+
+  test("no name or value breaks out of its code span, its line or its table cell", () => {
+    fc.assert(
+      fc.property(hostile, hostile, (one, two) => {
+        const json = fixture("new-client");
+        for (const inputs of inputsOf(json, "index:Client::")) {
+          inputs.kind = two;
+          inputs.repositories = [{ name: one, paths: [two, one], excludes: [one] }];
+        }
+        for (const inputs of inputsOf(json, "remote:Command")) {
+          inputs.create = `# ${one}\n# 0644 root:root /${two} 0123456789ab\n#   ${one}\n:`;
+        }
+        for (const step of json.steps) {
+          step.urn = step.urn.replace(/::appsrv3$/, () => `::${one}`);
+        }
+        json.diagnostics.push({ severity: "error", message: one }, { severity: "warning", message: two });
+        const comment = renderPreviewComment(json, "prod");
+        const rest = markup(comment);
+        expect(rest).not.toContain("`");
+        expect(rest.match(/<[^>]*>/g)).toEqual([
+          "<!-- secure-backups preview: prod -->",
+          "<details>",
+          "<summary>",
+          "</summary>",
+          "</details>",
+        ]);
+        expect(rest).not.toMatch(/\]\(|!\[/);
+        for (const row of comment.split("\n").filter((line) => /^\| `(create|update)/.test(line))) {
+          expect(row.match(/(?<!\\)\|/g)).toHaveLength(5);
+        }
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  test("a code span shows its text, but for white space and length", () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: fc.constantFrom("`", "a", " ", "|"), minLength: 1, maxLength: 30 }),
+        (text) => {
+          fc.pre(text.trim() !== "");
+          const [, fence, body] = /^(`+)([\s\S]*)\1$/.exec(codeSpan(text)) ?? [];
+          expect(fence).toBeDefined();
+          expect((body as string).match(/`+/g) ?? []).not.toContain(fence);
+          const stripped =
+            /^ .* $/.test(body as string) && (body as string).trim() !== "" ? body?.slice(1, -1) : body;
+          expect(stripped).toBe(text);
+        },
+      ),
+    );
+  });
+
+  test("invisible and direction-changing characters are made visible", () => {
+    const json = fixture("new-client");
+    for (const inputs of inputsOf(json, "index:Client::")) {
+      inputs.kind = "vm\u202egnp\u200b\u0007";
+    }
+    expect(renderPreviewComment(json, "prod")).toContain("`vm\\u202egnp\\u200b\\u0007`");
+  });
+
+  test("the comment is bounded and says what it leaves out", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 2, max: 400 }), fc.constantFrom("x", "é", "😀"), (copies, char) => {
+        const json = fixture("removed-client");
+        const pattern = json.steps;
+        json.steps = Array.from({ length: copies }, (_, index) => index).flatMap((index) =>
+          pattern
+            .slice(0, 1 + (index % pattern.length))
+            .map((step) => ({ ...step, urn: `${step.urn}${char.repeat(90)}${index}` })),
+        );
+        json.diagnostics = [{ severity: "error", message: `${char.repeat(500)}\n`.repeat(copies) }];
+        const comment = renderPreviewComment(json, "prod");
+        expect(Buffer.byteLength(comment)).toBeLessThanOrEqual(LONGEST_COMMENT);
+        expect(comment.trimEnd().endsWith("</details>")).toBe(true);
+        if (copies > 200) {
+          expect(comment).toMatch(/^\| … and \d+ more, cut for length/m);
+          expect(comment).toMatch(/^> - … and \d+ more, cut for length/m);
+        }
+      }),
+      { numRuns: 8 },
+    );
+  });
+
+  test("it begins with the hidden line by which it is found again", () => {
+    expect(renderPreviewComment(fixture("bucket"), "eu-1").startsWith(`${commentMarker("eu-1")}\n`)).toBe(
+      true,
+    );
+    expect(() => renderPreviewComment(fixture("bucket"), "prod --> <b>")).toThrow(
+      '"prod --> <b>" is not the name of a stack',
+    );
+  });
+});
+
+describe("what is no whole preview", () => {
+  test.each([[null], ["text"], [[]], [{ steps: 3 }], [{ steps: [{ op: "create" }] }], [{ steps: [null] }]])(
+    "%j is refused",
+    (json) => {
+      expect(() => renderPreviewComment(json, "prod")).toThrow(/has no list of steps|has no op or no urn/);
+    },
+  );
+
+  test("an engine that failed before it reported anything is quoted", () => {
+    const comment = renderPreviewComment(
+      failedPreview(undefined, "error: no stack named 'prod' found\n"),
+      "prod",
+    );
+    expect(comment).toContain("**The preview failed: this cannot be applied as it is.**");
+    expect(comment).toContain("no stack named 'prod' found");
+    expect(comment).not.toContain("No changes");
+    expect(renderPreviewComment(failedPreview({ steps: [] }, ""), "prod")).toContain(
+      "pulumi preview failed without a word",
+    );
+  });
+
+  test("the engine's own report is preferred", () => {
+    const json = fixture("protected-host");
+    expect(failedPreview(json, "noise")).toBe(json);
+  });
+});
