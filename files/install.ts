@@ -80,6 +80,11 @@ export function installCommand(summary: string): string {
   );
 }
 
+/** Wraps the body of a script: nothing runs before all of it has arrived, and no child of it can eat the rest. */
+export function wrapScript(body: string): string {
+  return `secure_backups_install() {\n${body}\n}\nsecure_backups_install </dev/null\nexit ${COMPLETE}\n`;
+}
+
 /**
  * Puts together an install: parameters, then a `put_NAME` shell function for each group of entries, then the shared
  * library and the host's own script, which calls the functions where their turn is.
@@ -92,17 +97,8 @@ export function assembleInstall(a: {
 }): HostInstall {
   const assignments = Object.entries(a.parameters).map(([name, value]) => `${name}=${shellQuote(value)}`);
   const functions = Object.entries(a.groups).map(([name, entries]) => putFunction(name, entries));
-  // All is parsed before anything runs, and no child of the script can eat the rest of it.
-  const script =
-    [
-      "secure_backups_install() {",
-      "set -eu",
-      ...assignments,
-      ...functions,
-      hostScript("lib.sh") + hostScript(a.hostScript) + "}",
-      "secure_backups_install </dev/null",
-      `exit ${COMPLETE}`,
-    ].join("\n") + "\n";
+  const library = hostScript("lib.sh") + hostScript(a.hostScript);
+  const script = wrapScript(["set -eu", ...assignments, ...functions, library].join("\n"));
   const files = Object.values(a.groups).flat().filter(isFile);
   const summary = [
     `${a.title}, script ${digest(script)}`,

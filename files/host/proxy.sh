@@ -150,14 +150,14 @@ list_processes() {
 # Reads what list_processes wrote, prints the PIDs to end: all but those from whom a spared rclone descends.
 doomed_processes() {
   awk '
-    NR == FNR { spared[$1] = 1; next }
+    from == "spared" { spared[$1] = 1; next }
     { parent[$1] = $2; repository[$1] = $4 }
     END {
       for (pid in repository)
         if (repository[pid] in spared)
           for (p = pid; p in repository; p = parent[p]) keep[p] = 1
       for (pid in repository) if (!(pid in keep)) print pid
-    }' "$SB_WORK/spared" -
+    }' from=spared "$SB_WORK/spared" from=processes -
 }
 
 # The seed's check, as the user and through the command that serves clients.

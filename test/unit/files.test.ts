@@ -1,0 +1,270 @@
+import { describe, expect, test } from "@jest/globals";
+import * as files from "../../files";
+
+const KEY_A = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPgVKcaNMBCaMI4S5B+BdBeeR0sAdDK7zPKRFQvKPYvC";
+const KEY_B = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAolGQhBDtqlsg0GyXQ9MFpPEoHQlVEWKmgCJSJEi9pP";
+const HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMNWQtLs05vfyBNBTJnjkYM8UVo1SVrIv+mXVW0wUjs1";
+const PROXY = { address: "10.88.0.5", port: 22, hostKey: HOST_KEY };
+const S3 = {
+  endpoint: "s3.es1.fra.optimist.innovo.cloud",
+  region: "eu-central-1",
+  accessKeyId: "111122223333444455556666",
+  secretAccessKey: "aaaabbbbccccddddeeeeffffgggghhhh",
+};
+const RCLONE = {
+  version: "1.76.0",
+  url: "https://downloads.example/rclone.zip",
+  sha256: "0123456789ab".repeat(5),
+};
+const GRANTS = [
+  { client: "appsrv", repository: "main", publicKey: `${KEY_A} appsrv-main\n` },
+  { client: "appsrv", repository: "database", publicKey: KEY_B },
+];
+const REPOSITORIES = [
+  {
+    name: "main",
+    password: `it's "odd" \\ $HOME %n #1`,
+    privateKey: "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n",
+    paths: ["/srv/myapp", "/srv/with blank\nand line"],
+    excludes: ["*.tmp", "#recycle", "/srv/myapp/$cache", " odd "],
+  },
+];
+
+const proxyArgs = { host: "rclonesrv", bucket: "databucket", rclone: RCLONE, s3: S3, grants: GRANTS };
+const clientArgs = { client: "appsrv", bucket: "databucket", proxy: PROXY, repositories: REPOSITORIES };
+
+/** The contents that a script carries. */
+function carried(script: string): string[] {
+  return [...script.matchAll(/^install_file .* <<'EOF'\n([^]*?)^EOF$/gm)].map((match) =>
+    Buffer.from(match[1] ?? "", "base64").toString("utf8"),
+  );
+}
+
+/** The line of a summary that names the path. */
+function line(install: files.HostInstall, path: string): string | undefined {
+  return install.summary.split("\n").find((text) => text.includes(` ${path} `));
+}
+
+describe("every rendered file", () => {
+  test("rclone.conf", () => {
+    expect(files.renderRcloneConfig(S3)).toMatchSnapshot();
+  });
+  test("rclone command", () => {
+    expect(files.renderRcloneCommand()).toMatchSnapshot();
+  });
+  test("authorized_keys", () => {
+    expect(files.renderAuthorizedKeys(GRANTS, "databucket")).toMatchSnapshot();
+  });
+  test("sshd drop-in", () => {
+    expect(files.renderSshdConfig()).toMatchSnapshot();
+  });
+  test("environment", () => {
+    const main = { bucket: "databucket", client: "appsrv", repository: "main" };
+    expect(files.renderEnvironment({ ...main, password: `it's "odd" \\ $HOME %n #1` })).toMatchSnapshot();
+    expect(files.renderEnvironment(main)).toMatchSnapshot();
+  });
+  test("known_hosts", () => {
+    expect(files.renderKnownHosts(PROXY)).toMatchSnapshot();
+  });
+  test("ssh_config", () => {
+    const connections = [
+      { name: "main", key: KEY_A },
+      { name: "database", key: KEY_B },
+    ];
+    expect(files.renderSshConfig(PROXY, connections)).toMatchSnapshot();
+  });
+  test("paths and excludes", () => {
+    expect(files.renderPaths(["/srv/myapp", "/srv/with blank\nand line"])).toMatchSnapshot();
+    expect(files.renderExcludes(["*.tmp", "#recycle", "/srv/myapp/$cache", " odd "])).toMatchSnapshot();
+  });
+  test("tmpfiles.d", () => {
+    expect(files.renderTmpfiles()).toMatchSnapshot();
+  });
+  test("restic-backup", () => {
+    expect(files.renderBackupCommand()).toMatchSnapshot();
+  });
+  test("user data", () => {
+    const hostKeyPrivate = "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n";
+    expect(
+      files.renderUserData({ hostName: "rclonesrv", hostKeyPrivate, hostKeyPublic: `${HOST_KEY}\n` }),
+    ).toMatchSnapshot();
+  });
+  test("instructions", () => {
+    const repositories = [
+      { name: "main", publicKey: KEY_A, paths: ["/srv/it's here"], excludes: ["*.tmp"] },
+      { name: "database", publicKey: KEY_B, paths: ["/var/lib/db"], excludes: [] },
+    ];
+    expect(
+      files.renderInstructions({ client: "laptop", bucket: "databucket", proxy: PROXY, repositories }),
+    ).toMatchSnapshot();
+  });
+  test("commands and scripts", () => {
+    const proxy = files.proxyInstall(proxyArgs);
+    const client = files.clientInstall(clientArgs);
+    expect(files.installCommand(proxy.summary)).toMatchSnapshot();
+    expect(files.installCommand(client.summary)).toMatchSnapshot();
+    // What follows is the text of files/host.
+    expect(proxy.script.split("# shellcheck")[0]).toMatchSnapshot();
+    expect(client.script.split("# shellcheck")[0]).toMatchSnapshot();
+  });
+});
+
+describe("names", () => {
+  test("the address, the forced command and the comment are the seed's", () => {
+    expect(files.repositoryAddress("databucket", "appsrv", "main")).toBe(
+      "rclone:s3-resticrepo:databucket/appsrv/main",
+    );
+    expect(
+      files.authorizedKeysLine({ client: "appsrv", repository: "main", publicKey: KEY_A }, "databucket"),
+    ).toBe(
+      'restrict,command="rclone serve restic --stdio --append-only s3-resticrepo:databucket/appsrv/main" ' +
+        `${KEY_A} appsrv-main`,
+    );
+  });
+  test.each(["", ".", "..", "a/b", 'a"b', "a b", "-a", "a\nb", "ä", "a,b", "a:b"])(
+    "%j is refused",
+    (name) => {
+      expect(() => files.repositoryAddress("bucket", name, "main")).toThrow(/^client .* may have letters/);
+      expect(() => files.repositoryAddress("bucket", "client", name)).toThrow(
+        /^repository .* may have letters/,
+      );
+      expect(() => files.repositoryAddress(name, "client", "main")).toThrow(/^bucket .* may have letters/);
+    },
+  );
+  test.each([
+    "",
+    "ssh-rsa AAAAB3NzaC1yc2E",
+    `command="sh" ${KEY_A}`,
+    `${KEY_A}\n${KEY_B}`,
+    KEY_A.slice(0, -1),
+    `${KEY_A} a\rb`,
+  ])("the key %j is refused", (publicKey) => {
+    expect(() => files.authorizedKeysLine({ client: "a", repository: "b", publicKey }, "bucket")).toThrow(
+      "public key of a/b must be one ed25519 public key",
+    );
+  });
+});
+
+describe("authorized_keys", () => {
+  test("do not depend on the order of the grants", () => {
+    expect(files.renderAuthorizedKeys([...GRANTS].reverse(), "databucket")).toBe(
+      files.renderAuthorizedKeys(GRANTS, "databucket"),
+    );
+  });
+  test("one key for two repositories is refused, with both names", () => {
+    const grants = [
+      { client: "a", repository: "b", publicKey: KEY_A },
+      { client: "c", repository: "d", publicKey: `${KEY_A} another comment` },
+    ];
+    expect(() => files.renderAuthorizedKeys(grants, "bucket")).toThrow("a/b and c/d share one public key");
+  });
+  test("two keys for one repository are refused", () => {
+    const grants = [
+      { client: "a", repository: "b", publicKey: KEY_A },
+      { client: "a", repository: "b", publicKey: KEY_B },
+    ];
+    expect(() => files.renderAuthorizedKeys(grants, "bucket")).toThrow("a/b and a/b share the name");
+  });
+});
+
+describe("what a preview shows", () => {
+  test("no secret and no content, only what is named on purpose", () => {
+    const proxy = files.installCommand(files.proxyInstall(proxyArgs).summary);
+    const client = files.installCommand(files.clientInstall(clientArgs).summary);
+    for (const secret of [S3.secretAccessKey, S3.accessKeyId, "PRIVATE KEY", "odd\\", "$HOME %n"]) {
+      expect(proxy + client).not.toContain(secret);
+      expect(proxy + client).not.toContain(Buffer.from(secret).toString("base64").slice(0, 8));
+    }
+    for (const text of (proxy + client).split("\n").filter((part) => !part.startsWith("if "))) {
+      expect(text).toMatch(/^(#.*)?$/);
+    }
+  });
+  test("a script carries each file once, and nothing else tells it", () => {
+    expect(carried(files.proxyInstall(proxyArgs).script)).toEqual([
+      files.renderRcloneCommand(),
+      files.renderRcloneConfig(S3),
+      files.renderSshdConfig(),
+      files.renderAuthorizedKeys(GRANTS, "databucket"),
+    ]);
+    expect(files.proxyInstall(proxyArgs).script).not.toContain(S3.secretAccessKey);
+  });
+  test("a grant less: its line goes, and no other file's line changes", () => {
+    const before = files.proxyInstall(proxyArgs).summary.split("\n");
+    const after = files.proxyInstall({ ...proxyArgs, grants: GRANTS.slice(0, 1) }).summary.split("\n");
+    const gone = before.filter((text) => !after.includes(text));
+    expect(gone.map((text) => text.replace(/[0-9a-f]{12}$/, "DIGEST"))).toEqual([
+      "proxy rclonesrv: rclone 1.76.0 (sha256 0123456789ab), script DIGEST",
+      "0644 root:root /etc/ssh/authorized_keys.d/rcloneproxy DIGEST",
+      `  appsrv/database ${files.fingerprint(KEY_B)}`,
+    ]);
+  });
+  test("a changed password changes the digest of its environment file alone", () => {
+    const before = files.clientInstall(clientArgs);
+    const after = files.clientInstall({
+      ...clientArgs,
+      repositories: REPOSITORIES.map((repository) => ({ ...repository, password: "another" })),
+    });
+    expect(line(after, "/etc/restic-backup/main/env")).not.toBe(line(before, "/etc/restic-backup/main/env"));
+    expect(line(after, "/etc/restic-backup/main/id_ed25519")).toBe(
+      line(before, "/etc/restic-backup/main/id_ed25519"),
+    );
+  });
+  test("a weak password cannot be guessed from the digest: it changes with the private key", () => {
+    const other = files.clientInstall({
+      ...clientArgs,
+      repositories: REPOSITORIES.map((repository) => ({ ...repository, privateKey: "another key\n" })),
+    });
+    expect(line(other, "/etc/restic-backup/main/env")).not.toBe(
+      line(files.clientInstall(clientArgs), "/etc/restic-backup/main/env"),
+    );
+  });
+  test("a line end in a summary cannot leave the comments", () => {
+    const command = files.installCommand("a\nrm -rf /\r\nb\rc");
+    expect(command.split("\n").slice(0, 4)).toEqual(["# a", "# rm -rf /", "# b", "# c"]);
+  });
+});
+
+describe("values that cannot be rendered", () => {
+  test.each(["", "a\nb", "a\0b", "a\x7fb", "%(region)s", "\ud800"])("%j in rclone.conf", (value) => {
+    expect(() => files.renderRcloneConfig({ ...S3, secretAccessKey: value })).toThrow(
+      "s3 secretAccessKey cannot be written to rclone.conf",
+    );
+  });
+  test("the error does not tell the secret", () => {
+    expect(() => files.renderRcloneConfig({ ...S3, secretAccessKey: "geheim\n" })).toThrow(
+      /^((?!geheim).)*$/s,
+    );
+    expect(() => files.environmentLine("RESTIC_PASSWORD", "geheim\r")).toThrow(/^((?!geheim).)*$/s);
+  });
+  test.each(["\0", "\r", "\x1b", "\x85", "\udfff"])("%j in an environment file", (value) => {
+    expect(() => files.environmentLine("RESTIC_PASSWORD", value)).toThrow("RESTIC_PASSWORD has a control");
+  });
+  test.each(["", "relative", "/a\0b", "/\ud800"])("path %j", (path) => {
+    expect(() => files.renderPaths([path])).toThrow("must be absolute");
+  });
+  test.each(["", "a\nb", "a\0b", "\ud800"])("exclude %j", (pattern) => {
+    expect(() => files.renderExcludes([pattern])).toThrow("exclude pattern");
+  });
+  test.each(["", "-oProxyCommand=x", "a b", "a\nb", "%h"])("proxy address %j", (address) => {
+    expect(() => files.renderSshConfig({ ...PROXY, address }, [])).toThrow("address of the proxy");
+  });
+  test("NUL in a shell word", () => {
+    expect(() => files.shellQuote("\0")).toThrow("NUL");
+  });
+});
+
+describe("connections", () => {
+  const socket = (key: string, proxy = PROXY) =>
+    /ControlPath (\S+)/.exec(files.renderSshConfig(proxy, [{ name: "main", key }]))?.[1];
+
+  test("are shared for one key and one proxy alone", () => {
+    const sockets = [
+      socket(KEY_A),
+      socket(KEY_B),
+      socket(KEY_A, { ...PROXY, address: "10.88.0.6" }),
+      socket(KEY_A, { ...PROXY, hostKey: KEY_B }),
+    ];
+    expect(new Set(sockets).size).toBe(4);
+    expect(socket(`${KEY_A}\n`)).toBe(socket(KEY_A));
+  });
+});
