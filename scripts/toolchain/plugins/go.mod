@@ -249,8 +249,11 @@ require (
 	gopkg.in/yaml.v2 v2.4.0 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect
 	lukechampine.com/frand v1.5.1 // indirect
+	secure-backups/toolchain/nodesdk v0.0.0
 )
 
 replace github.com/hashicorp/terraform-plugin-sdk/v2 => github.com/pulumi/terraform-plugin-sdk/v2 v2.0.0-20260318212141-5525259d096b
 
 replace github.com/terraform-providers/terraform-provider-tls/shim => ./tls/shim
+
+replace secure-backups/toolchain/nodesdk => ../nodesdk

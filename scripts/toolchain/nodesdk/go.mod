@@ -1,0 +1,3 @@
+module secure-backups/toolchain/nodesdk
+
+go 1.26.0
