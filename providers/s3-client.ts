@@ -134,7 +134,9 @@ export function failure(address: BucketAddress, doing: string, error: unknown, r
   const status = answer.status === undefined ? "" : ` (HTTP ${answer.status})`;
   // Some services put a whole page into the message.
   const words = answer.message.replace(/\s+/g, " ").slice(0, 200);
-  const parts = [answer.code + status, words].filter((part) => part !== "" && part !== "Error");
+  const parts = [answer.code + status, words].filter(
+    (part) => part !== "" && part !== "Error" && part !== "UnknownError",
+  );
   const said = [...new Set(parts)].join(": ");
   return new Error(`${where(address)}: cannot ${doing}: ${said}. ${remedy ?? remedyFor(answer)}`);
 }
