@@ -14,9 +14,9 @@ plan_builds() {
   } | digest)
   image_name=image-$({
     echo "$release" "$rootfs_name"
-    declare -f build_image debian_tree trim_image
+    declare -f build_image debian_tree trim_image make_disk make_initrd
     cat "$here/image.packages"
-    files_of image-files
+    files_of image
   } | digest)
   seed_name=seed-$({
     echo "$rootfs_name" "$image_name"
@@ -42,7 +42,7 @@ remove_old_builds() {
 install_host_packages() {
   local -a missing=()
   local pair
-  for pair in mmdebstrap=mmdebstrap ip=iproute2 nsenter=util-linux unshare=util-linux mke2fs=e2fsprogs flock=util-linux; do
+  for pair in mmdebstrap=mmdebstrap ip=iproute2 nsenter=util-linux unshare=util-linux mke2fs=e2fsprogs cpio=cpio flock=util-linux; do
     command -v "${pair%=*}" >/dev/null || missing+=("${pair#*=}")
   done
   [[ ${#missing[@]} -gt 0 ]] || return 0
@@ -104,14 +104,31 @@ build_rootfs() { # build_rootfs TARGET
 # ---- the guests' image
 
 trim_image() { # trim_image ROOT: what costs an emulated guest time and serves it nothing
-  local root=${1:?}
+  local root=${1:?} modules name
+  local -a generators=(cloud-init-generator)
+  for name in cryptsetup debug getty gpt-auto hibernate-resume integritysetup rc-local run system-update sysv veritysetup; do
+    generators+=("systemd-$name-generator")
+  done
+  mkdir -p "$root/etc/systemd/system-generators"
+  for name in "${generators[@]}"; do
+    ln -s /dev/null "$root/etc/systemd/system-generators/$name"
+  done
+  # Otherwise its generator would want it, after a search for a data source that is known here.
+  chroot "$root" systemctl --quiet add-wants multi-user.target cloud-init.target
   chroot "$root" systemctl --quiet mask systemd-networkd.service systemd-networkd.socket \
     systemd-networkd-wait-online.service getty@tty1.service systemd-pstore.service dev-hugepages.mount \
-    dev-mqueue.mount sys-kernel-debug.mount sys-kernel-tracing.mount systemd-update-utmp.service \
+    dev-mqueue.mount sys-kernel-debug.mount sys-kernel-tracing.mount sys-kernel-config.mount \
+    sys-fs-fuse-connections.mount proc-sys-fs-binfmt_misc.automount systemd-update-utmp.service \
     systemd-update-utmp-runlevel.service systemd-tmpfiles-clean.timer kmod-static-nodes.service \
-    modprobe@drm.service e2scrub_all.timer e2scrub_reap.service apt-daily.timer apt-daily-upgrade.timer \
-    dpkg-db-backup.timer fstrim.timer cloud-init-hotplugd.socket
-  rm -rf "${root:?}"/{etc/ssh/ssh_host_*,var/cache/apt/*,var/lib/apt/lists/*,dev/*}
+    modprobe@{configfs,dm_mod,drm,efi_pstore,fuse,loop}.service e2scrub_all.timer e2scrub_reap.service \
+    apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer fstrim.timer cloud-init-hotplugd.socket
+  modules=$(echo "$root"/usr/lib/modules/*)
+  find "$modules/kernel/drivers" -mindepth 1 -maxdepth 1 ! -name block ! -name cdrom ! -name char ! -name net \
+    ! -name virtio -exec rm -r {} +
+  rm -r "$modules"/kernel/{arch/x86/kvm,drivers/net/ethernet}
+  chroot "$root" depmod "${modules##*/}"
+  # shellcheck disable=SC2115 # it is set: ${1:?}
+  rm -rf "$root"/{etc/ssh/ssh_host_*,var/cache/apt/*,var/lib/apt/lists/*,dev/*}
   : >"$root/etc/machine-id"
 }
 
@@ -121,15 +138,33 @@ build_image() { # build_image ROOTFS TARGET
   say "making the guests' image $2 (once; about 2 minutes)"
   mkdir "$build"
   step "packages of the guests' image" debian_tree "$build/root" "$(packages_of "$here/image.packages")" \
-    "$work/log/build-image.log" --essential-hook="cp -r --no-preserve=ownership '$here/image-files/.' \"\$1\"" ||
+    "$work/log/build-image.log" --essential-hook="cp -r --no-preserve=ownership '$here/image/etc' \"\$1\"" ||
     fail_with_log 'the packages could not be installed' "$work/log/build-image.log"
-  trim_image "$build/root"
   # No bootloader: nova hands kernel and initrd to the emulator.
   mv "$build"/root/boot/vmlinuz-* "$build/vmlinuz"
-  mv "$build"/root/boot/initrd.img-* "$build/initrd"
-  rm -f "$build"/root/{vmlinuz,initrd.img}{,.old}
+  rm -f "$build"/root/boot/initrd.img-* "$build"/root/{vmlinuz,initrd.img}{,.old}
+  step 'initrd' make_initrd "$build"
+  trim_image "$build/root"
   step 'disk' make_disk "$rootfs" "$build"
   finish_build "$2"
+}
+
+make_initrd() { # make_initrd BUILD
+  local root=$1/root tree=$1/initrd-tree version module path
+  version=$(basename "$root"/usr/lib/modules/*)
+  mkdir -p "$tree"/{dev,lib,root}
+  cp -r "$root/usr/lib/klibc/bin" "$tree/bin"
+  cp "$root"/usr/lib/klibc-*.so "$tree/lib"
+  install -m 0755 "$here/image/initrd-init" "$tree/init"
+  for module in virtio_pci virtio_blk; do
+    chroot "$root" modprobe --show-depends --set-version "$version" "$module"
+  done | while read -r _ path _; do
+    [[ -e $tree/${path##*/} ]] && continue
+    cp "$root$path" "$tree"
+    echo "/${path##*/}"
+  done >"$tree/modules"
+  (cd "$tree" && find . -print0 | cpio --null --create --quiet --format=newc) >"$1/initrd"
+  rm -r "$tree"
 }
 
 make_disk() { # make_disk ROOTFS BUILD
