@@ -67,6 +67,10 @@ const TAMPER = [
  * actions, lock objects excepted: that stops a client and a careless hand, but whoever holds the owner's
  * credentials can put another policy.
  *
+ * What no policy reaches: Ceph RGW offers the same objects through the Swift API to whoever has a Keystone token
+ * of the writer's project, and there lets an object's own creator set a time at which it is removed, versions
+ * and all. S3 keys alone do not open that door; so no host may hold a Keystone password or token.
+ *
  * @throws Error when two of the identities are one, or a keeper comes without a separate writer: such a policy
  * would lock out the owner or the keeper.
  */

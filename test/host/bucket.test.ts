@@ -101,6 +101,9 @@ async function text(s3: S3, Bucket: string, Key: string, VersionId?: string): Pr
 
 beforeAll(async () => {
   const file = path.join(cache, "local-cloud", "run", "facts.json");
+  if (!fs.existsSync(file)) {
+    throw new Error(`${file} is missing: start the local cloud with "scripts/local-cloud/local-cloud up"`);
+  }
   facts = JSON.parse(fs.readFileSync(file, "utf8")) as Facts;
   [owner, writer, keeper] = await Promise.all([
     identity(facts.projects.owner),
