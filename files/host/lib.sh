@@ -191,5 +191,5 @@ check_version() {
 
 lock_host
 SB_WORK=$(mktemp -d /run/secure-backups.XXXXXXXX)
-trap 'rm -rf "$SB_WORK"' EXIT
+trap 'rm -rf "$SB_WORK" "$SB_LIB"/.*.download "$SB_LIB"/.*.new' EXIT
 trap 'exit 1' HUP INT TERM

@@ -102,13 +102,14 @@ change_keys() {
 # (an idle multiplexed one, or one still logging in) cannot be told apart and ends too: a client opens a new one.
 # Repeated until a pass finds nothing, for a login may be under way.
 end_sessions() {
+  need_command ps procps
   sed -n "s/.*command=\"rclone serve restic --stdio --append-only \\([^\"]*\\)\".*/\\1/p" "$SB_WORK/untouched" >"$SB_WORK/spared"
   end_pass=0
   end_quiet=0
   while [ "$end_quiet" -lt 2 ]; do
     end_pass=$((end_pass + 1))
     [ "$end_pass" -le 50 ] || fail "sessions of $SB_USER do not end: log in to $(hostname) and end them by hand"
-    list_processes >"$SB_WORK/processes"
+    ps -ww -e -o pid= -o ppid= -o euid= -o stat= -o args= >"$SB_WORK/processes"
     doomed=$(doomed_processes <"$SB_WORK/processes")
     if [ -z "$doomed" ]; then
       end_quiet=$((end_quiet + 1))
@@ -124,34 +125,16 @@ end_sessions() {
   done
 }
 
-# One line a process of the user, or of sshd on the user's behalf: PID PARENT KIND REPOSITORY.
-list_processes() {
-  list_uid=$(id -u "$SB_USER")
-  for list_dir in /proc/[0-9]*; do
-    list_status=$(cat "$list_dir/status" 2>/dev/null) || continue
-    list_words=$(printf '%s\n' "$list_status" | awk '/^PPid:/ { parent = $2 } /^Uid:/ { uid = $3 } END { print parent, uid }')
-    list_line=$(tr '\0' ' ' 2>/dev/null <"$list_dir/cmdline") || continue
-    list_kind=
-    list_repository=-
-    case "${list_words#* } $list_line" in
-      "0 sshd: $SB_USER [priv]"* | "0 sshd-session: $SB_USER [priv]"*) list_kind=monitor ;;
-      "$list_uid sshd: "* | "$list_uid sshd-session: "*) list_kind=connection ;;
-      "$list_uid /usr/local/lib/secure-backups/rclone serve restic --stdio --append-only "*)
-        list_kind=rclone
-        list_repository=${list_line#*--append-only }
-        list_repository=${list_repository%% *}
-        ;;
-      "$list_uid "*) list_kind=other ;;
-    esac
-    [ -z "$list_kind" ] || printf '%s %s %s %s\n' "${list_dir#/proc/}" "${list_words% *}" "$list_kind" "$list_repository"
-  done
-}
-
-# Reads what list_processes wrote, prints the PIDs to end: all but those from whom a spared rclone descends.
+# Reads the processes (PID PARENT UID STATE ARGUMENTS), prints the PIDs to end: those of the user and of sshd on his
+# behalf, all but the ones from which a spared rclone descends.
 doomed_processes() {
-  awk '
+  awk -v uid="$(id -u "$SB_USER")" -v user="$SB_USER" '
     from == "spared" { spared[$1] = 1; next }
-    { parent[$1] = $2; repository[$1] = $4 }
+    $4 ~ /^Z/ { next }
+    $3 == uid || ($3 == 0 && ($5 == "sshd:" || $5 == "sshd-session:") && $6 == user && $7 == "[priv]") {
+      parent[$1] = $2
+      repository[$1] = $5 == "/usr/local/lib/secure-backups/rclone" && $9 == "--append-only" ? $10 : "-"
+    }
     END {
       for (pid in repository)
         if (repository[pid] in spared)
@@ -173,11 +156,12 @@ make_user
 make_dirs
 make_dir "$SB_LIB" root root 0755
 make_dir $SB_STATE root root 0700
+# First what must not wait: a key that lost its access, whatever else fails below.
+change_keys
 install_artifact rclone "$SB_RCLONE_VERSION" "$SB_RCLONE_URL" "$SB_RCLONE_SHA256" 1.75.1
 put_rclone_command
 put_rclone_conf
 check_sshd_config
 put_sshd_config
 reload_sshd
-change_keys
 step "listed $SB_REMOTE through rclone" check_bucket

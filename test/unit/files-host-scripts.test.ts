@@ -177,35 +177,55 @@ describe("restic-backup", () => {
 });
 
 describe("who loses a session", () => {
-  /** Asks the proxy's script, with what list_processes would have told. */
+  /** Asks the proxy's script, with what ps would have told of a host where rcloneproxy has the UID 999. */
   function doomed(processes: string[], spared: string[]): string[] {
     return inDirectory((directory) => {
       const text = readFileSync(join(HOST, "proxy.sh"), "utf8");
       const body = /^doomed_processes\(\) \{\n[^]*?^\}\n/m.exec(text)?.[0] ?? "";
       writeFileSync(join(directory, "spared"), spared.map((name) => `${name}\n`).join(""));
-      const script = `SB_WORK=${directory}\n${body}doomed_processes`;
+      const script = `id() { echo 999; }\nSB_USER=rcloneproxy SB_WORK=${directory}\n${body}doomed_processes`;
       return run("dash", ["-euc", script], { input: processes.map((line) => `${line}\n`).join("") })
         .split("\n")
         .filter((pid) => pid !== "")
         .sort();
     });
   }
+  const RCLONE = "/usr/local/lib/secure-backups/rclone serve restic --stdio --append-only s3-resticrepo:b/c";
+  const OTHERS = [
+    "    1     0     0 Ss   /sbin/init",
+    "    2     1     0 Ss   sshd: /usr/sbin/sshd -D [listener] 0 of 100-300 startups",
+    "    3     2     0 Ss   sshd: debian [priv]",
+    "    4     3  1000 S    sshd: debian@pts/0",
+    "    5     4  1000 S    sshd: rcloneproxy [priv]",
+    "    6     2   999 Z    [rclone] <defunct>",
+    "    7     2     0 Ss   sshd: rcloneproxy2 [priv]",
+  ];
   const RUNNING = [
-    "10 1 monitor -",
-    "11 10 connection -",
-    "12 11 rclone s3-resticrepo:b/c/kept",
-    "20 1 monitor -",
-    "21 20 connection -",
-    "22 21 rclone s3-resticrepo:b/c/lost",
-    "30 1 monitor -",
-    "31 30 connection -",
-    "40 1 monitor -",
+    "   10     2     0 Ss   sshd: rcloneproxy [priv]",
+    "   11    10   999 S    sshd: rcloneproxy@notty",
+    "   12    11   999 Ss   sh -c rclone serve restic --stdio --append-only s3-resticrepo:b/c/kept",
+    `   13    12   999 Sl   ${RCLONE}/kept`,
+    "   20     2     0 Ss   sshd: rcloneproxy [priv]",
+    "   21    20   999 S    sshd: rcloneproxy@notty",
+    `   22    21   999 Sl   ${RCLONE}/lost`,
+    "   30     2     0 Ss   sshd-session: rcloneproxy [priv]",
+    "   31    30   999 S    sshd-session: rcloneproxy@notty",
+    "   40     2     0 Ss   sshd: rcloneproxy [priv]",
+    "   50     1   999 S    sleep 1000",
   ];
 
   test("the lost repository, idle connections and logins under way; a backup of another goes on", () => {
-    expect(doomed(RUNNING, ["s3-resticrepo:b/c/kept"])).toEqual(["20", "21", "22", "30", "31", "40"]);
+    expect(doomed([...OTHERS, ...RUNNING], ["s3-resticrepo:b/c/kept"])).toEqual([
+      "20",
+      "21",
+      "22",
+      "30",
+      "31",
+      "40",
+      "50",
+    ]);
   });
   test("all, when no line is untouched", () => {
-    expect(doomed(RUNNING, [])).toHaveLength(RUNNING.length);
+    expect(doomed([...OTHERS, ...RUNNING], [])).toHaveLength(RUNNING.length);
   });
 });
