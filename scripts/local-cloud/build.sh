@@ -123,8 +123,8 @@ trim_image() { # trim_image ROOT: what costs an emulated guest time and serves i
     modprobe@{configfs,dm_mod,drm,efi_pstore,fuse,loop}.service e2scrub_all.timer e2scrub_reap.service \
     apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer fstrim.timer cloud-init-hotplugd.socket
   modules=$(echo "$root"/usr/lib/modules/*)
-  find "$modules/kernel/drivers" -mindepth 1 -maxdepth 1 ! -name block ! -name cdrom ! -name char ! -name net \
-    ! -name virtio -exec rm -r {} +
+  find "$modules/kernel/drivers" -mindepth 1 -maxdepth 1 ! -name ata ! -name block ! -name cdrom ! -name char \
+    ! -name net ! -name scsi ! -name virtio -exec rm -r {} +
   rm -r "$modules"/kernel/{arch/x86/kvm,drivers/net/ethernet}
   chroot "$root" depmod "${modules##*/}"
   # shellcheck disable=SC2115 # it is set: ${1:?}
@@ -156,7 +156,8 @@ make_initrd() { # make_initrd BUILD
   cp -r "$root/usr/lib/klibc/bin" "$tree/bin"
   cp "$root"/usr/lib/klibc-*.so "$tree/lib"
   install -m 0755 "$here/image/initrd-init" "$tree/init"
-  for module in virtio_pci virtio_blk; do
+  # The disk, and the CD drive that nova puts the config drive in.
+  for module in virtio_pci virtio_blk ata_piix sr_mod isofs; do
     chroot "$root" modprobe --show-depends --set-version "$version" "$module"
   done | while read -r _ path _; do
     [[ -e $tree/${path##*/} ]] && continue
