@@ -23,7 +23,9 @@ function main(folder: string): boolean {
     total.skipped += report.numPendingTests + report.numTodoTests;
     console.log(`layer ${path.basename(file, ".json")}: ${String(passed)} passed, ${String(failed)} failed`);
   }
-  console.log(`${String(total.passed)} passed, ${String(total.failed)} failed, ${String(total.skipped)} skipped`);
+  console.log(
+    `${String(total.passed)} passed, ${String(total.failed)} failed, ${String(total.skipped)} skipped`,
+  );
   return total.failed === 0 && total.skipped === 0 && total.passed > 0;
 }
 
