@@ -33,7 +33,7 @@ remove_stale_repositories() {
 # open_repository NAME: makes the repository if, and only if, the proxy answers that there is none.
 open_repository() {
   open_status=0
-  timeout 300 /usr/local/bin/restic-backup "$1" cat config --no-lock >/dev/null 2>"$SB_WORK/restic.log" || open_status=$?
+  timeout -k 10 180 /usr/local/bin/restic-backup "$1" cat config --no-lock >/dev/null 2>"$SB_WORK/restic.log" || open_status=$?
   case $open_status in
     0) return 0 ;;
     10) ;;
@@ -44,7 +44,7 @@ open_repository() {
     cat "$SB_WORK/restic.log" >&2
     fail "cannot open repository $1 through the proxy (restic's words are above)"
   fi
-  timeout 300 /usr/local/bin/restic-backup "$1" init >"$SB_WORK/restic.log" 2>&1 || {
+  timeout -k 10 180 /usr/local/bin/restic-backup "$1" init >"$SB_WORK/restic.log" 2>&1 || {
     cat "$SB_WORK/restic.log" >&2
     fail "cannot initialize repository $1 through the proxy (restic's words are above)"
   }
