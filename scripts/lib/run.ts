@@ -104,10 +104,10 @@ export async function step<T>(title: string, work: () => Promise<T>): Promise<T>
   console.log(`==> ${title}`);
   try {
     const value = await work();
-    console.log(`    done in ${seconds()}`);
+    console.log(`    ${title}: done in ${seconds()}`);
     return value;
   } catch (error) {
-    console.log(`    FAILED after ${seconds()}`);
+    console.log(`    ${title}: FAILED after ${seconds()}`);
     throw error;
   }
 }

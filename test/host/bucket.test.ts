@@ -3,9 +3,6 @@
  * local cloud's network: `scripts/local-cloud/local-cloud exec -- npx jest test/host/bucket`.
  */
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
-import * as fs from "node:fs";
-import * as os from "node:os";
-import * as path from "node:path";
 import type { S3 } from "@aws-sdk/client-s3";
 import { bucketPolicy, keystonePrincipal } from "../../files/bucket-policy";
 import { bucketProvider, type BucketInputs, type BucketState } from "../../providers/bucket";
@@ -19,29 +16,18 @@ import {
   settlePolicy,
   settleVersioning,
 } from "../../providers/s3-bucket";
-import { answerOf, connect, type BucketAddress, type S3Credentials } from "../../providers/s3-client";
+import { answerOf, connect, type BucketAddress } from "../../providers/s3-client";
 import { samePolicy } from "../../providers/s3-policy";
+import { type CloudFacts, cloudFacts } from "../../scripts/lib/local-stack";
+import { type Identity, s3Identity } from "../harness/s3-identity";
 
 type Role = "owner" | "writer" | "keeper";
-interface Facts {
-  projects: Record<Role, string>;
-  s3Endpoint: string;
-}
-interface Identity extends S3Credentials {
-  s3: S3;
-  token: string;
-  forget: () => Promise<void>;
-}
 
-const cache =
-  process.env["SECURE_BACKUPS_CACHE"] ??
-  path.join(process.env["XDG_CACHE_HOME"] ?? path.join(os.homedir(), ".cache"), "secure-backups");
 // A policy that proves wrong is tried again for some seconds before the update fails.
 jest.setTimeout(60_000);
-const KEYSTONE = "http://172.24.4.1:5000/v3";
 const SOON = [100, 200];
 
-let facts: Facts;
+let facts: CloudFacts;
 let owner: Identity, writer: Identity, keeper: Identity;
 const arn = (role: Role): string => keystonePrincipal(facts.projects[role]);
 
@@ -52,35 +38,6 @@ function address(): BucketAddress {
   const bucket = `bucket-test-${process.pid}-${Date.now().toString(36)}-${made++}`;
   buckets.push(bucket);
   return { endpoint: facts.s3Endpoint, region: "eu-central-1", bucket };
-}
-
-/** Keys of S3 for the demo user in one project, as the stack makes them. */
-async function identity(project: string): Promise<Identity> {
-  const user = { name: "demo", password: "demo", domain: { name: "Default" } };
-  const login = await fetch(`${KEYSTONE}/auth/tokens`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({
-      auth: { identity: { methods: ["password"], password: { user } }, scope: { project: { id: project } } },
-    }),
-  });
-  const token = login.headers.get("x-subject-token") ?? "";
-  const { token: session } = (await login.json()) as { token: { user: { id: string } } };
-  const url = `${KEYSTONE}/users/${session.user.id}/credentials/OS-EC2`;
-  const headers = { "content-type": "application/json", "x-auth-token": token };
-  const answer = await fetch(url, { method: "POST", headers, body: JSON.stringify({ tenant_id: project }) });
-  const { credential } = (await answer.json()) as { credential: { access: string; secret: string } };
-  const keys = { accessKeyId: credential.access, secretAccessKey: credential.secret };
-  const s3 = await connect({ endpoint: facts.s3Endpoint, region: "eu-central-1", bucket: "" }, keys);
-  return {
-    ...keys,
-    s3,
-    token,
-    forget: async () => {
-      s3.destroy();
-      await fetch(`${url}/${credential.access}`, { method: "DELETE", headers });
-    },
-  };
 }
 
 /** What a call came to: `ok`, or the HTTP status and code of its refusal. */
@@ -100,15 +57,11 @@ async function text(s3: S3, Bucket: string, Key: string, VersionId?: string): Pr
 }
 
 beforeAll(async () => {
-  const file = path.join(cache, "local-cloud", "run", "facts.json");
-  if (!fs.existsSync(file)) {
-    throw new Error(`${file} is missing: start the local cloud with "scripts/local-cloud/local-cloud up"`);
-  }
-  facts = JSON.parse(fs.readFileSync(file, "utf8")) as Facts;
+  facts = cloudFacts();
   [owner, writer, keeper] = await Promise.all([
-    identity(facts.projects.owner),
-    identity(facts.projects.writer),
-    identity(facts.projects.keeper),
+    s3Identity(facts.projects.owner),
+    s3Identity(facts.projects.writer),
+    s3Identity(facts.projects.keeper),
   ]);
 }, 120_000);
 

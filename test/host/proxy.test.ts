@@ -1,0 +1,389 @@
+/**
+ * The rendered files in force: proxy and client as namespace hosts with a real sshd, rclone and restic, and the
+ * local cloud's S3. First the way it is meant to be used, then what an attacker with a client's keys tries.
+ */
+import { spawn } from "node:child_process";
+import * as fs from "node:fs";
+import * as http2 from "node:http2";
+import * as path from "node:path";
+import { Duplex } from "node:stream";
+import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { clientInstall, HostInstall, proxyInstall } from "../../files";
+import { bucketPolicy, keystonePrincipal } from "../../files/bucket-policy";
+import { adoptOrCreate, settlePolicy, settleVersioning } from "../../providers/s3-bucket";
+import { backupRoundTrip } from "../../scripts/demo/round-trip";
+import { cloudFacts } from "../../scripts/lib/local-stack";
+import { CACHE, shellWord } from "../../scripts/lib/run";
+import { NamespaceHost, sshKey, SshKey } from "../harness/namespace-host";
+import { Identity, s3Identity } from "../harness/s3-identity";
+
+jest.setTimeout(300_000);
+
+const BUCKET = `proxy-test-${String(process.pid)}-${Date.now().toString(36)}`;
+const PROXY = "172.24.4.211";
+const CLIENT = "172.24.4.212";
+/** What an install script ends with when all of it arrived and was done. */
+const INSTALLED = 80;
+const AWKWARD_PASSWORD = ` it's "q" $HOME \`id\` %h #1 \\ grüße `;
+
+const facts = cloudFacts();
+let proxy: NamespaceHost, client: NamespaceHost;
+let owner: Identity, writer: Identity;
+let main: SshKey, odd: SshKey, other: SshKey;
+
+interface Artifact {
+  version: string;
+  url: string;
+  sha256: string;
+}
+
+function artifact(name: "rclone" | "restic"): Artifact {
+  const text = fs.readFileSync(path.join(CACHE, `artifacts/${name}.json`), "utf8");
+  return { ...(JSON.parse(text) as Artifact), url: `${facts.artifactsUrl}${name}` };
+}
+
+function proxyFiles(change: { rclone?: Partial<Artifact>; secretAccessKey?: string } = {}): HostInstall {
+  return proxyInstall({
+    host: "rclonesrv",
+    bucket: BUCKET,
+    rclone: { ...artifact("rclone"), ...change.rclone },
+    s3: {
+      endpoint: facts.s3Endpoint,
+      region: "eu-central-1",
+      accessKeyId: writer.accessKeyId,
+      secretAccessKey: change.secretAccessKey ?? writer.secretAccessKey,
+    },
+    grants: [
+      { client: "web", repository: "main", publicKey: main.publicKey },
+      { client: "web", repository: "odd", publicKey: odd.publicKey },
+      { client: "db", repository: "main", publicKey: other.publicKey },
+    ],
+  });
+}
+
+function clientFiles(hostKey = proxy.hostKey): HostInstall {
+  return clientInstall({
+    client: "web",
+    bucket: BUCKET,
+    proxy: { address: PROXY, port: 22, hostKey },
+    restic: artifact("restic"),
+    repositories: [
+      {
+        name: "main",
+        password: "main password",
+        privateKey: main.privateKey,
+        paths: ["/srv/data"],
+        excludes: [],
+      },
+      {
+        name: "odd",
+        password: AWKWARD_PASSWORD,
+        privateKey: odd.privateKey,
+        paths: ['/srv/o\'dd $HOME #1 "é" %'],
+        excludes: ["*.t$mp", "#not a comment", " blank "],
+      },
+    ],
+  });
+}
+
+async function putInForce(
+  host: NamespaceHost,
+  install: HostInstall,
+): Promise<{ code: number; text: string }> {
+  const { code, stdout, stderr } = await host.ssh.sh(install.script, { accept: "any" });
+  return { code, text: stdout + stderr };
+}
+
+/** ssh on the client with the key of repository main, and more arguments of the attacker's. */
+function attack(args: string, options: { timeout?: number } = {}) {
+  return client.ssh.sh(
+    `timeout -k 1 ${String(options.timeout ?? 10)} ssh -F /etc/restic-backup/ssh_config -o ControlMaster=no -o ControlPath=none ${args} </dev/null 2>&1`,
+    { accept: "any" },
+  );
+}
+
+/** An HTTP/2 session with the rclone that the key of repository main starts, as restic has one. */
+async function withRclone<T>(
+  work: (request: (method: string, target: string) => Promise<number>) => Promise<T>,
+) {
+  const folder = fs.mkdtempSync("/tmp/attack-");
+  const keyFile = path.join(folder, "key");
+  fs.writeFileSync(keyFile, main.privateKey, { mode: 0o600 });
+  fs.writeFileSync(path.join(folder, "known_hosts"), `${PROXY} ${proxy.hostKey}\n`);
+  const ssh = spawn(
+    "ssh",
+    [
+      ...["-F", "none", "-i", keyFile, "-o", `UserKnownHostsFile=${folder}/known_hosts`],
+      ...[
+        "-o",
+        "BatchMode=yes",
+        "-o",
+        "IdentitiesOnly=yes",
+        `rcloneproxy@${PROXY}`,
+        "rclone serve restic --stdio",
+      ],
+    ],
+    { stdio: ["pipe", "pipe", "ignore"] },
+  );
+  const session = http2.connect("http://localhost", {
+    createConnection: () => Duplex.from({ readable: ssh.stdout, writable: ssh.stdin }),
+  });
+  session.on("error", () => {
+    // The test sees it as a request without an answer.
+  });
+  const request = (method: string, target: string): Promise<number> =>
+    new Promise((resolve, reject) => {
+      const stream = session.request(
+        { ":method": method, ":path": target },
+        { endStream: method !== "POST" },
+      );
+      stream.setTimeout(30_000, () => {
+        stream.destroy(new Error(`${method} ${target}: no answer`));
+      });
+      stream.on("response", (headers) => {
+        resolve(Number(headers[":status"]));
+      });
+      stream.on("error", reject);
+      stream.resume();
+      if (method === "POST") stream.end("overwritten by an attacker");
+    });
+  try {
+    return await work(request);
+  } finally {
+    session.destroy();
+    ssh.kill();
+    fs.rmSync(folder, { recursive: true });
+  }
+}
+
+/** Every object of the bucket with the ETag of its newest version; what tells whether anything was harmed. */
+async function objects(): Promise<Record<string, string>> {
+  const { Contents = [] } = await owner.s3.listObjectsV2({ Bucket: BUCKET });
+  return Object.fromEntries(
+    Contents.filter(({ Key }) => !Key?.includes("/locks/")).map(({ Key, ETag }) => [
+      Key as string,
+      ETag as string,
+    ]),
+  );
+}
+
+beforeAll(async () => {
+  [owner, writer] = await Promise.all([s3Identity(facts.projects.owner), s3Identity(facts.projects.writer)]);
+  [main, odd, other] = await Promise.all([sshKey(), sshKey(), sshKey()]);
+  const address = { endpoint: facts.s3Endpoint, region: "eu-central-1", bucket: BUCKET };
+  await adoptOrCreate(owner.s3, address, owner);
+  await settleVersioning(owner.s3, address, true);
+  const principals = {
+    owner: keystonePrincipal(facts.projects.owner),
+    writer: keystonePrincipal(facts.projects.writer),
+  };
+  await settlePolicy(owner.s3, address, bucketPolicy({ bucket: BUCKET, ...principals }));
+  proxy = await NamespaceHost.start("rclonesrv", PROXY);
+  client = await NamespaceHost.start("web", CLIENT);
+});
+
+afterAll(async () => {
+  for (const host of [proxy, client]) await host.stop();
+  const Policy = JSON.stringify({ Version: "2012-10-17", Statement: [] });
+  await owner.s3
+    .putBucketPolicy({ Bucket: BUCKET, Policy })
+    .catch(() => owner.s3.deleteBucketPolicy({ Bucket: BUCKET }));
+  for (;;) {
+    const { Versions = [], DeleteMarkers = [] } = await owner.s3.listObjectVersions({ Bucket: BUCKET });
+    if (Versions.length + DeleteMarkers.length === 0) break;
+    for (const { Key, VersionId } of [...Versions, ...DeleteMarkers]) {
+      await owner.s3.deleteObject({ Bucket: BUCKET, Key, VersionId });
+    }
+  }
+  await owner.s3.deleteBucket({ Bucket: BUCKET });
+  await Promise.all([owner.forget(), writer.forget()]);
+});
+
+describe("installation", () => {
+  test("a program with another checksum is never run", async () => {
+    const { code, text } = await putInForce(proxy, proxyFiles({ rclone: { sha256: "0".repeat(64) } }));
+    expect(code).not.toBe(INSTALLED);
+    expect(text).toContain("not the configured 000000");
+    expect((await proxy.ssh.sh("command -v rclone || true")).stdout).toBe("");
+  });
+
+  test("S3's refusal fails the installation in rclone's own words, without the secret", async () => {
+    const { code, text } = await putInForce(proxy, proxyFiles({ secretAccessKey: "not-the-secret-key" }));
+    expect(code).not.toBe(INSTALLED);
+    expect(text).toMatch(/SignatureDoesNotMatch|403|Forbidden/);
+    expect(text).not.toContain("not-the-secret-key");
+  });
+
+  test("the proxy is put in force, and a second time changes nothing", async () => {
+    const first = await putInForce(proxy, proxyFiles());
+    expect(first).toMatchObject({ code: INSTALLED });
+    const state = "find /etc/ssh /home/rcloneproxy /usr/local -type f -printf '%p %T@ %m %u:%g\\n' | sort";
+    const before = (await proxy.ssh.sh(state)).stdout;
+    expect(await putInForce(proxy, proxyFiles())).toMatchObject({ code: INSTALLED });
+    expect((await proxy.ssh.sh(state)).stdout).toBe(before);
+  });
+
+  test("nothing that the proxy's user could change decides what his keys may do", async () => {
+    const { stdout } = await proxy.ssh.sh(
+      `runuser -u rcloneproxy -- find /etc/ssh /usr/local /home/rcloneproxy -writable ! -type l ! -name null`,
+    );
+    expect(stdout).toBe("");
+    const modes = await proxy.ssh.sh("stat -c '%a %U:%G' /home/rcloneproxy/.config/rclone/rclone.conf");
+    expect(modes.stdout.trim()).toBe("640 root:rcloneproxy");
+  });
+
+  test("the client is put in force, and its repositories are there", async () => {
+    expect(await putInForce(client, clientFiles())).toMatchObject({ code: INSTALLED });
+    const { stdout } = await client.ssh.sh(
+      "stat -c '%a %U' /etc/restic-backup/main/env /etc/restic-backup/main/id_ed25519",
+    );
+    expect(stdout).toBe("600 root\n600 root\n");
+  });
+});
+
+describe("use", () => {
+  test("backs up and restores byte for byte, and forget is refused with 403", async () => {
+    const trip = await backupRoundTrip(client.ssh, "web", "main");
+    expect(trip).toMatchObject({ refusal: "forget refused: 403" });
+  });
+
+  test("awkward paths, excludes and passwords mean what was written", async () => {
+    await client.ssh.sh(`folder=$(printf %s ${shellWord('/srv/o\'dd $HOME #1 "é" %')})
+mkdir -p "$folder"
+cd "$folder"
+touch keep 'a.t$mp' '#not a comment' ' blank ' 'blank'`);
+    await client.ssh.sh("restic-backup odd");
+    const { stdout } = await client.ssh.sh("restic-backup odd ls latest");
+    const names = stdout
+      .split("\n")
+      .flatMap((line) => (line.startsWith("/srv/o'dd") ? [path.basename(line)] : []));
+    expect(names.sort()).toEqual(["blank", "keep", 'o\'dd $HOME #1 "é" %']);
+    const env = await client.ssh.sh(
+      'set -a; . /etc/restic-backup/odd/env; printf %s "$RESTIC_PASSWORD" | base64 -w 0',
+    );
+    expect(Buffer.from(env.stdout, "base64").toString()).toBe(AWKWARD_PASSWORD);
+  });
+
+  test("the seed's plain form works", async () => {
+    const { stdout } = await client.ssh.sh(
+      "set -a; . /etc/restic-backup/main/env; set +a\n" +
+        'restic -o rclone.program="ssh -F /etc/restic-backup/ssh_config main" snapshots --json',
+    );
+    expect(JSON.parse(stdout)).toHaveLength(2);
+  });
+});
+
+describe("a client's key in an attacker's hand", () => {
+  test.each([
+    ["another command", "main id"],
+    ["a shell", "-tt main"],
+    ["sftp", "-s main sftp"],
+    ["the same command without append-only", `main rclone serve restic --stdio s3-resticrepo:${BUCKET}`],
+    ["reading the credentials", "main cat /home/rcloneproxy/.config/rclone/rclone.conf"],
+  ])("%s starts nothing but rclone on its own repository", async (_what, args) => {
+    const { stdout } = await attack(args);
+    expect(stdout).not.toMatch(/uid=|secret_access_key|\$ $/);
+    expect(stdout).not.toContain(writer.secretAccessKey);
+  });
+
+  test("no terminal is given", async () => {
+    expect((await attack("-tt main")).stdout).toMatch(/PTY allocation request failed/);
+  });
+
+  test.each([
+    ["to a port", `-W 127.0.0.1:22 main`],
+    ["to the S3 service", `-W ${new URL(facts.s3Endpoint).host} main`],
+  ])("no forwarding %s", async (_what, args) => {
+    const { code, stdout } = await attack(args);
+    expect(code).not.toBe(0);
+    expect(stdout).toMatch(/administratively prohibited|stdio forwarding failed/);
+    expect(stdout).not.toContain("SSH-2.0");
+  });
+
+  test("no forwarding by -L, -D, -R or to a unix socket", async () => {
+    const { stdout } = await client.ssh.sh(
+      `cd /root
+ssh -F /etc/restic-backup/ssh_config -o ControlMaster=no -o ControlPath=none -o ClearAllForwardings=no -N -v \\
+  -L 9001:127.0.0.1:22 -D 9002 -L 9003:/run/dbus/system_bus_socket -R 9004:127.0.0.1:22 main </dev/null >forward.log 2>&1 &
+pid=$!
+sleep 4
+for port in 9001 9003; do
+  timeout 5 bash -c "exec 3<>/dev/tcp/127.0.0.1/$port && head -c 8 <&3" 2>/dev/null || true
+done
+timeout 5 curl -s --max-time 4 --socks5 127.0.0.1:9002 telnet://127.0.0.1:22 </dev/null || true
+kill $pid 2>/dev/null || true
+grep -v '^debug1' forward.log`,
+      { accept: "any" },
+    );
+    expect(stdout).not.toContain("SSH-2.0");
+    expect(stdout).toMatch(/administratively prohibited|remote port forwarding failed|open failed/);
+  });
+
+  test("no agent and no X11 are forwarded", async () => {
+    const { stdout } = await attack("-v -o ForwardAgent=yes -o ForwardX11=yes main", { timeout: 6 });
+    expect(stdout).not.toMatch(/Requesting X11 forwarding.*succeeded/);
+    const listening = await proxy.ssh.sh("ss -H -ltn | awk '{print $4}' | sort -u");
+    expect(listening.stdout.split("\n").filter((line) => line && !/:22$/.test(line))).toEqual([]);
+  });
+
+  test("deleting, overwriting and reaching beyond the repository are refused, and harm nothing", async () => {
+    const before = await objects();
+    const inside = Object.keys(before).filter((key) => key.startsWith("web/main/"));
+    const restUrl = (key: string) => key.replace(/^web\/main/, "").replace(/^\/data\/..\//, "/data/");
+    const attempts: [string, string][] = [
+      ...inside.slice(0, 6).flatMap((key): [string, string][] => [
+        ["DELETE", restUrl(key)],
+        ["POST", restUrl(key)],
+      ]),
+      ["DELETE", "/"],
+      ["DELETE", "/config"],
+      ["POST", "/config"],
+      ["GET", "/../odd/config"],
+      ["GET", "/../../db/main/config"],
+      ["POST", "/../odd/data/aaaa"],
+      ["GET", "/%2e%2e/odd/config"],
+      ["GET", "/..%2fodd%2fconfig"],
+      ["DELETE", "/locks/../config"],
+      ["DELETE", "/locks/..%2fconfig"],
+      ["DELETE", "/data/aaaa/locks/.."],
+      ["GET", "//etc/passwd"],
+    ];
+    const answers = await withRclone(async (request) => {
+      const seen: string[] = [];
+      for (const [method, target] of attempts)
+        seen.push(`${method} ${target} ${String(await request(method, target))}`);
+      return seen;
+    });
+    expect(answers.filter((line) => / 2\d\d$/.test(line))).toEqual([]);
+    expect(await objects()).toEqual(before);
+  });
+
+  test("another key opens nothing", async () => {
+    const stranger = await sshKey();
+    await client.ssh.sh(`umask 077; printf %s ${shellWord(stranger.privateKey)} >/root/stranger`);
+    const { code, stdout } = await client.ssh.sh(
+      `ssh -F none -i /root/stranger -o BatchMode=yes -o HostKeyAlias=secure-backups-proxy \\
+  -o UserKnownHostsFile=/etc/restic-backup/known_hosts rcloneproxy@${PROXY} </dev/null 2>&1`,
+      { accept: "any" },
+    );
+    expect(code).toBe(255);
+    expect(stdout).toContain("Permission denied");
+  });
+
+  test("a proxy with another host key gets no password and no data", async () => {
+    const impostor = await sshKey();
+    const { code, text } = await putInForce(client, clientFiles(impostor.publicKey));
+    expect(code).not.toBe(INSTALLED);
+    expect(text).toMatch(/Host key verification failed|host key/i);
+    expect(await putInForce(client, clientFiles())).toMatchObject({ code: INSTALLED });
+  });
+});
+
+test("an sshd that would not start is never put in force", async () => {
+  await proxy.ssh.sh("printf 'NoSuchOption yes\\n' >/etc/ssh/sshd_config.d/50-broken.conf");
+  const { code, text } = await putInForce(proxy, proxyFiles());
+  await proxy.ssh.sh("rm /etc/ssh/sshd_config.d/50-broken.conf");
+  expect(code).not.toBe(INSTALLED);
+  expect(text).toContain("50-broken.conf");
+  expect((await proxy.ssh.sh("echo reachable")).stdout).toBe("reachable\n");
+});
