@@ -20,7 +20,8 @@ export interface KeyOnlyRepository {
 }
 
 /**
- * What the operator of a key-only client has to do, as text to copy and paste into a root shell. Not secret: the
+ * What the operator of a key-only client has to do, as a shell script that says so in its comments: he reads it,
+ * runs it as root, and runs it again when it asks for a key or a password that is not there yet. Not secret: the
  * passwords are handed over apart, from the stack output `passwords` (an object, "CLIENT/REPOSITORY" to password).
  */
 export function renderInstructions(a: {
@@ -33,21 +34,24 @@ export function renderInstructions(a: {
   const connections = a.repositories.map(({ name, publicKey }) => ({ name, key: publicKey }));
   const names = a.repositories.map(({ name }) => name);
   const example = names[0] ?? "REPOSITORY";
-  return `Backups of ${plainName("client", a.client)}
-
-The proxy is ${a.proxy.address}, port ${a.proxy.port}. Its host key is ${fingerprint(a.proxy.hostKey)} (ed25519).
-${a.repositories
-  .map(
-    ({ name, publicKey }) =>
-      `Repository ${name}: ${repositoryAddress(a.bucket, a.client, name)}, for the key ${fingerprint(publicKey)}`,
-  )
-  .join("\n")}
-
-Needed: restic 0.12 or newer and an OpenSSH client. All commands are for a root shell.
-
-1. Settings
-
+  return `#!/bin/sh
+# Backups of ${plainName("client", a.client)}. Save this as backups.sh and run it as root: sh backups.sh
+# It may run as often as you like. Needed: restic 0.12 or newer and an OpenSSH client.
+#
+# The proxy is ${a.proxy.address}, port ${a.proxy.port}; its host key is ${fingerprint(a.proxy.hostKey)} (ed25519).
+#
+# For each repository it asks for two files that it cannot bring:
+# - the private key whose public half you handed over;
+# - the password. The stack's operator reads it with: pulumi stack output passwords --show-secrets
+set -eu
 umask 077
+
+need() { # need FILE WHAT
+  [ -s "$1" ] || { echo "put $2 into $1, readable by root alone, and run this again" >&2; exit 1; }
+  chmod 0600 "$1"
+}
+
+# Settings
 mkdir -p ${[settings, ...names.map((name) => `${settings}/${name}`)].join(" ")}
 ${putFile(`${settings}/known_hosts`, renderKnownHosts(a.proxy))}
 ${putFile(`${settings}/ssh_config`, renderSshConfig(a.proxy, connections))}
@@ -57,44 +61,27 @@ ${putFile("/etc/tmpfiles.d/restic-backup.conf", renderTmpfiles())}
 mkdir -p /run/restic-backup
 ${a.repositories
   .map(
-    ({ name, publicKey, paths, excludes }, index) => `
-${2 + index}. Repository ${name}
-
+    ({ name, publicKey, paths, excludes }) => `
+# Repository ${name}: ${repositoryAddress(a.bucket, a.client, name)}
 ${putFile(`${settings}/${name}/env`, renderEnvironment({ ...a, repository: name }))}
 ${printWords("%s\\0", renderPaths(paths).split("\0"))} >${settings}/${name}/paths
 ${printWords("%s\\n", renderExcludes(excludes).split("\n"))} >${settings}/${name}/excludes
-
-Put the private key of ${fingerprint(publicKey)} at ${settings}/${name}/id_ed25519; then
-this shows the same fingerprint:
-
-chmod 0600 ${settings}/${name}/id_ed25519
-ssh-keygen -lf ${settings}/${name}/id_ed25519
-
-Ask the stack's operator for the password; he reads it under "${a.client}/${name}" in:
-
-    pulumi stack output passwords --show-secrets
-
-Enter it (one line, then Ctrl-D), and once only make the repository:
-
-cat >${settings}/${name}/password
-restic-backup ${name} init
+need ${settings}/${name}/id_ed25519 'the private key of ${fingerprint(publicKey)}'
+need ${settings}/${name}/password 'the password of ${a.client}/${name}'
+restic-backup ${name} cat config >/dev/null 2>&1 || restic-backup ${name} init
 `,
   )
   .join("")}
-Use
-
-restic-backup ${example}
-restic-backup ${example} snapshots
-restic-backup ${example} restore latest --target /tmp/restored
-
-The same without restic-backup:
-
-set -a; . ${settings}/${example}/env; set +a
-restic -o rclone.program="ssh -F ${settings}/ssh_config ${example}" snapshots
+echo "ready. Back up:  restic-backup ${example}"
+echo "       List:     restic-backup ${example} snapshots"
+echo "       Restore:  restic-backup ${example} restore latest --target /tmp/restored"
+# The same without restic-backup:
+#   set -a; . ${settings}/${example}/env; set +a
+#   restic -o rclone.program="ssh -F ${settings}/ssh_config ${example}" snapshots
 `;
 }
 
-/** A here-document that writes a text file, readable before it is pasted. */
+/** A here-document that writes a text file. */
 function putFile(path: string, content: string): string {
   return `cat >${path} <<'END_OF_FILE'\n${content}END_OF_FILE`;
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import * as YAML from "yaml";
 import { backupRoundTrip } from "../../scripts/demo/round-trip";
-import { LocalStack, Outputs } from "../../scripts/lib/local-stack";
+import { cloudFacts, LocalStack, Outputs } from "../../scripts/lib/local-stack";
 import { run, shellWord } from "../../scripts/lib/run";
 import { SshHost } from "../../scripts/lib/ssh";
 import { NamespaceHost, sshKey } from "../harness/namespace-host";
@@ -55,6 +55,13 @@ async function preview(...args: string[]): Promise<string[]> {
 /** A restic command with a client's own key and password, run where `ssh` leads. */
 function restic(host: SshHost, repository: string, args: string) {
   return host.sh(`restic-backup ${shellWord(repository)} ${args} 2>&1`, { accept: "any", timeout: 240 });
+}
+
+/** What a key-only client's operator does before he follows the instructions: he installs restic. */
+function provideRestic(host: NamespaceHost) {
+  return host.ssh.sh(
+    `curl -sf -o /usr/local/bin/restic ${cloudFacts().artifactsUrl}restic && chmod 755 /usr/local/bin/restic`,
+  );
 }
 
 async function outputs(): Promise<Outputs> {
@@ -197,12 +204,16 @@ test("clients of every kind join without touching the others", async () => {
   const { clients, passwords } = await outputs();
   const instructions = clients.stranger?.instructions as string;
   expect(instructions).not.toContain(passwords["stranger/main"] as string);
-  await stranger.ssh.sh(
-    `install -d -m 700 /etc/restic-backup /etc/restic-backup/main
+  const follow = () => stranger.ssh.sh(instructions, { accept: "any" });
+  expect((await follow()).stderr).toContain("put the private key of SHA256:");
+  await stranger.ssh.sh(`umask 077
 printf %s ${shellWord(strangerKey.privateKey)} >/etc/restic-backup/main/id_ed25519
-chmod 600 /etc/restic-backup/main/id_ed25519`,
-  );
-  expect(instructions).toContain("authorized");
+printf %s ${shellWord(passwords["stranger/main"] as string)} >/etc/restic-backup/main/password
+mkdir -p /srv/data && echo hello >/srv/data/file`);
+  await provideRestic(stranger);
+  expect(await follow()).toMatchObject({ code: 0 });
+  await stranger.ssh.sh("restic-backup main && restic-backup main restore latest --target /tmp/restored");
+  expect((await stranger.ssh.sh("cat /tmp/restored/srv/data/file")).stdout).toBe("hello\n");
 });
 
 test("a renamed repository starts anew and its former backups stay readable", async () => {
