@@ -62,7 +62,7 @@ export class Network extends pulumi.ComponentResource {
       this.networkId = network.id;
       this.subnetId = subnet.id;
     } else {
-      const chosen = existing as NonNullable<typeof existing>;
+      const chosen = existing;
       this.networkId = openstack.networking.getNetworkOutput(
         nameOrId("networkId", chosen.network),
         parent,

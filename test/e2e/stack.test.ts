@@ -203,7 +203,7 @@ test("clients of every kind join without touching the others", async () => {
   // The operator of the key-only client follows the printed instructions to the letter.
   const { clients, passwords } = await outputs();
   const instructions = clients.stranger?.instructions as string;
-  expect(instructions).not.toContain(passwords["stranger/main"] as string);
+  expect(instructions).not.toContain(passwords["stranger/main"]);
   const follow = () => stranger.ssh.sh(instructions, { accept: "any" });
   expect((await follow()).stderr).toContain("put the private key of SHA256:");
   await stranger.ssh.sh(`umask 077

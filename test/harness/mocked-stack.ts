@@ -31,7 +31,8 @@ export function fakeKey(byte: number): string {
 }
 
 /** What the cloud would answer: just what the program reads again. */
-function outputs({ type, name, inputs }: pulumi.runtime.MockResourceArgs, count: number): object {
+function outputs({ type, name, ...args }: pulumi.runtime.MockResourceArgs, count: number): object {
+  const inputs = args.inputs as object;
   switch (type) {
     case "tls:index/privateKey:PrivateKey":
       return {
@@ -68,7 +69,7 @@ export async function mockedStack(
         resources.push({ type: args.type, name: args.name, inputs, custom: args.custom ?? true });
         return { id: `id of ${args.name}`, state: outputs(args, resources.length) };
       },
-      call: ({ token, inputs }) => ({ ...(inputs as object), id: `${token}` }),
+      call: ({ token, inputs }) => ({ ...(inputs as object), id: token }),
     },
     "secure-backups",
     "test",
