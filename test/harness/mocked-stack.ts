@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { ed25519 } from "../unit/config-example";
 
 /** A resource as the program asked the engine for it. */
 export interface Registered {
@@ -23,13 +24,6 @@ function marked(value: unknown): unknown {
   return value;
 }
 
-/** An ed25519 key in OpenSSH's form whose bytes are all `byte`: well-formed, and the same in every run. */
-export function fakeKey(byte: number): string {
-  const field = (bytes: Buffer) => Buffer.concat([Buffer.from([0, 0, 0, bytes.length]), bytes]);
-  const blob = Buffer.concat([field(Buffer.from("ssh-ed25519")), field(Buffer.alloc(32, byte))]);
-  return `ssh-ed25519 ${blob.toString("base64")}`;
-}
-
 /** What the cloud would answer: just what the program reads again. */
 function outputs({ type, name, ...args }: pulumi.runtime.MockResourceArgs, count: number): object {
   const inputs = args.inputs as object;
@@ -37,7 +31,7 @@ function outputs({ type, name, ...args }: pulumi.runtime.MockResourceArgs, count
     case "tls:index/privateKey:PrivateKey":
       return {
         ...inputs,
-        publicKeyOpenssh: `${fakeKey(count)}\n`,
+        publicKeyOpenssh: `${ed25519(count)}\n`,
         privateKeyOpenssh: `private key of ${name}`,
         privateKeyPem: `private PEM of ${name}`,
       };

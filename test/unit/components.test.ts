@@ -1,7 +1,8 @@
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import { generateKeyPairSync } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
-import { fakeKey, mockedStack, Registered } from "../harness/mocked-stack";
+import { mockedStack, Registered } from "../harness/mocked-stack";
+import { ed25519 } from "./config-example";
 
 const KEY_OF_OLD = generateKeyPairSync("ed25519").privateKey.export({ format: "pem", type: "pkcs8" });
 
@@ -36,14 +37,14 @@ const CONFIG = {
     {
       name: "old",
       kind: "existing",
-      ssh: { address: "192.0.2.7", user: "root", hostKey: fakeKey(200), privateKey: KEY_OF_OLD },
+      ssh: { address: "192.0.2.7", user: "root", hostKey: ed25519(200), privateKey: KEY_OF_OLD },
       repositories: [{ name: "main", paths: ["/home"] }],
     },
     {
       name: "partner",
       kind: "key-only",
       sourceCidrs: ["198.51.100.0/24"],
-      repositories: [{ name: "main", paths: ["/data"], publicKey: fakeKey(201) }],
+      repositories: [{ name: "main", paths: ["/data"], publicKey: ed25519(201) }],
     },
   ],
 };
@@ -138,7 +139,7 @@ describe("hosts", () => {
   test("every connection pins the host key that the stack made or was given", () => {
     const connectionOf = (host: string) =>
       (only("command:remote:Command", host).inputs.connection as { secret: { hostKey: string } }).secret;
-    expect(connectionOf("old").hostKey).toBe(fakeKey(200));
+    expect(connectionOf("old").hostKey).toBe(ed25519(200));
     for (const host of ["rclonesrv", "web"]) {
       expect(connectionOf(host).hostKey).toMatch(/^ssh-ed25519 [A-Za-z0-9+/=]+$/);
     }
@@ -186,11 +187,11 @@ test("the outputs give each repository's address, key, fingerprint and authorize
   >;
   expect(clients.partner?.repositories.main).toEqual({
     address: "rclone:s3-resticrepo:databucket/partner/main",
-    publicKey: fakeKey(201),
+    publicKey: ed25519(201),
     fingerprint: expect.stringMatching(/^SHA256:/),
     authorizedKeysLine:
       'restrict,command="rclone serve restic --stdio --append-only s3-resticrepo:databucket/partner/main" ' +
-      `${fakeKey(201)} partner-main`,
+      `${ed25519(201)} partner-main`,
   });
   expect(clients.partner?.instructions).toContain("restic-backup main");
 });

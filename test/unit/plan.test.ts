@@ -1,0 +1,126 @@
+import { execFileSync } from "node:child_process";
+import { createHmac, generateKeyPairSync } from "node:crypto";
+import * as path from "node:path";
+import { describe, expect, test } from "@jest/globals";
+import * as fc from "fast-check";
+import { parseStackConfig, StackConfig } from "../../config";
+import { buildPlan, firewallRules, openRings, repositoryPassword, ruleName } from "../../plan";
+import { ed25519 } from "./config-example";
+
+function config(change: Record<string, unknown> = {}): StackConfig {
+  return parseStackConfig({
+    network: { create: { cidr: "10.20.0.0/24", externalNetwork: "public", dnsServers: ["192.0.2.53"] } },
+    access: { via: "floating-ip", adminCidrs: ["198.51.100.0/24"] },
+    egress: { mirrors: ["203.0.113.0/24"], ntp: ["192.0.2.123/32"] },
+    proxy: {
+      image: "debian-12",
+      flavor: "s1",
+      rclone: { version: "1.76.0", url: "http://mirror.example:8088/rclone", sha256: "a".repeat(64) },
+    },
+    s3: {
+      endpoint: "s3.example.com:8443",
+      region: "eu-central-1",
+      bucket: "databucket",
+      identities: { owner: { projectId: "0".repeat(32) }, writer: { projectId: "1".repeat(32) } },
+    },
+    clients: [
+      {
+        name: "web",
+        kind: "vm",
+        image: "debian-12",
+        flavor: "s1",
+        repositories: [{ name: "main", paths: ["/srv"] }],
+      },
+      {
+        name: "partner",
+        kind: "key-only",
+        sourceCidrs: ["192.0.2.128/25"],
+        repositories: [{ name: "main", paths: ["/srv"], publicKey: ed25519(1) }],
+      },
+    ],
+    ...change,
+  });
+}
+
+describe("firewall", () => {
+  const rules = (of: StackConfig) => firewallRules(of, "https://s3.example.com:8443").map(ruleName);
+
+  test("the proxy is reached by SSH from administrators and clients, and from nowhere else", () => {
+    expect(rules(config()).filter((name) => name.startsWith("proxy-ingress"))).toEqual([
+      "proxy-ingress-tcp-22-192.0.2.128/25",
+      "proxy-ingress-tcp-22-198.51.100.0/24",
+      "proxy-ingress-tcp-22-appserver",
+    ]);
+  });
+
+  test("only the proxy reaches S3, on the endpoint's port", () => {
+    expect(rules(config()).filter((name) => name.includes("8443"))).toEqual([
+      "proxy-egress-tcp-8443-0.0.0.0/0",
+    ]);
+  });
+
+  test("downloads are allowed on the ports of their addresses, to the mirrors alone", () => {
+    expect(rules(config()).filter((name) => name.includes("8088"))).toEqual([
+      "appserver-egress-tcp-8088-203.0.113.0/24",
+      "proxy-egress-tcp-8088-203.0.113.0/24",
+    ]);
+  });
+
+  test("a jump host may reach the hosts by SSH", () => {
+    const jumpHost = { address: "192.0.2.9", user: "ops", hostKey: ed25519(9) };
+    const access = { via: "jump-host", adminCidrs: ["198.51.100.0/24"], jumpHost };
+    const clients = [config().clients[0]];
+    expect(rules(config({ access, clients }))).toContain("appserver-ingress-tcp-22-192.0.2.9/32");
+  });
+
+  test("no rule comes twice, and their order does not depend on that of the clients", () => {
+    const several = ["a", "b", "c"].map((name, index) => ({
+      name,
+      kind: "key-only",
+      sourceCidrs: ["192.0.2.128/25", `192.0.2.${String(index)}/32`],
+      repositories: [{ name: "main", paths: ["/srv"], publicKey: ed25519(index + 1) }],
+    }));
+    const names = rules(config({ clients: several }));
+    expect(new Set(names).size).toBe(names.length);
+    expect(rules(config({ clients: [...several].reverse() }))).toEqual(names);
+  });
+});
+
+describe("rings", () => {
+  test("one S3 identity leaves ring 2 open, and the remedy names the field", () => {
+    const open = openRings({ owner: { projectId: "0".repeat(32) } });
+    expect(open.map(({ ring }) => ring)).toEqual([2, 3]);
+    expect(open[0]?.remedy).toContain("s3.identities.writer");
+  });
+
+  test("a writer of its own closes ring 2", () => {
+    expect(buildPlan(config()).openRings.map(({ ring }) => ring)).toEqual([3]);
+  });
+});
+
+describe("passwords", () => {
+  const word = fc.stringMatching(/^[a-z][a-z0-9-]{0,20}$/);
+
+  test("are the documented HMAC, and differ for every repository", () => {
+    fc.assert(
+      fc.property(fc.string({ minLength: 1 }), word, word, word, (root, client, one, other) => {
+        const password = repositoryPassword(root, client, one);
+        expect(password).toBe(createHmac("sha256", root).update(`${client}/${one}`).digest("base64url"));
+        if (one !== other) expect(repositoryPassword(root, client, other)).not.toBe(password);
+      }),
+    );
+  });
+
+  test("npm run password derives the same from a root key that lost its line end", () => {
+    const root = generateKeyPairSync("ed25519").privateKey.export({ format: "pem", type: "pkcs8" }) as string;
+    const script = path.resolve(__dirname, "../../scripts/password.ts");
+    const tsx = path.resolve(__dirname, "../../node_modules/.bin/tsx");
+    for (const input of [root, root.trim(), `\n${root}\n\n`]) {
+      const printed = execFileSync(tsx, [script, "web/main"], { input, encoding: "utf8", timeout: 30_000 });
+      expect(printed.trim()).toBe(repositoryPassword(root, "web", "main"));
+    }
+    expect(() => execFileSync(tsx, [script, "web/main"], { input: "no key", stdio: "pipe" })).toThrow(
+      /BEGIN/,
+    );
+  });
+});
