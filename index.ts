@@ -31,13 +31,14 @@ const host: HostEnvironment = {
 const pool = config.access.floatingIpPool ?? config.network.create?.externalNetwork;
 
 const keys = plan.clients.map((client) => new ClientKeys(client.name, { client, rootKey: operator.rootKey }));
+const admitted = keys.filter((_, index) => plan.clients[index]?.frozen === false);
 const proxyHost = new Proxy(config.proxy.name, {
   host,
   proxy: config.proxy,
   s3: config.s3,
   endpoint: plan.s3Endpoint,
   bucket: backupBucket,
-  clients: keys,
+  clients: admitted,
   floatingIpPool: plan.proxyFloatingIp ? pool : undefined,
 });
 const clientHosts = plan.clients.map(
@@ -108,5 +109,5 @@ export const passwords = pulumi.secret(
   ),
 );
 
-/** The root of all derived passwords, secret: whoever holds it can read every backup, removed clients' too. */
+/** The root of all derived passwords, secret: whoever holds it can read the backups, removed clients' too. */
 export const repositoryRootKey = operator.rootKey;

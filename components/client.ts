@@ -5,9 +5,9 @@ import { Artifact } from "../config";
 import { clientInstall, renderInstructions } from "../files";
 import { ClientPlan } from "../plan";
 import { ClientKeys } from "./client-keys";
-import { connection } from "./connection";
+import { connection, reached } from "./connection";
 import { Host, HostEnvironment } from "./host";
-import { install } from "./install";
+import { install, InstallArgs } from "./install";
 import { nameOrId } from "./lookup";
 import { Proxy } from "./proxy";
 
@@ -35,7 +35,7 @@ export class Client extends pulumi.ComponentResource {
   readonly instructions?: pulumi.Output<string>;
   /** How to reach a machine made here. */
   readonly address?: pulumi.Output<string>;
-  /** Done when the client can back up and its repositories exist; absent for key-only. */
+  /** Done when the client can back up and its repositories exist; absent for key-only and frozen clients. */
   readonly installed?: remote.Command;
 
   constructor(name: string, args: ClientArgs, opts?: pulumi.ComponentResourceOptions) {
@@ -46,7 +46,13 @@ export class Client extends pulumi.ComponentResource {
       paths,
       excludes,
     }));
-    super("secure-backups:index:Client", name, { kind: client.kind, repositories }, opts);
+    const ssh = client.kind === "existing" ? reached(client.ssh) : undefined;
+    super(
+      "secure-backups:index:Client",
+      name,
+      { kind: client.kind, frozen: client.frozen, ssh, repositories },
+      opts,
+    );
     const endpoint = (address: pulumi.Output<string>) =>
       pulumi
         .all([address, proxy.hostKey])
@@ -85,7 +91,11 @@ export class Client extends pulumi.ComponentResource {
           }),
         }),
       );
-    const order = { parent: this, dependsOn: [proxy.installed] };
+    // Whoever holds a frozen client's machine gets nothing new from us, and cannot hold up an update.
+    const put = (what: InstallArgs, after: pulumi.Resource[] = []) =>
+      client.frozen
+        ? undefined
+        : install(client.name, what, { parent: this, dependsOn: [proxy.installed, ...after] });
     if (client.kind === "vm") {
       const host = new Host(
         client.name,
@@ -106,15 +116,14 @@ export class Client extends pulumi.ComponentResource {
         { parent: this },
       );
       this.address = host.address;
-      this.installed = install(
-        client.name,
+      this.installed = put(
         { connection: host.connection, content, triggers: [host.instanceId] },
-        { ...order, dependsOn: [...order.dependsOn, ...args.host.network.reachable] },
+        args.host.network.reachable,
       );
     } else {
       const { privateKey, ...target } = client.ssh;
       const access = privateKey === undefined ? args.host.access : { ...args.host.access, privateKey };
-      this.installed = install(client.name, { connection: connection(target, access), content }, order);
+      this.installed = put({ connection: connection(target, access), content });
     }
     this.registerOutputs({ address: this.address });
   }

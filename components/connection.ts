@@ -23,6 +23,11 @@ export interface Access {
   jumpHost?: SshTarget;
 }
 
+/** What of an SSH target is no secret, for previews: whoever changes it sends keys and passwords elsewhere. */
+export function reached({ address, port, user, hostKey }: SshTarget): Omit<SshTarget, "privateKey"> {
+  return { address, port, user, hostKey };
+}
+
 /** The one place where an SSH connection of the stack is described. */
 export function connection(target: Target, access: Access): pulumi.Input<types.input.remote.ConnectionArgs> {
   const common = { dialErrorLimit: DIAL_ERROR_LIMIT, perDialTimeout: PER_DIAL_TIMEOUT_SECONDS };

@@ -14,7 +14,7 @@ export interface HostEnvironment {
   user: string;
   /** The OpenStack keypair with the operator's public key. */
   keyPair: pulumi.Input<string>;
-  /** Whether a host must be unprotected by hand before an update may destroy or replace it. */
+  /** Whether a host and its host key must be unprotected by hand before an update may destroy or replace them. */
   protect: boolean;
 }
 
@@ -54,7 +54,11 @@ export class Host extends pulumi.ComponentResource {
     );
     const parent = { parent: this };
 
-    const key = new tls.PrivateKey(`${name}-host-key`, { algorithm: "ED25519" }, parent);
+    const key = new tls.PrivateKey(
+      `${name}-host-key`,
+      { algorithm: "ED25519" },
+      { ...parent, protect: args.protect },
+    );
     this.hostKey = key.publicKeyOpenssh.apply((text) => text.trim());
 
     const port = new openstack.networking.Port(

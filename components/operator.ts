@@ -2,6 +2,7 @@ import * as openstack from "@pulumi/openstack";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import { StackConfig } from "../config";
+import { reached } from "./connection";
 
 /** @see Operator */
 export interface OperatorArgs {
@@ -25,11 +26,13 @@ export class Operator extends pulumi.ComponentResource {
   readonly rootKey: pulumi.Output<string>;
 
   constructor(name: string, args: OperatorArgs, opts?: pulumi.ComponentResourceOptions) {
-    super("secure-backups:index:Operator", name, {}, opts);
+    const jumpHost = args.access.jumpHost && reached(args.access.jumpHost);
+    super("secure-backups:index:Operator", name, { jumpHost }, opts);
     const parent = { parent: this };
+    const kept = { ...parent, protect: args.protect };
 
     if (args.access.privateKey === undefined) {
-      const key = new tls.PrivateKey(name, { algorithm: "ED25519" }, parent);
+      const key = new tls.PrivateKey(name, { algorithm: "ED25519" }, kept);
       this.privateKey = pulumi.secret(key.privateKeyOpenssh);
       this.publicKey = key.publicKeyOpenssh.apply((text) => text.trim());
     } else {
@@ -42,8 +45,7 @@ export class Operator extends pulumi.ComponentResource {
     }
     this.keyPair = new openstack.compute.Keypair(name, { publicKey: this.publicKey }, parent).name;
     this.rootKey = pulumi.secret(
-      new tls.PrivateKey("repository-root", { algorithm: "ED25519" }, { ...parent, protect: args.protect })
-        .privateKeyPem,
+      new tls.PrivateKey("repository-root", { algorithm: "ED25519" }, kept).privateKeyPem,
     );
     this.registerOutputs();
   }

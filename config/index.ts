@@ -2,4 +2,4 @@ export { ConfigError } from "./errors";
 export { parseStackConfig } from "./parse";
 export { readStackConfig } from "./read";
 export * from "./types";
-export { parseEndpoint } from "./values";
+export { hostCidr, parseEndpoint } from "./values";

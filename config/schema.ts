@@ -324,7 +324,13 @@ function otherKinds(kind: keyof typeof KINDS): Record<string, string> {
 
 const CLIENT = "give name, kind and repositories";
 const vmClient = mapping(
-  { kind: z.literal("vm"), name: clientName, ...KINDS.vm, repositories: list(repository, REPOSITORIES, 1) },
+  {
+    kind: z.literal("vm"),
+    name: clientName,
+    frozen: flag().default(false),
+    ...KINDS.vm,
+    repositories: list(repository, REPOSITORIES, 1),
+  },
   CLIENT,
   otherKinds("vm"),
 );
@@ -332,6 +338,7 @@ const existingClient = mapping(
   {
     kind: z.literal("existing"),
     name: clientName,
+    frozen: flag().default(false),
     ...KINDS.existing,
     repositories: list(repository, REPOSITORIES, 1),
   },
@@ -342,6 +349,7 @@ const keyOnlyClient = mapping(
   {
     kind: z.literal("key-only"),
     name: clientName,
+    frozen: flag().default(false),
     ...KINDS["key-only"],
     repositories: list(keyOnlyRepository, REPOSITORIES, 1),
   },

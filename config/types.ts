@@ -188,6 +188,11 @@ interface CommonClient {
    * digits, not one of restic's own names (data, keys, locks, snapshots, index, config), not localhost. Required.
    */
   name: string;
+  /**
+   * Whether it is shut out: its keys stop working and its machine is not contacted any more, while machine, backups
+   * and keys stay as they are. For a client that may have been broken into. Default: false.
+   */
+  frozen: boolean;
   /** What it backs up, at least one; names differ within a client. Required. */
   repositories: RepositoryConfig[];
 }

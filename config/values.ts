@@ -147,13 +147,13 @@ export function hostKeyProblem(text: string): Problem {
 
 /** What identifies a public key, whatever its comment: its blob in base64; undefined if the text is not a key. */
 export function keyBlob(text: string): string | undefined {
-  return text.split(/ +/)[1];
+  return text.split(" ")[1];
 }
 
 function keyProblem(text: string, allowed: readonly string[], source: string): Problem {
   if (text.includes("PRIVATE KEY"))
     return "is a private key; give the public one (the file that ends in .pub)";
-  const [type = "", base64 = ""] = text.split(/ +/);
+  const [type = "", base64 = ""] = text.split(" ");
   const want = `give the whole line of the .pub file, as from ${source}`;
   if (!allowed.includes(type)) {
     return KEY_TYPES.some((known) => known === type) || /^(?:ssh-|sk-|ecdsa-)/.test(type)

@@ -73,7 +73,7 @@ export function renderKnownHosts(proxy: ProxyAddress): string {
 
 /** ssh_config of a client: `ssh -F FILE REPOSITORY` is all that restic needs. */
 export function renderSshConfig(proxy: ProxyAddress, connections: readonly Connection[]): string {
-  if (!/^[A-Za-z0-9][A-Za-z0-9.:-]*$/.test(proxy.address)) {
+  if (!/^[A-Za-z0-9:][A-Za-z0-9.:-]*$/.test(proxy.address)) {
     throw new Error(
       `address of the proxy ${JSON.stringify(proxy.address)} must be an IP address or a DNS name`,
     );
@@ -191,7 +191,7 @@ export function clientInstall(a: {
   const restic =
     a.restic === undefined
       ? "the distribution's restic"
-      : `restic ${a.restic.version} (sha256 ${a.restic.sha256.slice(0, 12)})`;
+      : `restic ${a.restic.version} (sha256 ${a.restic.sha256.slice(0, 12)}) from ${a.restic.url}`;
   return assembleInstall({
     title: `client ${a.client}: ${restic}`,
     hostScript: "client.sh",

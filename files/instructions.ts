@@ -68,7 +68,7 @@ ${printWords("%s\\0", renderPaths(paths).split("\0"))} >${settings}/${name}/path
 ${printWords("%s\\n", renderExcludes(excludes).split("\n"))} >${settings}/${name}/excludes
 need ${settings}/${name}/id_ed25519 'the private key of ${fingerprint(publicKey)}'
 need ${settings}/${name}/password 'the password of ${a.client}/${name}'
-restic-backup ${name} cat config >/dev/null 2>&1 || restic-backup ${name} init
+restic-backup ${name} cat config >/dev/null || restic-backup ${name} init
 `,
   )
   .join("")}

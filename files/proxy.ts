@@ -28,7 +28,7 @@ export function rcloneConfigValue(field: string, value: string): string {
   return /^[!#-_a-~]([ -~]*[!-~])?$/.test(value) ? value : `\`${value}\``;
 }
 
-/** rclone.conf of the proxy: the seed's section and fields. Secret. */
+/** rclone.conf of the proxy: the remote of the forced commands. Secret. */
 export function renderRcloneConfig(s3: ProxyS3): string {
   const fields = [
     ["type", "s3"],
@@ -95,6 +95,8 @@ PermitUserEnvironment no
 X11Forwarding no
 # Many clients may begin at the same minute.
 MaxStartups 100:30:300
+# One address cannot keep the others, or the operator, out.
+PerSourceMaxStartups 30
 LoginGraceTime 60
 
 # The second lock, beside "restrict" and the forced command of each key.
@@ -133,7 +135,7 @@ export function proxyInstall(a: {
 }): HostInstall {
   const concerns = a.grants.map((grant) => `${grantName(grant)} ${fingerprint(grant.publicKey)}`).sort();
   return assembleInstall({
-    title: `proxy ${a.host}: rclone ${a.rclone.version} (sha256 ${a.rclone.sha256.slice(0, 12)})`,
+    title: `proxy ${a.host}: rclone ${a.rclone.version} (sha256 ${a.rclone.sha256.slice(0, 12)}) from ${a.rclone.url}`,
     hostScript: "proxy.sh",
     parameters: {
       SB_REMOTE: `${REMOTE}:${plainName("bucket", a.bucket)}`,

@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { StackConfig } from "../config";
+import { hostCidr, StackConfig } from "../config";
 
 /** The two security groups of the stack: one around the proxy, one around every app server it makes. */
 export type Group = "proxy" | "appserver";
@@ -22,14 +22,8 @@ export function urlPort(url: string): number {
   return port === "" ? (protocol === "http:" ? 80 : 443) : Number(port);
 }
 
-/** `address` as a CIDR of one host; nothing for a name, which a security group cannot hold. */
-function hostCidr(address: string): string[] {
-  const version = isIP(address);
-  return version === 0 ? [] : [`${address}/${version === 4 ? 32 : 128}`];
-}
-
 function sourcesOf(client: StackConfig["clients"][number]): string[] {
-  return client.kind === "vm" ? [] : client.sourceCidrs;
+  return client.kind === "vm" || client.frozen ? [] : client.sourceCidrs;
 }
 
 /**
@@ -38,7 +32,9 @@ function sourcesOf(client: StackConfig["clients"][number]): string[] {
  * and the proxy's S3 endpoint. App servers reach no S3 endpoint: only the proxy holds credentials for it.
  */
 export function firewallRules(config: StackConfig, s3Endpoint: string): FirewallRule[] {
-  const admins = [...config.access.adminCidrs, ...hostCidr(config.access.jumpHost?.address ?? "")];
+  // A security group holds no names: a jump host that is given by one has to be in adminCidrs.
+  const jumpHost = config.access.jumpHost?.address ?? "";
+  const admins = [...config.access.adminCidrs, ...(isIP(jumpHost) === 0 ? [] : [hostCidr(jumpHost)])];
   const downloads = [config.proxy.rclone.url, ...(config.restic ? [config.restic.url] : [])];
   const mirrorPorts = [80, 443, ...downloads.map(urlPort)];
   const allow = (

@@ -11,13 +11,20 @@ export interface OpenRing {
  * The rings that this configuration leaves open. Ring 3, the loss of the cloud account itself, is open as long
  * as nothing copies the bucket to another account.
  */
-export function openRings(identities: StackConfig["s3"]["identities"]): OpenRing[] {
+export function openRings({ identities, versioning }: StackConfig["s3"]): OpenRing[] {
   const rings: OpenRing[] = [];
   if (!identities.writer) {
     rings.push({
       ring: 2,
       why: "the proxy holds the bucket owner's own credentials, so whoever takes the proxy can lift the policy",
       remedy: "give s3.identities.writer a project (or credentials) of its own",
+    });
+  }
+  if (!versioning) {
+    rings.push({
+      ring: 2,
+      why: "without versions whoever takes the proxy can overwrite every object for good",
+      remedy: "set s3.versioning to true",
     });
   }
   rings.push({

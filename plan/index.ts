@@ -51,7 +51,7 @@ export function buildPlan(config: StackConfig): Plan {
       })),
     })),
     firewall: firewallRules(config, s3Endpoint),
-    openRings: openRings(config.s3.identities),
+    openRings: openRings(config.s3),
     proxyFloatingIp: config.proxy.floatingIp || config.access.via === "floating-ip",
   };
 }

@@ -40,7 +40,7 @@ make_dirs() {
 # The candidate is read with the host's own sshd_config around it, and what sshd would do for
 # rcloneproxy is asked, before anything is put in force.
 check_sshd_config() {
-  [ -d /etc/ssh/sshd_config.d ] || fail "no directory /etc/ssh/sshd_config.d: the proxy needs an image with OpenSSH 8.2 or newer"
+  [ -d /etc/ssh/sshd_config.d ] || fail "no directory /etc/ssh/sshd_config.d: the proxy needs an image with OpenSSH 8.5 or newer"
   [ -s /etc/ssh/ssh_host_ed25519_key ] || fail "no /etc/ssh/ssh_host_ed25519_key: cloud-init has not put it in; see /var/log/cloud-init.log"
   mkdir -p /run/sshd "$SB_WORK/sshd_config.d"
   for check_file in /etc/ssh/sshd_config.d/*.conf; do
@@ -143,7 +143,7 @@ doomed_processes() {
     }' from=spared "$SB_WORK/spared" from=processes -
 }
 
-# The seed's check, as the user and through the command that serves clients.
+# Lists the bucket as the user and through the command that serves clients.
 check_bucket() {
   timeout 120 runuser -u "$SB_USER" -- /usr/local/bin/rclone lsd --contimeout 15s --timeout 30s --retries 2 \
     --low-level-retries 3 "$SB_REMOTE" >/dev/null ||

@@ -17,7 +17,7 @@ make_tree() (
     done
   done
   for number in 1 2 3 4; do
-    head -c 5000000 /dev/urandom >"large-$number.bin"
+    head -c 3000000 /dev/urandom >"large-$number.bin"
   done
   mkdir -p odd "odd/empty folder"
   : >odd/empty
@@ -47,8 +47,8 @@ change_tree() (
   rm many/1/1.txt
   mv many/2 'many/two renamed'
   mkdir added
-  head -c 3000000 /dev/urandom >added/new.bin
-  printf 'middle' | dd of=large-2.bin bs=1 seek=2500000 conv=notrunc status=none
+  head -c 1000000 /dev/urandom >added/new.bin
+  printf 'middle' | dd of=large-2.bin bs=1 seek=1500000 conv=notrunc status=none
   ln -sf large-3.bin odd/symlink
 )
 

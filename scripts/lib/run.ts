@@ -62,10 +62,29 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
     let stdout = "";
     let stderr = "";
     let expired = false;
+    const end = (signal: NodeJS.Signals) => {
+      try {
+        if (child.pid !== undefined) process.kill(-child.pid, signal);
+      } catch {
+        // It has ended already.
+      }
+    };
     const timer = setTimeout(() => {
       expired = true;
-      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
+      end("SIGKILL");
+      // A process that left the group may still hold the pipes.
+      child.stdout.destroy();
+      child.stderr.destroy();
     }, timeout * 1000);
+    // A group of its own gets no Ctrl-C from the terminal: Pulumi is to hear of it, and to release its lock.
+    const interrupt = () => {
+      end("SIGINT");
+    };
+    process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
+    const ended = () => {
+      clearTimeout(timer);
+      process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
+    };
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       stdout += text;
       if (options.show) process.stdout.write(text);
@@ -75,7 +94,7 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
       if (options.show) process.stderr.write(text);
     });
     child.on("error", (error) => {
-      clearTimeout(timer);
+      ended();
       reject(error);
     });
     child.stdin.on("error", () => {
@@ -83,7 +102,7 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
     });
     child.stdin.end(options.input ?? "");
     child.on("close", (status) => {
-      clearTimeout(timer);
+      ended();
       const result: Result = { code: status ?? 137, stdout, stderr, seconds: (Date.now() - started) / 1000 };
       const name = path.basename(command);
       if (expired) {

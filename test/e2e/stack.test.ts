@@ -93,7 +93,7 @@ test("an update without a change changes nothing", async () => {
   await stack.up(["--expect-no-changes"]);
 });
 
-test("the seed's plain form of the restic command works", async () => {
+test("restic's own command line works without restic-backup", async () => {
   const host = await stack.host("appsrv1");
   const { stdout } = await host.sh(
     "set -a; . /etc/restic-backup/main/env\n" +
@@ -268,6 +268,24 @@ test("another image or user data never rebuilds a host", async () => {
   } finally {
     await stack.setConfig("proxy.image", "debian-12");
   }
+});
+
+test("a frozen client is shut out, and works again when it is thawed", async () => {
+  const freeze = (frozen: boolean) => {
+    editClients((clients) => {
+      const client = clients.find(({ name }) => name === "appsrv2");
+      if (client) client.frozen = frozen;
+    });
+  };
+  const host = await stack.host("appsrv2");
+  freeze(true);
+  const changes = await preview();
+  expect(changes.filter((line) => /Instance|PrivateKey|appsrv1|existing/.test(line))).toEqual([]);
+  await stack.up();
+  expect((await restic(host, "files", "snapshots")).stdout).toContain("Permission denied");
+  freeze(false);
+  await stack.up();
+  expect((await restic(host, "files", "snapshots")).code).toBe(0);
 });
 
 test("a removed client's key stops working, and its backups stay and can be read", async () => {

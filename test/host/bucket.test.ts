@@ -422,7 +422,7 @@ describe("a bucket that is not ours", () => {
 describe("a policy that does not do what it should", () => {
   test.each<[string, (bucket: string) => string, RegExp]>([
     [
-      "the seed's, without a principal",
+      "the plain one, without a principal",
       () =>
         JSON.stringify({
           Version: "2012-10-17",
@@ -494,7 +494,7 @@ describe("the owner as its own writer", () => {
     await owner.s3.putObject({ Bucket: at.bucket, Key: "web/main/config", Body: "first" });
   }, 60_000);
 
-  test("the seed's five actions are refused, locks excepted", async () => {
+  test("the five destroying actions are refused, locks excepted", async () => {
     const Bucket = at.bucket;
     const Key = "web/main/config";
     const { VersionId } = await owner.s3.headObject({ Bucket, Key });

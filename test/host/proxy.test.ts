@@ -264,7 +264,7 @@ touch keep 'a.t$mp' '#not a comment' ' blank ' 'blank'`);
     expect(Buffer.from(env.stdout, "base64").toString()).toBe(AWKWARD_PASSWORD);
   });
 
-  test("the seed's plain form works", async () => {
+  test("restic's own command line works without restic-backup", async () => {
     const { stdout } = await client.ssh.sh(
       "set -a; . /etc/restic-backup/main/env; set +a\n" +
         'restic -o rclone.program="ssh -F /etc/restic-backup/ssh_config main" snapshots --json',

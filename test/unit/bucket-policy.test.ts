@@ -7,7 +7,7 @@ const OWNER = "arn:aws:iam::0a000000000000000000000000000001:root";
 const WRITER = "arn:aws:iam::0b000000000000000000000000000002:root";
 const KEEPER = "arn:aws:iam::0c000000000000000000000000000003:root";
 
-/** The five actions that the seed's policy denies. */
+/** The five actions that every form denies. */
 const SEED_ACTIONS = [
   "s3:DeleteBucket",
   "s3:DeleteBucketPolicy",
@@ -109,7 +109,7 @@ describe("every policy", () => {
     );
   });
 
-  test("denies the writer the seed's five actions, and excepts nothing but locks from one of them", () => {
+  test("denies the writer the five destroying actions, and excepts nothing but locks from one of them", () => {
     fc.assert(
       fc.property(policyArgs, (args) => {
         const all = statements(args);

@@ -35,6 +35,14 @@ const CONFIG = {
       ],
     },
     {
+      name: "taken",
+      kind: "vm",
+      frozen: true,
+      image: "debian-12",
+      flavor: "s1",
+      repositories: [{ name: "main", paths: ["/srv"] }],
+    },
+    {
       name: "old",
       kind: "existing",
       ssh: { address: "192.0.2.7", user: "root", hostKey: ed25519(200), privateKey: KEY_OF_OLD },
@@ -157,7 +165,7 @@ describe("hosts", () => {
   });
 
   test("an existing server gets no machine, a key-only client gets no command", () => {
-    expect(names("openstack:compute/instance:Instance")).toEqual(["rclonesrv", "web"]);
+    expect(names("openstack:compute/instance:Instance")).toEqual(["rclonesrv", "taken", "web"]);
     expect(names("command:remote:Command")).toEqual(["old", "rclonesrv", "web"]);
   });
 });
@@ -165,8 +173,9 @@ describe("hosts", () => {
 describe("keys", () => {
   test("one for each repository, none for a client that brought its own", () => {
     const keys = names("tls:index/privateKey:PrivateKey");
-    expect(keys.filter((name) => /^(web|old|partner)-(?!host)/.test(name))).toEqual([
+    expect(keys.filter((name) => /^(web|old|partner|taken)-(?!host)/.test(name))).toEqual([
       "old-main",
+      "taken-main",
       "web-db",
       "web-main",
     ]);
@@ -176,8 +185,18 @@ describe("keys", () => {
     const passwords = (await plain(exports.passwords)) as Record<string, string>;
     expect(passwords["web/db"]).toBe("given password");
     expect(passwords["web/main"]).toMatch(/^[A-Za-z0-9_-]{43}$/);
-    expect(new Set(Object.values(passwords)).size).toBe(4);
+    expect(new Set(Object.values(passwords)).size).toBe(5);
   });
+});
+
+test("a frozen client keeps machine and keys, has no access, and is not contacted", async () => {
+  expect(names("command:remote:Command")).not.toContain("taken");
+  expect(names("openstack:compute/instance:Instance")).toContain("taken");
+  expect(names("tls:index/privateKey:PrivateKey")).toContain("taken-main");
+  const { inputs } = only("command:remote:Command", "rclonesrv");
+  expect(inputs.create).toContain("web/main");
+  expect(inputs.create).not.toContain("taken");
+  expect(await plain(exports.passwords)).toHaveProperty(["taken/main"]);
 });
 
 test("the outputs give each repository's address, key, fingerprint and authorized_keys line", async () => {

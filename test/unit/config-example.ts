@@ -83,6 +83,7 @@ export function fullExample(): StackConfig {
       {
         name: "appsrv1",
         kind: "vm",
+        frozen: true,
         image: "Debian 12",
         flavor: "s1.medium",
         securityGroups: ["web"],
@@ -99,6 +100,7 @@ export function fullExample(): StackConfig {
       {
         name: "legacy",
         kind: "existing",
+        frozen: false,
         ssh: {
           address: "legacy.example.com",
           port: 22,
@@ -112,6 +114,7 @@ export function fullExample(): StackConfig {
       {
         name: "partner",
         kind: "key-only",
+        frozen: false,
         sourceCidrs: ["198.51.100.64/29"],
         repositories: [
           { name: "main", paths: ["/data"], excludes: [], publicKey: `${ed25519(3)} root@partner` },

@@ -87,9 +87,15 @@ describe("a right configuration", () => {
     ];
     const proxy = { ...(smallest()["proxy"] as Raw), hostName: "10.20.0.9" };
     expect(parseStackConfig({ ...smallest(), proxy, clients }).clients).toEqual([
-      { ...clients[0], securityGroups: [], repositories: [{ ...repositories[0], excludes: [] }] },
+      {
+        ...clients[0],
+        frozen: false,
+        securityGroups: [],
+        repositories: [{ ...repositories[0], excludes: [] }],
+      },
       {
         ...clients[1],
+        frozen: false,
         ssh: { ...ssh, port: 22 },
         sourceCidrs: ["2001:db8::7/128"],
         repositories: [{ ...repositories[0], excludes: [] }],
@@ -894,6 +900,7 @@ describe("for any input", () => {
   const client = fc.record({
     name: label.map((name) => `c${name}`),
     kind: fc.constant("vm"),
+    frozen: fc.boolean(),
     image: printable,
     flavor: printable,
     securityGroups: fc.uniqueArray(printable, { maxLength: 2 }),

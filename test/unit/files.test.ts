@@ -110,7 +110,7 @@ describe("every rendered file", () => {
 });
 
 describe("names", () => {
-  test("the address, the forced command and the comment are the seed's", () => {
+  test("the address, the forced command and the comment are the documented ones", () => {
     expect(files.repositoryAddress("databucket", "appsrv", "main")).toBe(
       "rclone:s3-resticrepo:databucket/appsrv/main",
     );
@@ -193,7 +193,7 @@ describe("what a preview shows", () => {
     const after = files.proxyInstall({ ...proxyArgs, grants: GRANTS.slice(0, 1) }).summary.split("\n");
     const gone = before.filter((text) => !after.includes(text));
     expect(gone.map((text) => text.replace(/[0-9a-f]{12}$/, "DIGEST"))).toEqual([
-      "proxy rclonesrv: rclone 1.76.0 (sha256 0123456789ab), script DIGEST",
+      "proxy rclonesrv: rclone 1.76.0 (sha256 0123456789ab) from https://downloads.example/rclone.zip, script DIGEST",
       "0644 root:root /etc/ssh/authorized_keys.d/rcloneproxy DIGEST",
       `  appsrv/database ${files.fingerprint(KEY_B)}`,
     ]);

@@ -88,12 +88,16 @@ describe("firewall", () => {
 
 describe("rings", () => {
   test("one S3 identity leaves ring 2 open, and the remedy names the field", () => {
-    const open = openRings({ owner: { projectId: "0".repeat(32) } });
+    const open = openRings({ ...config().s3, identities: { owner: { projectId: "0".repeat(32) } } });
     expect(open.map(({ ring }) => ring)).toEqual([2, 3]);
     expect(open[0]?.remedy).toContain("s3.identities.writer");
   });
 
-  test("a writer of its own closes ring 2", () => {
+  test("a bucket without versions leaves ring 2 open, whoever the writer is", () => {
+    expect(openRings({ ...config().s3, versioning: false }).map(({ ring }) => ring)).toEqual([2, 3]);
+  });
+
+  test("a writer of its own and versions close ring 2", () => {
     expect(buildPlan(config()).openRings.map(({ ring }) => ring)).toEqual([3]);
   });
 });
