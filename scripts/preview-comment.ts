@@ -137,6 +137,26 @@ export function failedPreview(json: unknown, errors: string): unknown {
     : { ...(json as object | undefined), diagnostics: [...diagnostics, { severity: "error", message }] };
 }
 
+/**
+ * What `pulumi preview --json` printed, parsed. `errors` is what it wrote to standard error where it failed: then
+ * there is something to render whatever it printed.
+ *
+ * @throws PreviewFormatError if it did not fail and its output is not JSON.
+ */
+export function parsePreview(output: string, errors?: string): unknown {
+  let json: unknown;
+  try {
+    json = JSON.parse(output);
+  } catch {
+    if (errors === undefined) {
+      throw new PreviewFormatError(
+        "standard input is not JSON: it must be what `pulumi preview --json` prints",
+      );
+    }
+  }
+  return errors === undefined ? json : failedPreview(json, errors);
+}
+
 function main(): void {
   const { values } = parseArgs({
     options: { stack: { type: "string" }, commit: { type: "string" }, errors: { type: "string" } },
@@ -146,18 +166,8 @@ function main(): void {
       "usage: preview-comment.ts --stack STACK [--commit SHA] [--errors FILE] < preview.json",
     );
   }
-  const input = readFileSync(0, "utf8");
-  let json: unknown;
-  try {
-    json = input.trim() === "" && values.errors !== undefined ? undefined : JSON.parse(input);
-  } catch {
-    throw new PreviewFormatError(
-      "standard input is not JSON: it must be what `pulumi preview --json` prints",
-    );
-  }
-  if (values.errors !== undefined) {
-    json = failedPreview(json, readFileSync(values.errors, "utf8"));
-  }
+  const errors = values.errors === undefined ? undefined : readFileSync(values.errors, "utf8");
+  const json = parsePreview(readFileSync(0, "utf8"), errors);
   process.stdout.write(renderPreviewComment(json, values.stack, { commit: values.commit }));
 }
 

@@ -32,16 +32,21 @@ interface Repository {
 interface ClientState {
   name: string;
   kind: string;
+  /** Where a client of kind `existing` is reached; absent for the others. */
+  ssh: unknown;
+  frozen: boolean;
   repositories: Repository[];
 }
 
 const OWN = "secure-backups:index:";
 const CLIENT = `${OWN}Client`;
 const PROXY = `${OWN}Proxy`;
+const OPERATOR = `${OWN}Operator`;
 const CLIENT_KEYS = `${OWN}ClientKeys`;
 const HOST = `${OWN}Host`;
 const PRIVATE_KEY = "tls:index/privateKey:PrivateKey";
 const INSTANCE = "openstack:compute/instance:Instance";
+const PORT = "openstack:networking/port:Port";
 const RULE = "openstack:networking/secGroupRule:SecGroupRule";
 const FLOATING_IP = "openstack:networking/floatingIp:FloatingIp";
 const CREDENTIAL = "openstack:identity/ec2CredentialV3:Ec2CredentialV3";
@@ -58,7 +63,8 @@ const CARRIERS: Record<string, string> = {
   "openstack:networking/secGroup:SecGroup": "security group",
 };
 
-const EVERYWHERE = new Set(["0.0.0.0/0", "::/0"]);
+/** A shorter prefix lets in so much of the internet that it counts as all of it, however it is split. */
+const SHORTEST_PREFIX = { v4: 8, v6: 16 };
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
@@ -85,12 +91,26 @@ function clientState(inputs: Record<string, unknown>, name: string): ClientState
   return {
     name,
     kind: text(inputs.kind),
+    ssh: inputs.ssh,
+    frozen: inputs.frozen === true,
     repositories: repositories.map((repository) => ({
       name: text(repository.name),
       paths: texts(repository.paths),
       excludes: texts(repository.excludes),
     })),
   };
+}
+
+/** `user@address:port` of an SSH target; `otherwise` where there is none. */
+function sshTarget(ssh: unknown, otherwise: string): string {
+  return isRecord(ssh) ? `${text(ssh.user)}@${text(ssh.address)}:${text(ssh.port)}` : text(ssh) || otherwise;
+}
+
+/** From one SSH target to another, in words where there is none; a pinned host key that changes is told too. */
+function targetChange(was: unknown, is: unknown, [old, now]: [string, string], code: Code): string {
+  const key =
+    isRecord(was) && isRecord(is) && !equal(was.hostKey, is.hostKey) ? ", with another host key" : "";
+  return `${code(sshTarget(was, old))} → ${code(sshTarget(is, now))}${key}`;
 }
 
 /** The one member of `added` that is `removed` under another name; nothing where that is not certain. */
@@ -162,8 +182,7 @@ function clientLines(steps: Step[], code: Code): Section {
   const fresh = clients
     .filter(({ op }) => op === "create")
     .map(({ after, name }) => clientState(after, name));
-  const same = (a: ClientState, b: ClientState): boolean =>
-    a.kind === b.kind && equal(a.repositories, b.repositories);
+  const same = (a: ClientState, b: ClientState): boolean => equal({ ...a, name: "" }, { ...b, name: "" });
   const heirs = new Set<ClientState>();
   const lines: string[] = [];
   const dangers: string[] = [];
@@ -185,14 +204,28 @@ function clientLines(steps: Step[], code: Code): Section {
   }
   for (const client of fresh.filter((item) => !heirs.has(item))) {
     const repositories = list(client.repositories.map((item) => describe(item, code)));
+    const where = client.ssh === undefined ? "" : ` at ${code(sshTarget(client.ssh, ""))}`;
     lines.push(
-      `client ${code(client.name)} (${code(client.kind)}) is added, with ${repositories || "no repository"}`,
+      `client ${code(client.name)} (${code(client.kind)}${where}) is added${client.frozen ? ", frozen" : ""}, ` +
+        `with ${repositories || "no repository"}`,
     );
   }
   for (const { before, after, name } of clients.filter(({ op }) => op === "update" || op === "replace")) {
     const [was, is] = [clientState(before, name), clientState(after, name)];
     if (was.kind !== is.kind) {
       lines.push(`client ${code(name)} changes its kind from ${code(was.kind)} to ${code(is.kind)}`);
+    }
+    if (is.kind !== "key-only" && !equal(was.ssh, is.ssh)) {
+      dangers.push(
+        `client ${code(name)}: its passwords and keys go to another machine: ` +
+          targetChange(was.ssh, is.ssh, [was.kind, is.kind], code),
+      );
+    }
+    if (was.frozen !== is.frozen) {
+      const fate = is.frozen
+        ? "is frozen: its keys stop working, its machine is left alone"
+        : "works again: it is no longer frozen";
+      lines.push(`client ${code(name)} ${fate}`);
     }
     const repositories = repositoryLines(name, was.repositories, is.repositories, code);
     lines.push(...repositories.lines);
@@ -235,7 +268,7 @@ function keyLines(steps: Step[], code: Code): Section {
   for (const { name, op, parentType } of keys) {
     const lost = op === "replace" || op === "delete";
     const verb = op === "replace" ? "replaced" : "deleted";
-    if (name === ROOT_KEY && lost) {
+    if (name === ROOT_KEY && parentType !== CLIENT_KEYS && lost) {
       dangers.push(
         `the root key ${code(name)} is ${verb}: every repository password derived from it changes, and ` +
           "**without a copy of it the backups made until now can no longer be read**",
@@ -272,6 +305,26 @@ function settingLines(steps: Step[], code: Code): string[] {
   return lines;
 }
 
+/** What newly runs as root on a host, or stands between us and all hosts. */
+function takeoverLines(steps: Step[], code: Code): string[] {
+  return steps
+    .filter(({ op }) => op === "update" || op === "replace")
+    .flatMap(({ type, name, before, after }) => {
+      if (type === OPERATOR && !equal(before.jumpHost, after.jumpHost)) {
+        const none = "no jump host";
+        const change = targetChange(before.jumpHost, after.jumpHost, [none, none], code);
+        return [`the hosts are reached by way of another machine: ${change}`];
+      }
+      if (type === COMMAND && !isUnknown(after.create)) {
+        const [was, is] = [readSummary(before.create).title, readSummary(after.create).title];
+        return was === is
+          ? []
+          : [`host ${code(name)} runs another program as root: ${code(was)} → ${code(is)}`];
+      }
+      return [];
+    });
+}
+
 function hostLines(steps: Step[], code: Code): Section {
   const lines: string[] = [];
   const dangers: string[] = [];
@@ -303,6 +356,7 @@ function hostLines(steps: Step[], code: Code): Section {
     }
   }
   lines.push(...settingLines(steps, code));
+  dangers.push(...takeoverLines(steps, code));
   for (const { op, name } of steps.filter(({ type }) => type === FLOATING_IP)) {
     if (op === "create") {
       lines.push(`${code(name)} gets a floating IP`);
@@ -326,10 +380,38 @@ function ruleText(inputs: Record<string, unknown>, name: string, code: Code): st
   return `${code(flow)} ${where} ${far} (${text(inputs.direction) === "egress" ? "egress" : "ingress"} rule ${code(name)})`;
 }
 
-/** Whether a rule lets the whole internet in. */
+/** Whether a rule lets the whole internet in, or nearly so. */
 function opensToAll({ after }: Step): boolean {
+  const [address = "", length] = text(after.remoteIpPrefix).split("/");
+  const shortest = address.includes(":") ? SHORTEST_PREFIX.v6 : SHORTEST_PREFIX.v4;
+  const wide = length !== undefined && !(Number(length) >= shortest);
   const limited = after.remoteIpPrefix !== undefined || after.remoteGroupId !== undefined;
-  return after.direction === "ingress" && (!limited || EVERYWHERE.has(text(after.remoteIpPrefix)));
+  return after.direction === "ingress" && (!limited || wide);
+}
+
+/** The security groups that a host's port joins and leaves. */
+function portLines(steps: Step[], code: Code): Section {
+  const lines: string[] = [];
+  const dangers: string[] = [];
+  for (const { type, op, name, before, after } of steps) {
+    if (type !== PORT || (op !== "update" && op !== "replace")) {
+      continue;
+    }
+    const [was, is] = [before, after].map(({ securityGroupIds: ids }) =>
+      isUnknown(ids) ? [text(ids)] : texts(ids),
+    ) as [string[], string[]];
+    const [joined, left] = [without(is, was), without(was, is)];
+    const spans = (items: string[]): string => list(items.map((item) => code(item)));
+    if (joined.length > 0) {
+      dangers.push(
+        `the port of ${code(name)} joins security groups ${spans(joined)}: what they let through, it lets through`,
+      );
+    }
+    if (left.length > 0) {
+      lines.push(`the port of ${code(name)} leaves security groups ${spans(left)}`);
+    }
+  }
+  return { lines, dangers };
 }
 
 function networkLines(steps: Step[], code: Code): Section {
@@ -348,6 +430,9 @@ function networkLines(steps: Step[], code: Code): Section {
       dangers.push(`the whole internet is let in: ${ruleText(after, name, code)}`);
     }
   }
+  const ports = portLines(steps, code);
+  lines.push(...ports.lines);
+  dangers.push(...ports.dangers);
   for (const step of steps) {
     const kind = CARRIERS[step.type];
     if (kind === undefined) {
@@ -370,7 +455,9 @@ function networkLines(steps: Step[], code: Code): Section {
 function isBucket({ type, before, after }: Step): boolean {
   return (
     type !== COMMAND &&
-    [before, after].some((inputs) => "bucket" in inputs && ("versioning" in inputs || "policy" in inputs))
+    [before, after].some(
+      (inputs) => "bucket" in inputs && ["versioned", "versioning", "policy"].some((key) => key in inputs),
+    )
   );
 }
 
@@ -429,20 +516,22 @@ function policyLines(before: unknown, after: unknown, code: Code): Section {
 function bucketLines(steps: Step[], code: Code): Section {
   const lines: string[] = [];
   const dangers: string[] = [];
-  const versioning = (value: unknown): string =>
-    value === true ? "on" : value === false ? "off" : code(value);
+  // The bucket says `versioned`, as its output `versioning` is what the service made of it; its component `versioning`.
+  const versioned = (inputs: Record<string, unknown>): unknown => inputs.versioned ?? inputs.versioning;
+  const versioning = (inputs: Record<string, unknown>): string => {
+    const value = versioned(inputs);
+    return value === true ? "on" : value === false ? "off" : code(value);
+  };
   for (const { op, before, after } of steps.filter(isBucket)) {
     const name = code(after.bucket ?? before.bucket);
     if (op === "create") {
-      lines.push(
-        `bucket ${name} is made, or looked after from now on: versioning ${versioning(after.versioning)}`,
-      );
+      lines.push(`bucket ${name} is made, or looked after from now on: versioning ${versioning(after)}`);
     } else if (op === "delete" || op === "replace") {
       dangers.push(`bucket ${name} is ${op === "delete" ? "no longer looked after" : "replaced"}`);
     } else if (op === "update") {
-      if (!equal(before.versioning, after.versioning)) {
-        const change = `versioning of bucket ${name}: ${versioning(before.versioning)} → ${versioning(after.versioning)}`;
-        (after.versioning === true ? lines : dangers).push(change);
+      if (!equal(versioned(before), versioned(after))) {
+        const change = `versioning of bucket ${name}: ${versioning(before)} → ${versioning(after)}`;
+        (versioned(after) === true ? lines : dangers).push(change);
       }
       if (!equal(before.policy, after.policy)) {
         const policy = policyLines(before.policy, after.policy, code);
@@ -472,7 +561,7 @@ function bucketLines(steps: Step[], code: Code): Section {
 function commandLines(step: Step, code: Code): string[] {
   const { before, after } = step;
   if (step.op !== "delete" && isUnknown(after.create)) {
-    return ["which files change is known only when the keys they depend on are made"];
+    return ["which program and files change is known only when the keys they depend on are made"];
   }
   const [was, is] = [readSummary(before.create), readSummary(after.create)];
   const lines = diffFiles(was, is).map((file) => {

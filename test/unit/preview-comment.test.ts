@@ -6,6 +6,7 @@ import {
   commentMarker,
   failedPreview,
   LONGEST_COMMENT,
+  parsePreview,
   renderPreviewComment,
 } from "../../scripts/preview-comment";
 import { codeSpan } from "../../scripts/preview/markdown";
@@ -14,11 +15,18 @@ import { codeSpan } from "../../scripts/preview/markdown";
 const FIXTURES = join(__dirname, "preview-fixtures");
 
 interface State {
+  parent?: string;
   inputs?: Record<string, unknown>;
   additionalSecretOutputs?: string[];
 }
+interface Change {
+  op: string;
+  urn: string;
+  oldState?: State;
+  newState?: State;
+}
 interface PreviewJson {
-  steps: { op: string; urn: string; oldState?: State; newState?: State }[];
+  steps: Change[];
   diagnostics: { severity: string; message: string }[];
 }
 
@@ -97,6 +105,194 @@ function shuffledSteps(json: PreviewJson): fc.Arbitrary<[PreviewJson, PreviewJso
     .shuffledSubarray(json.steps, { minLength: json.steps.length })
     .map((steps) => [json, { ...json, steps }]);
 }
+
+describe("what a change of the configuration alone could do", () => {
+  const STACK = "urn:pulumi:prod::secure-backups::";
+  type Inputs = Record<string, unknown>;
+
+  function update(type: string, before: Inputs, after: Inputs, name = "web"): Change {
+    const states = { oldState: { inputs: before }, newState: { inputs: after } };
+    return { op: "update", urn: `${STACK}${type}::${name}`, ...states };
+  }
+
+  /** The lines of the warning on top, and all others. */
+  function told(...steps: Change[]): { dangers: string[]; plain: string } {
+    const lines = renderPreviewComment({ steps, diagnostics: [] }, "prod").split("\n");
+    return {
+      dangers: lines.filter((line) => line.startsWith("> - ")).map((line) => line.slice(4)),
+      plain: lines.filter((line) => !line.startsWith(">")).join("\n"),
+    };
+  }
+
+  const ours = { address: "192.0.2.7", port: 22, user: "root", hostKey: "ssh-ed25519 AAAAours" };
+  const theirs = { ...ours, address: "203.0.113.9", port: 2222 };
+
+  describe("a client's machine", () => {
+    const CLIENT = "secure-backups:index:Client";
+    const repositories = [{ name: "files", paths: ["/etc"], excludes: [] }];
+    const existing = { kind: "existing", repositories, ssh: ours };
+    const elsewhere = "client `web`: its passwords and keys go to another machine: ";
+
+    test.each([
+      [
+        "another address",
+        existing,
+        { ...existing, ssh: theirs },
+        "`root@192.0.2.7:22` → `root@203.0.113.9:2222`",
+      ],
+      [
+        "another host key",
+        existing,
+        { ...existing, ssh: { ...ours, hostKey: "ssh-ed25519 AAAAtheirs" } },
+        "`root@192.0.2.7:22` → `root@192.0.2.7:22`, with another host key",
+      ],
+      ["no machine of ours", { kind: "vm", repositories }, existing, "`vm` → `root@192.0.2.7:22`"],
+    ])("%s is a danger", (_, before, after, change) => {
+      expect(told(update(CLIENT, before, after)).dangers).toEqual([elsewhere + change]);
+    });
+
+    test("that stays the same is none", () => {
+      expect(told(update(CLIENT, existing, { ...existing, repositories: [] })).dangers).toEqual([
+        "repository `web/files` takes no more backups; those in it stay in the bucket",
+      ]);
+    });
+
+    test("is named where a client is added, and no rename hides another one", () => {
+      const removed = { ...update(CLIENT, existing, {}), op: "delete", newState: undefined };
+      const added = {
+        ...update(CLIENT, {}, { ...existing, ssh: theirs }, "www"),
+        op: "create",
+        oldState: undefined,
+      };
+      const { plain } = told(removed, added);
+      expect(plain).toContain("client `www` (`existing` at `root@203.0.113.9:2222`) is added, with `files`");
+      expect(plain).not.toContain("renamed");
+    });
+
+    test("is frozen, and works again", () => {
+      const frozen = (before: boolean, after: boolean): string =>
+        told(update(CLIENT, { ...existing, frozen: before }, { ...existing, frozen: after })).plain;
+      expect(frozen(false, true)).toContain(
+        "- client `web` is frozen: its keys stop working, its machine is left alone",
+      );
+      expect(frozen(true, false)).toContain("- client `web` works again");
+      expect(frozen(true, true)).not.toMatch(/- client .*(frozen|works again)/);
+    });
+  });
+
+  test("another jump host is a danger, and so is a first one", () => {
+    const OPERATOR = "secure-backups:index:Operator";
+    const says = "the hosts are reached by way of another machine: ";
+    expect(told(update(OPERATOR, { jumpHost: ours }, { jumpHost: theirs })).dangers).toEqual([
+      `${says}\`root@192.0.2.7:22\` → \`root@203.0.113.9:2222\``,
+    ]);
+    expect(told(update(OPERATOR, {}, { jumpHost: theirs })).dangers).toEqual([
+      `${says}\`no jump host\` → \`root@203.0.113.9:2222\``,
+    ]);
+    expect(told(update(OPERATOR, { jumpHost: ours }, { jumpHost: ours })).dangers).toEqual([]);
+  });
+
+  describe("the program of a host", () => {
+    const lead = (program: string, script: string): Inputs => ({
+      create: `# client web: ${program}, script ${script}\n# 0644 root:root /etc/paths 0123456789ab\nexec sh -s`,
+    });
+    const program = "restic 0.19.1 (sha256 aaaaaaaaaaaa) from https://example.org/restic";
+    const change = (to: string): ReturnType<typeof told> =>
+      told(update("command:remote:Command", lead(program, "000000000000"), lead(to, "111111111111")));
+
+    test.each([
+      ["version", program.replace("0.19.1", "0.19.2")],
+      ["checksum", program.replace("aaaaaaaaaaaa", "bbbbbbbbbbbb")],
+      ["URL", program.replace("example.org", "example.net")],
+    ])("with another %s is a danger", (_, to) => {
+      expect(change(to).dangers).toEqual([
+        `host \`web\` runs another program as root: \`client web: ${program}\` → \`client web: ${to}\``,
+      ]);
+    });
+
+    test("that stays the same while the script changes is told in plain", () => {
+      const { dangers, plain } = change(program);
+      expect(dangers).toEqual([]);
+      expect(plain).toContain("  - the steps of the installation change, no file does");
+    });
+  });
+
+  test("a security group that a port joins is a danger, one that it leaves is not", () => {
+    const PORT = "openstack:networking/port:Port";
+    const groups = (...securityGroupIds: string[]): Inputs => ({ securityGroupIds });
+    const joined = told(update(PORT, groups("closed"), groups("closed", "open")));
+    expect(joined.dangers).toEqual([
+      "the port of `web` joins security groups `open`: what they let through, it lets through",
+    ]);
+    const left = told(update(PORT, groups("closed", "open"), groups("closed")));
+    expect(left.dangers).toEqual([]);
+    expect(left.plain).toMatch(/### Network\n\n- the port of `web` leaves security groups `open`/);
+    const unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+    expect(told(update(PORT, groups("closed"), { securityGroupIds: unknown })).dangers).toEqual([
+      "the port of `web` joins security groups `(known later)`: what they let through, it lets through",
+    ]);
+  });
+
+  test("versioning that is switched off is a danger, as the bucket's own input says it", () => {
+    const bucket = { bucket: "databucket", policy: "{}" };
+    const change = (before: boolean, after: boolean): ReturnType<typeof told> =>
+      told(
+        update(
+          "secure-backups:index:BackupBucket$pulumi-nodejs:dynamic:Resource",
+          { ...bucket, versioned: before },
+          { ...bucket, versioned: after },
+        ),
+      );
+    expect(change(true, false).dangers).toEqual(["versioning of bucket `databucket`: on → off"]);
+    expect(change(false, true).dangers).toEqual([]);
+    expect(change(false, true).plain).toContain("- versioning of bucket `databucket`: off → on");
+  });
+
+  test.each([
+    ["0.0.0.0/0", true],
+    ["128.0.0.0/1", true],
+    ["10.0.0.0/7", true],
+    ["10.0.0.0/8", false],
+    ["192.0.2.1", false],
+    ["::/0", true],
+    ["2000::/3", true],
+    ["2000::/15", true],
+    ["2001::/16", false],
+  ])("SSH from %s: open to everywhere is %s", (remoteIpPrefix, everywhere) => {
+    const rule = {
+      direction: "ingress",
+      protocol: "tcp",
+      portRangeMin: 22,
+      portRangeMax: 22,
+      remoteIpPrefix,
+    };
+    const { dangers } = told({
+      ...update("openstack:networking/secGroupRule:SecGroupRule", {}, rule),
+      op: "create",
+      oldState: undefined,
+    });
+    expect(dangers).toEqual(
+      everywhere
+        ? [expect.stringContaining(`the whole internet is let in: \`tcp 22\` from \`${remoteIpPrefix}\``)]
+        : [],
+    );
+  });
+
+  test("the root key is the operator's, not that of a client's repository with its name", () => {
+    const KEY = "tls:index/privateKey:PrivateKey";
+    const removed = (parent: string): ReturnType<typeof told> => {
+      const step = update(`${parent}$${KEY}`, { algorithm: "ED25519" }, {}, "repository-root");
+      const oldState = { ...step.oldState, parent: `${STACK}${parent}::any` };
+      return told({ ...step, op: "delete", oldState, newState: undefined });
+    };
+    expect(removed("secure-backups:index:Operator").dangers).toEqual([
+      expect.stringMatching(/^the root key `repository-root` is deleted: every repository password/),
+    ]);
+    const ofClient = removed("secure-backups:index:ClientKeys");
+    expect(ofClient.dangers).toEqual([]);
+    expect(ofClient.plain).toContain("- a key removed: `repository-root`");
+  });
+});
 
 describe("secrets", () => {
   const SIGNATURE = "4dabf18193072939515e22adb298388d";
@@ -316,6 +512,16 @@ describe("what is no whole preview", () => {
       "pulumi preview failed without a word",
     );
   });
+
+  test.each([[""], ["panic: the engine stopped"], ['{"steps": [']])(
+    "a failure is told though the engine printed %j",
+    (output) => {
+      const comment = renderPreviewComment(parsePreview(output, "error: out of memory"), "prod");
+      expect(comment).toContain("**The preview failed: this cannot be applied as it is.**");
+      expect(comment).toContain("out of memory");
+      expect(() => parsePreview(output)).toThrow("standard input is not JSON");
+    },
+  );
 
   test("the engine's own report is preferred", () => {
     const json = fixture("protected-host");
