@@ -41,7 +41,7 @@ export class Proxy extends pulumi.ComponentResource {
       {
         name: proxy.name,
         hostName: proxy.hostName,
-        rclone: proxy.rclone.version,
+        rclone: `${proxy.rclone.version} (sha256 ${proxy.rclone.sha256}) from ${proxy.rclone.url}`,
         repositories: args.clients.flatMap((client) =>
           client.repositories.map(({ repository }) => `${client.client}/${repository}`),
         ),

@@ -7,6 +7,7 @@ import { backupRoundTrip } from "../../scripts/demo/round-trip";
 import { cloudFacts, LocalStack, Outputs } from "../../scripts/lib/local-stack";
 import { CACHE, ROOT, run, shellWord } from "../../scripts/lib/run";
 import { SshHost } from "../../scripts/lib/ssh";
+import { renderPreviewComment } from "../../scripts/preview-comment";
 import { NamespaceHost, sshKey } from "../harness/namespace-host";
 
 jest.setTimeout(1_200_000);
@@ -197,6 +198,11 @@ test("clients of every kind join without touching the others", async () => {
     "update secure-backups:index:Proxy rclonesrv",
   ]);
   expect(changes.filter((line) => /appsrv/.test(line))).toEqual([]);
+
+  const json = (await stack.pulumi(["preview", "--json"])).stdout;
+  const comment = renderPreviewComment(JSON.parse(json), "local");
+  for (const what of ["existing/main", "stranger/main", existing.address]) expect(comment).toContain(what);
+  for (const secret of Object.values(operator.passwords)) expect(comment.includes(secret)).toBe(false);
   await stack.up();
 
   await existing.ssh.sh('mkdir -p "/srv/o\'brien \\$HOME #1 \\"é\\""');
