@@ -8,7 +8,7 @@ import * as http2 from "node:http2";
 import * as path from "node:path";
 import { Duplex } from "node:stream";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
-import { clientInstall, HostInstall, proxyInstall } from "../../files";
+import { clientInstall, HostInstall, proxyInstall, renderUserData } from "../../files";
 import { bucketPolicy, keystonePrincipal } from "../../files/bucket-policy";
 import { adoptOrCreate, settlePolicy, settleVersioning } from "../../providers/s3-bucket";
 import { backupRoundTrip } from "../../scripts/demo/round-trip";
@@ -200,6 +200,18 @@ afterAll(async () => {
 });
 
 describe("installation", () => {
+  test("cloud-init finds no fault with the user data", async () => {
+    const { privateKey, publicKey } = await sshKey();
+    const text = renderUserData({
+      hostName: "rclonesrv",
+      hostKeyPrivate: privateKey,
+      hostKeyPublic: publicKey,
+    });
+    const { stdout } = await client.ssh.sh(`printf %s ${shellWord(text)} >/root/user-data
+cloud-init schema --config-file /root/user-data 2>&1`);
+    expect(stdout).toContain("Valid");
+  });
+
   test("a program with another checksum is never run", async () => {
     const { code, text } = await putInForce(proxy, proxyFiles({ rclone: { sha256: "0".repeat(64) } }));
     expect(code).not.toBe(INSTALLED);

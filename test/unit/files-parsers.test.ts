@@ -265,24 +265,6 @@ describe("sshd", () => {
   });
 });
 
-describe("cloud-init", () => {
-  test("finds no fault with the user data", () => {
-    inDirectory((directory) => {
-      const key = keyPair(directory, "host");
-      const path = join(directory, "user-data");
-      const text = files.renderUserData({
-        hostName: "rclonesrv",
-        hostKeyPrivate: key.privateKey,
-        hostKeyPublic: key.publicKey,
-      });
-      writeFileSync(path, text);
-      const { status, output } = attempt("cloud-init", ["schema", "--config-file", path]);
-      expect(output).toContain("Valid cloud-config");
-      expect(status).toBe(0);
-    });
-  });
-});
-
 describe("restic", () => {
   /** The names, below a new directory, that restic backs up of these files with these excludes. */
   function kept(names: string[], excludes: string[]): string[] {
@@ -348,7 +330,7 @@ describe("restic", () => {
 });
 
 test("every program of these tests is here", () => {
-  for (const name of ["dash", "shellcheck", "ssh", "sshd", "cloud-init", "rclone", "restic"] as const) {
+  for (const name of ["dash", "shellcheck", "ssh", "sshd", "rclone", "restic"] as const) {
     expect(tool(name)).toContain(name);
   }
 });

@@ -11,7 +11,6 @@ const REMEDIES = {
   "ssh-keygen": "apt-get install openssh-client",
   sshd: "apt-get install openssh-server",
   "systemd-tmpfiles": "apt-get install systemd",
-  "cloud-init": "apt-get install cloud-init",
   rclone: "scripts/toolchain/ensure rclone",
   restic: "scripts/toolchain/ensure restic",
 } as const;
