@@ -4,7 +4,7 @@ import { SshTarget } from "../config";
 
 /**
  * How many failed dials a remote command bears before it gives up. A host that boots refuses connections for
- * minutes, and each refusal counts; the delay between two grows to fifteen seconds.
+ * minutes, and each refusal counts: this many last for more than five.
  */
 const DIAL_ERROR_LIMIT = 90;
 const PER_DIAL_TIMEOUT_SECONDS = 15;

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { CACHE, ROOT, Result, run, RunOptions } from "./run";
+import { CACHE, LOCAL_CLOUD, ROOT, Result, run, RunOptions } from "./run";
 import { SshHost } from "./ssh";
 
 /** What the local cloud tells about itself, in `$CACHE/local-cloud/run/facts.json`. */
@@ -34,7 +34,6 @@ export interface Outputs {
   repositoryRootKey: string;
 }
 
-const LOCAL_CLOUD = path.join(ROOT, "scripts/local-cloud/local-cloud");
 const TOOLCHAIN = path.join(ROOT, "scripts/toolchain");
 
 /** The project of the configuration keys, see Pulumi.yaml. */

@@ -5,6 +5,9 @@ import * as path from "node:path";
 /** The root of the checkout. */
 export const ROOT = path.resolve(__dirname, "../..");
 
+/** The command of the local cloud. */
+export const LOCAL_CLOUD = path.join(ROOT, "scripts/local-cloud/local-cloud");
+
 /** The folder that keeps what is costly to make, outside the checkout. */
 export const CACHE =
   process.env.SECURE_BACKUPS_CACHE ??

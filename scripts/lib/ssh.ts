@@ -1,8 +1,6 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { Result, run, RunOptions } from "./run";
-
-const LOCAL_CLOUD = path.resolve(__dirname, "../local-cloud/local-cloud");
+import { LOCAL_CLOUD, Result, run, RunOptions } from "./run";
 
 /** @see SshHost */
 export interface SshHostArgs {

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import * as YAML from "yaml";
 import { backupRoundTrip } from "../../scripts/demo/round-trip";
 import { cloudFacts, LocalStack, Outputs } from "../../scripts/lib/local-stack";
-import { CACHE, ROOT, run, shellWord } from "../../scripts/lib/run";
+import { CACHE, LOCAL_CLOUD, run, shellWord } from "../../scripts/lib/run";
 import { SshHost } from "../../scripts/lib/ssh";
 import { renderPreviewComment } from "../../scripts/preview-comment";
 import { NamespaceHost, sshKey } from "../harness/namespace-host";
@@ -320,7 +320,7 @@ test("a removed client's key stops working, and its backups stay and can be read
   const target = fs.mkdtempSync(path.join(os.tmpdir(), "restored-"));
   try {
     await run(
-      path.join(ROOT, "scripts/local-cloud/local-cloud"),
+      LOCAL_CLOUD,
       [
         ...["exec", "--", path.join(CACHE, "artifacts/restic"), "--no-lock"],
         ...["-r", `s3:${cloudFacts().s3Endpoint}/databucket/appsrv2/files`],

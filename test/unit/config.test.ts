@@ -192,6 +192,11 @@ describe("a mistake in one field", () => {
   const cases: Case[] = [
     // types
     ["protect", "yes", 'protect: "yes" is not true or false; write true or false without quotes'],
+    [
+      "clients[0].frozen",
+      "yes",
+      'clients[0].frozen: "yes" is not true or false; write true or false without quotes',
+    ],
     ["proxy.image", undefined, `proxy.image: missing; ${IMAGE}`],
     ["proxy.image", null, `proxy.image: empty; ${IMAGE}`],
     ["proxy.image", "", `proxy.image: empty; ${IMAGE}`],

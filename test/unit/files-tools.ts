@@ -1,7 +1,8 @@
 import { type ExecFileSyncOptions, execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { homedir, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { CACHE } from "../../scripts/lib/run";
 
 /** What to do about each program that the tests of files/ need: they fail without it, they never skip. */
 const REMEDIES = {
@@ -19,10 +20,7 @@ export type Tool = keyof typeof REMEDIES;
 
 /** The path of a program. Throws with the remedy where it is missing. */
 export function tool(name: Tool): string {
-  const cache =
-    process.env["SECURE_BACKUPS_CACHE"] ??
-    join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "secure-backups");
-  const folders = [join(cache, "artifacts"), ...(process.env["PATH"] ?? "").split(":"), "/usr/sbin", "/sbin"];
+  const folders = [join(CACHE, "artifacts"), ...(process.env["PATH"] ?? "").split(":"), "/usr/sbin", "/sbin"];
   const found = folders.map((folder) => join(folder, name)).find((file) => existsSync(file));
   if (found === undefined) {
     throw new Error(`this test needs ${name}: run ${REMEDIES[name]}`);
