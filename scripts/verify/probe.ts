@@ -21,3 +21,41 @@ export interface Finding {
   /** What to do about it; given unless the verdict is `pass`. */
   remedy?: string;
 }
+
+/** What a probe is about, said before it is tried. */
+export interface ProbeAbout extends Pick<Finding, "ring" | "id" | "tried" | "expected"> {
+  /** What to do where it does not hold. */
+  remedy: string;
+}
+
+/** Where the probe looked and what it saw; `open` where the configuration leaves it open on purpose. */
+export interface Seen {
+  holds: boolean | "open";
+  happened: string;
+}
+
+/** How long a probe may take; one that takes longer has found nothing out. */
+const PROBE_SECONDS = 60;
+
+/** Runs one probe. Whatever it throws, and a time that is up, make it `unknown`: only what was seen counts. */
+export async function probe(about: ProbeAbout, attempt: () => Promise<Seen>): Promise<Finding> {
+  const { remedy, ...what } = about;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new Error(`no answer within ${PROBE_SECONDS} s`));
+    }, PROBE_SECONDS * 1000);
+  });
+  try {
+    const { holds, happened } = await Promise.race([attempt(), late]);
+    if (holds === true) return { ...what, happened, verdict: "pass" };
+    return { ...what, happened, verdict: holds === "open" ? "open" : "FAIL", remedy };
+  } catch (error) {
+    const happened = (error instanceof Error ? error.message : String(error))
+      .replace(/\s+/g, " ")
+      .slice(0, 300);
+    return { ...what, happened: `could not be tried: ${happened}`, verdict: "unknown", remedy };
+  } finally {
+    clearTimeout(timer);
+  }
+}
