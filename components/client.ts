@@ -3,9 +3,9 @@ import * as openstack from "@pulumi/openstack";
 import * as pulumi from "@pulumi/pulumi";
 import { Artifact } from "../config";
 import { clientInstall, renderInstructions } from "../files";
-import { ClientPlan } from "../plan";
+import { ClientPlan, HostAccess } from "../plan";
 import { ClientKeys } from "./client-keys";
-import { connection, reached } from "./connection";
+import { hostAccess, reached } from "./connection";
 import { Host, HostEnvironment } from "./host";
 import { install, InstallArgs } from "./install";
 import { nameOrId } from "./lookup";
@@ -35,6 +35,10 @@ export class Client extends pulumi.ComponentResource {
   readonly instructions?: pulumi.Output<string>;
   /** How to reach a machine made here. */
   readonly address?: pulumi.Output<string>;
+  /** The machine made here; absent for clients of other kinds. */
+  readonly host?: Host;
+  /** How the operator reaches the client, a secret; absent for a key-only one. */
+  readonly access?: pulumi.Output<HostAccess>;
   /** Done when the client can back up and its repositories exist; absent for key-only and frozen clients. */
   readonly installed?: remote.Command;
 
@@ -115,15 +119,18 @@ export class Client extends pulumi.ComponentResource {
         },
         { parent: this },
       );
+      this.host = host;
+      this.access = host.access;
       this.address = host.address;
       this.installed = put(
-        { connection: host.connection, content, triggers: [host.instanceId] },
+        { access: host.access, content, triggers: [host.instanceId] },
         args.host.network.reachable,
       );
     } else {
       const { privateKey, ...target } = client.ssh;
       const access = privateKey === undefined ? args.host.access : { ...args.host.access, privateKey };
-      this.installed = put({ connection: connection(target, access), content });
+      this.access = hostAccess(target, access);
+      this.installed = put({ access: this.access, content });
     }
     this.registerOutputs({ address: this.address });
   }

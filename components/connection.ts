@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import { types } from "@pulumi/command";
 import { SshTarget } from "../config";
+import { HostAccess } from "../plan";
 
 /**
  * How many failed dials a remote command bears before it gives up. A host that boots refuses connections for
@@ -28,12 +29,10 @@ export function reached({ address, port, user, hostKey }: SshTarget): Omit<SshTa
   return { address, port, user, hostKey };
 }
 
-/** The one place where an SSH connection of the stack is described. */
-export function connection(target: Target, access: Access): pulumi.Input<types.input.remote.ConnectionArgs> {
-  const common = { dialErrorLimit: DIAL_ERROR_LIMIT, perDialTimeout: PER_DIAL_TIMEOUT_SECONDS };
+/** The one place where an SSH connection of the stack is described; a secret. */
+export function hostAccess(target: Target, access: Access): pulumi.Output<HostAccess> {
   const jump = access.jumpHost;
   return pulumi.secret({
-    ...common,
     host: target.address,
     port: target.port,
     user: target.user,
@@ -41,7 +40,6 @@ export function connection(target: Target, access: Access): pulumi.Input<types.i
     privateKey: access.privateKey,
     ...(jump && {
       proxy: {
-        ...common,
         host: jump.address,
         port: jump.port,
         user: jump.user,
@@ -50,4 +48,16 @@ export function connection(target: Target, access: Access): pulumi.Input<types.i
       },
     }),
   });
+}
+
+/** The same for a remote command, which has to bear that a host boots. */
+export function connection(
+  access: pulumi.Output<HostAccess>,
+): pulumi.Output<types.input.remote.ConnectionArgs> {
+  const patience = { dialErrorLimit: DIAL_ERROR_LIMIT, perDialTimeout: PER_DIAL_TIMEOUT_SECONDS };
+  return access.apply(({ proxy, ...host }) => ({
+    ...patience,
+    ...host,
+    ...(proxy && { proxy: { ...patience, ...proxy } }),
+  }));
 }

@@ -2,7 +2,8 @@ import * as openstack from "@pulumi/openstack";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import { fingerprint, renderUserData } from "../files";
-import { Access, connection, Target } from "./connection";
+import { HostAccess } from "../plan";
+import { Access, hostAccess, Target } from "./connection";
 import { nameOrId } from "./lookup";
 import { Network } from "./network";
 
@@ -43,7 +44,11 @@ export class Host extends pulumi.ComponentResource {
   readonly address: pulumi.Output<string>;
   /** Identifies this machine: another one behind the same address has another. */
   readonly instanceId: pulumi.Output<string>;
-  readonly connection: ReturnType<typeof connection>;
+  /** How the operator reaches it; a secret. */
+  readonly access: pulumi.Output<HostAccess>;
+  readonly portId: pulumi.Output<string>;
+  /** The security groups of its port. */
+  readonly securityGroupIds: pulumi.Output<string[]>;
 
   constructor(name: string, args: HostArgs, opts?: pulumi.ComponentResourceOptions) {
     super(
@@ -71,6 +76,8 @@ export class Host extends pulumi.ComponentResource {
       },
       parent,
     );
+    this.portId = port.id;
+    this.securityGroupIds = pulumi.output(args.securityGroupIds);
     this.fixedAddress = port.allFixedIps.apply((addresses) => addresses[0] as string);
 
     const image = nameOrId("imageId", args.image);
@@ -111,7 +118,7 @@ export class Host extends pulumi.ComponentResource {
             { ...parent, dependsOn: args.network.reachable },
           ).address;
     const target: Target = { address: this.address, port: 22, user: args.user, hostKey: this.hostKey };
-    this.connection = connection(target, args.access);
+    this.access = hostAccess(target, args.access);
 
     this.registerOutputs({ address: this.address, hostKeyFingerprint: this.hostKey.apply(fingerprint) });
   }

@@ -1,11 +1,12 @@
 import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { HostInstall, installCommand } from "../files";
+import { HostAccess } from "../plan";
 import { connection } from "./connection";
 
 /** @see install */
 export interface InstallArgs {
-  connection: ReturnType<typeof connection>;
+  access: pulumi.Output<HostAccess>;
   /** What to put on the host: a summary for previews and a script with the contents, which is a secret. */
   content: pulumi.Output<HostInstall>;
   /** Values that name the machine behind the address: when one changes, everything is installed anew. */
@@ -20,7 +21,7 @@ export function install(name: string, args: InstallArgs, opts: pulumi.CustomReso
   return new remote.Command(
     name,
     {
-      connection: args.connection,
+      connection: connection(args.access),
       create: pulumi.unsecret(args.content.apply(({ summary }) => installCommand(summary))),
       stdin: pulumi.secret(args.content.apply(({ script }) => script)),
       triggers: args.triggers,

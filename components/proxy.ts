@@ -82,7 +82,7 @@ export class Proxy extends pulumi.ComponentResource {
       );
     this.installed = install(
       proxy.name,
-      { connection: host.connection, content, triggers: [host.instanceId] },
+      { access: host.access, content, triggers: [host.instanceId] },
       { parent: this, dependsOn: [bucket.bucket, ...args.host.network.reachable] },
     );
     this.registerOutputs({ address: this.publicAddress });
