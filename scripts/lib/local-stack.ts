@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import * as path from "node:path";
@@ -93,6 +94,11 @@ export class LocalStack {
     await this.pulumi(["stack", "select", "--create"]);
   }
 
+  /** The environment in which Pulumi, rclone and restic work on this stack. */
+  environment(): Record<string, string> {
+    return { ...this.env, PATH: `${path.join(CACHE, "artifacts")}:${this.env["PATH"] ?? ""}` };
+  }
+
   /** Sets the configuration back to Pulumi.local.yaml, completed with this machine's facts. */
   async resetConfig(): Promise<void> {
     const salt = /^encryptionsalt:.*$/m.exec(fs.readFileSync(this.configFile, "utf8"))?.[0] ?? "";
@@ -180,6 +186,32 @@ export class LocalStack {
     if (key === undefined) throw new Error(`the stack has no host key of ${name}`);
     return key.trim();
   }
+}
+
+/** Set in a process that {@link enterLocalCloud} started. */
+const ENTERED = "SECURE_BACKUPS_ENTERED";
+
+/**
+ * Makes an operator's command work on the stack `local` as it does on any other: starts this very program again
+ * in the local cloud's network, with the demo's state and with its rclone and restic on PATH, and ends as it does.
+ * Returns at once for every other stack, and in the program that was started.
+ */
+export async function enterLocalCloud(stack: string | undefined): Promise<void> {
+  if (stack !== "local" || process.env[ENTERED] !== undefined) return;
+  if (!fs.existsSync(FACTS)) throw new Error("the local cloud is not up: start it with npm run demo");
+  const local = new LocalStack();
+  await local.open();
+  const child = spawn(
+    LOCAL_CLOUD,
+    ["exec", "--", process.execPath, ...process.execArgv, ...process.argv.slice(1)],
+    { stdio: "inherit", env: { ...process.env, ...local.environment(), [ENTERED]: "yes" } },
+  );
+  const code = await new Promise<number>((resolve, reject) => {
+    child.on("error", reject).on("close", (status) => {
+      resolve(status ?? 1);
+    });
+  });
+  process.exit(code);
 }
 
 /** Starts the local cloud, and gets or builds the toolchain, where they are missing. */
