@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { CACHE, LOCAL_CLOUD, ROOT, Result, run, RunOptions } from "./run";
+import { CACHE, IN_LOCAL_CLOUD, LOCAL_CLOUD, ROOT, Result, run, RunOptions } from "./run";
 import { SshHost } from "./ssh";
 
 /** What the local cloud tells about itself, in `$CACHE/local-cloud/run/facts.json`. */
@@ -166,13 +166,16 @@ export class LocalStack {
     const outputs = await this.outputs();
     const address = name === "rclonesrv" ? outputs.proxy.address : outputs.clients[name]?.address;
     if (address === undefined) throw new Error(`the stack has no host ${name}`);
-    return new SshHost({
-      address,
-      user: "debian",
-      hostKey: await this.hostKey(name),
-      privateKey: outputs.operatorPrivateKey,
-      folder: path.join(this.folder, "ssh"),
-    });
+    return new SshHost(
+      {
+        host: address,
+        port: 22,
+        user: "debian",
+        hostKey: await this.hostKey(name),
+        privateKey: outputs.operatorPrivateKey,
+      },
+      { folder: path.join(this.folder, "ssh"), via: IN_LOCAL_CLOUD },
+    );
   }
 
   /** The SSH host key that the stack made for a host. */

@@ -8,6 +8,9 @@ export const ROOT = path.resolve(__dirname, "../..");
 /** The command of the local cloud. */
 export const LOCAL_CLOUD = path.join(ROOT, "scripts/local-cloud/local-cloud");
 
+/** What a command line is put behind to be run inside the local cloud's network. */
+export const IN_LOCAL_CLOUD = [LOCAL_CLOUD, "exec", "--"];
+
 /** The folder that keeps what is costly to make, outside the checkout. */
 export const CACHE =
   process.env.SECURE_BACKUPS_CACHE ??

@@ -1,38 +1,85 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { LOCAL_CLOUD, Result, run, RunOptions } from "./run";
+import { HostAccess, SshEndpoint } from "../../plan";
+import { Result, run, RunOptions } from "./run";
 
 /** @see SshHost */
-export interface SshHostArgs {
-  address: string;
-  user: string;
-  /** The one host key that is accepted, as OpenSSH writes it. */
-  hostKey: string;
-  privateKey: string;
-  /** Where key and known_hosts are kept, readable by this user alone. */
+export interface SshHostOptions {
+  /** Where keys and pinned host keys are kept, readable by this user alone. */
   folder: string;
+  /** The command that ssh is started by, e.g. to enter another network; default: none. */
+  via?: readonly string[];
 }
 
-/** A host of the local cloud, reached by OpenSSH with its host key pinned. */
+/** Reads a shell script on standard input and runs it as root; a login as root needs no sudo. */
+const AS_ROOT = 'if [ "$(id -u)" = 0 ]; then exec sh -eu -s; else exec sudo -n sh -eu -s; fi';
+
+/** A host reached by OpenSSH with its host key pinned, through a jump host where there is one. */
 export class SshHost {
-  constructor(private readonly args: SshHostArgs) {}
+  private config: string | undefined;
+
+  constructor(
+    private readonly access: HostAccess,
+    private readonly options: SshHostOptions,
+  ) {}
 
   /** Runs a shell script as root on the host; the script travels on standard input. */
   sh(script: string, options: Omit<RunOptions, "input"> = {}): Promise<Result> {
-    const { address, user, hostKey, privateKey, folder } = this.args;
-    fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const keyFile = path.join(folder, `${address}.key`);
-    const knownHosts = path.join(folder, `${address}.known_hosts`);
-    fs.writeFileSync(keyFile, privateKey, { mode: 0o600 });
-    fs.writeFileSync(knownHosts, `${address} ${hostKey}\n`);
-    const ssh = [
-      "ssh",
-      ...["-F", "none", "-i", keyFile, "-o", `UserKnownHostsFile=${knownHosts}`],
-      ...["-o", "StrictHostKeyChecking=yes", "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes"],
-      ...["-o", "ConnectTimeout=20", "-o", "ServerAliveInterval=15"],
-      `${user}@${address}`,
-      "sudo -n sh -eu -s",
-    ];
-    return run(LOCAL_CLOUD, ["exec", "--", ...ssh], { ...options, input: script });
+    const [command, ...args] = [...(this.options.via ?? []), ...this.command(), AS_ROOT];
+    return run(command, args, { ...options, input: script });
   }
+
+  /**
+   * The command line that connects; `args` are more options of ssh's, which come before its own configuration.
+   * Keys are in files that it names, never in it.
+   */
+  command(args: readonly string[] = []): string[] {
+    this.config ??= this.write();
+    return ["ssh", "-F", this.config, ...args, "host"];
+  }
+
+  private write(): string {
+    const { host, proxy } = this.access;
+    const { folder } = this.options;
+    fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const config = path.join(folder, `${host}.config`);
+    const jump = proxy === undefined ? "" : this.section("jump", proxy);
+    const via = proxy === undefined ? "" : "    ProxyJump jump\n";
+    replaceFile(
+      config,
+      `${jump}${this.section("host", this.access)}${via}
+Host *
+    GlobalKnownHostsFile /dev/null
+    StrictHostKeyChecking yes
+    UpdateHostKeys no
+    IdentitiesOnly yes
+    IdentityAgent none
+    BatchMode yes
+    ConnectTimeout 20
+    ServerAliveInterval 15
+`,
+    );
+    return config;
+  }
+
+  private section(name: "host" | "jump", { host, port, user, hostKey, privateKey }: SshEndpoint): string {
+    const file = path.join(this.options.folder, `${this.access.host}.${name}`);
+    replaceFile(`${file}.key`, `${privateKey.trimEnd()}\n`);
+    replaceFile(`${file}.known_hosts`, `${name} ${hostKey}\n`);
+    return `Host ${name}
+    HostName ${host}
+    Port ${String(port)}
+    User ${user}
+    HostKeyAlias ${name}
+    IdentityFile "${file}.key"
+    UserKnownHostsFile "${file}.known_hosts"
+`;
+  }
+}
+
+/** At once, for another process may read the file that was there. */
+function replaceFile(file: string, content: string): void {
+  const made = `${file}.${String(process.pid)}`;
+  fs.writeFileSync(made, content, { mode: 0o600 });
+  fs.renameSync(made, file);
 }

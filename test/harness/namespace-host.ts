@@ -3,7 +3,8 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { cloudFacts } from "../../scripts/lib/local-stack";
-import { run } from "../../scripts/lib/run";
+import { HostAccess } from "../../plan";
+import { IN_LOCAL_CLOUD, run } from "../../scripts/lib/run";
 import { SshHost } from "../../scripts/lib/ssh";
 
 const CLOUD_NETWORK = "secure-backups";
@@ -38,6 +39,8 @@ export async function sshKey(): Promise<SshKey> {
  */
 export class NamespaceHost {
   readonly ssh: SshHost;
+  /** As an operator's tool reaches it. */
+  readonly access: HostAccess;
 
   private constructor(
     readonly name: string,
@@ -47,13 +50,8 @@ export class NamespaceHost {
     private readonly folder: string,
     private readonly init: ChildProcess,
   ) {
-    this.ssh = new SshHost({
-      address,
-      user: "debian",
-      hostKey,
-      privateKey: operator.privateKey,
-      folder: path.join(folder, "ssh"),
-    });
+    this.access = { host: address, port: 22, user: "debian", hostKey, privateKey: operator.privateKey };
+    this.ssh = new SshHost(this.access, { folder: path.join(folder, "ssh"), via: IN_LOCAL_CLOUD });
   }
 
   /** Starts a host; `address` is a free one of 172.24.4.201-250. */
