@@ -31,8 +31,8 @@ function tree(command: "make" | "change", folder: string, seed = ""): string {
   return `sh -c ${shellWord(TREE_SCRIPT)} tree.sh ${command} ${folder} ${shellWord(seed)}\n`;
 }
 
-/** As `tree`: prints the description, in base64 since a file's name may be no valid text. */
-function describe(folder: string): string {
+/** A script that prints a description of every entry of a tree, in base64 since a file's name may be no valid text. */
+export function describeTree(folder: string): string {
   return `sh -c ${shellWord(TREE_SCRIPT)} tree.sh describe ${folder} | base64 -w 0\n`;
 }
 
@@ -58,7 +58,7 @@ export async function backupRoundTrip(
   const known = await snapshotIds(host, repository);
 
   const backUp = async (what: string): Promise<{ seconds: number; id: string; description: string }> => {
-    const description = (await host.sh(describe(shellWord(source)))).stdout;
+    const description = (await host.sh(describeTree(shellWord(source)))).stdout;
     const result = await step(`${name}: ${what}`, () => host.sh(`restic-backup ${shellWord(repository)}`));
     const ids = (await snapshotIds(host, repository)).filter((id) => !known.includes(id));
     if (ids.length !== 1)
@@ -71,7 +71,7 @@ export async function backupRoundTrip(
       host.sh(
         `target=$(mktemp -d /var/tmp/restore.XXXXXX)\ntrap 'rm -rf "$target"' EXIT\n` +
           `restic-backup ${shellWord(repository)} restore ${snapshot.id} --target "$target" >&2\n` +
-          describe(`"$target"${shellWord(source)}`),
+          describeTree(`"$target"${shellWord(source)}`),
       ),
     );
     if (restored.stdout !== snapshot.description) {

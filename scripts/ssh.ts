@@ -1,0 +1,71 @@
+import { spawn } from "node:child_process";
+import * as fs from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
+import { parseArgs } from "node:util";
+import { HostAccess, Operations } from "../plan";
+import { enterLocalCloud } from "./lib/local-stack";
+import { readOperations } from "./lib/operations";
+import { SshHost } from "./lib/ssh";
+
+const USAGE = `usage: npm run --silent ssh -- [--stack STACK] HOST [COMMAND]
+
+Logs in to the proxy or a client as the operator, with his key and the pinned host key from the stack's state.
+`;
+
+/**
+ * How the operator reaches a host of the stack.
+ * @throws Error that lists the hosts there are
+ */
+export function accessTo(operations: Operations, name: string): HostAccess {
+  const proxy = operations.network.hosts.find(({ group }) => group === "proxy")?.name ?? "";
+  const hosts = new Map([
+    [proxy, operations.proxy.host],
+    ...operations.clients.flatMap((client) => (client.host ? [[client.name, client.host] as const] : [])),
+  ]);
+  const access = hosts.get(name);
+  if (access === undefined) {
+    throw new Error(`the stack reaches no host "${name}": it reaches ${[...hosts.keys()].join(", ")}`);
+  }
+  return access;
+}
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    options: { stack: { type: "string" } },
+    allowPositionals: true,
+  });
+  const [name, ...command] = positionals;
+  if (name === undefined) {
+    process.stderr.write(USAGE);
+    return 64;
+  }
+  await enterLocalCloud(values.stack);
+  const access = accessTo(await readOperations(values.stack), name);
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "secure-backups-ssh-"));
+  try {
+    const [ssh, ...args] = new SshHost(access, { folder }).command() as [string, ...string[]];
+    const child = spawn(ssh, [...args, ...command], { stdio: "inherit" });
+    // What Ctrl-C means is for ssh to say; the keys are removed when it has ended.
+    process.on("SIGINT", () => undefined);
+    return await new Promise((resolve, reject) => {
+      child.on("error", reject).on("close", (status) => {
+        resolve(status ?? 255);
+      });
+    });
+  } finally {
+    fs.rmSync(folder, { recursive: true });
+  }
+}
+
+if (require.main === module) {
+  main().then(
+    (code) => {
+      process.exitCode = code;
+    },
+    (error: unknown) => {
+      process.stderr.write(`ssh: ${(error as Error).message}\n`);
+      process.exitCode = 1;
+    },
+  );
+}
