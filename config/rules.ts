@@ -7,7 +7,12 @@ import { isAddress, keyBlob, principalProject } from "./values";
  */
 export function relationMistakes(raw: unknown): Mistake[] {
   const stack = mappingOf(raw);
-  return [...accessMistakes(stack), ...identityMistakes(stack), ...clientMistakes(stack)];
+  return [
+    ...accessMistakes(stack),
+    ...versionMistakes(stack),
+    ...identityMistakes(stack),
+    ...clientMistakes(stack),
+  ];
 }
 
 type Raw = Readonly<Record<string, unknown>>;
@@ -69,6 +74,21 @@ function accessMistakes(stack: Raw): Mistake[] {
     const message =
       "missing; with network.existing list the networks of its name servers, or write [] for none";
     mistakes.push({ path: ["egress", "dns"], message });
+  }
+  return mistakes;
+}
+
+function versionMistakes({ s3 }: Raw): Mistake[] {
+  const { versioning, noncurrentVersionDays, objectLock } = mappingOf(s3);
+  if (versioning !== false) return [];
+  const mistakes: Mistake[] = [];
+  if (isGiven(noncurrentVersionDays)) {
+    const message = `${shown(noncurrentVersionDays)} is not used with s3.versioning false; leave it out, or write versioning: true`;
+    mistakes.push({ path: ["s3", "noncurrentVersionDays"], message });
+  }
+  if (isGiven(objectLock)) {
+    const message = "needs old versions to hold; leave it out, or write versioning: true";
+    mistakes.push({ path: ["s3", "objectLock"], message });
   }
   return mistakes;
 }

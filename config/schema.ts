@@ -244,6 +244,19 @@ const identity = oneOf<z.output<typeof projectIdentity | typeof keyIdentity>>((r
   Object.keys(keyIdentity.shape).some((key) => key in raw) ? keyIdentity : projectIdentity,
 );
 
+const MOST_DAYS = 3650;
+const days = () => {
+  const error = ({ input }: { input?: unknown }) =>
+    missingOrWrong(input, "a number of days", `write a whole number from 1 to ${MOST_DAYS} without quotes`);
+  return z
+    .number({ error })
+    .refine((value) => Number.isInteger(value) && value >= 1 && value <= MOST_DAYS, { error });
+};
+
+const lockMode = z.enum(["GOVERNANCE", "COMPLIANCE"], {
+  error: ({ input }) => missingOrWrong(input, "a mode", "write GOVERNANCE or COMPLIANCE"),
+});
+
 const s3 = mapping(
   {
     endpoint: text('give the S3 service, for example "https://s3.example.com"', values.endpointProblem),
@@ -253,6 +266,8 @@ const s3 = mapping(
     ),
     bucket: text("give the name of the bucket for all repositories", values.bucketProblem),
     versioning: flag().default(true),
+    noncurrentVersionDays: days().default(30),
+    objectLock: mapping({ mode: lockMode, days: days() }, "give mode and days, or leave it out").optional(),
     identities: mapping(
       { owner: identity, writer: identity.optional(), keeper: identity.optional() },
       "give at least the identity owner",

@@ -145,6 +145,13 @@ export interface S3Config {
   bucket: string;
   /** Whether the bucket keeps old versions of objects (where the service can). Default: true. */
   versioning: boolean;
+  /**
+   * For how many days an object that was overwritten or removed can still be brought back; then its old versions are
+   * removed. A whole number from 1 to 3650. Default: 30. Not with `versioning: false`.
+   */
+  noncurrentVersionDays: number;
+  /** Keeps each version from being deleted, by anybody, for a time. Needs `versioning`. Default: none. */
+  objectLock?: ObjectLockConfig;
   /** Who does what in the bucket. Required. */
   identities: {
     /** Owns the bucket and sets its policy; its credentials are on no host. Required. */
@@ -154,6 +161,17 @@ export interface S3Config {
     /** Used by retention. Must differ from both. Default: none, and retention is run as the owner. */
     keeper?: S3Identity;
   };
+}
+
+/** The retention that every new version gets. Only a bucket that was made with object lock can have one. */
+export interface ObjectLockConfig {
+  /**
+   * `GOVERNANCE`: the owner may delete a version before its time, on purpose. `COMPLIANCE`: nobody may, and nobody can
+   * shorten it: whatever is written stays and is paid for until then. Required.
+   */
+  mode: "GOVERNANCE" | "COMPLIANCE";
+  /** For how many days after it was written, a whole number from 1 to 3650. Required. */
+  days: number;
 }
 
 /** An S3 identity: an OpenStack project in which the stack makes EC2 credentials, or credentials made elsewhere. */

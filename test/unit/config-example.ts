@@ -64,7 +64,9 @@ export function fullExample(): StackConfig {
       endpoint: "https://s3.example.com:8443",
       region: "RegionOne",
       bucket: "example.backups-1",
-      versioning: false,
+      versioning: true,
+      noncurrentVersionDays: 3650,
+      objectLock: { mode: "COMPLIANCE", days: 1 },
       identities: {
         owner: { projectId: project(1) },
         writer: {

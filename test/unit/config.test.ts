@@ -72,6 +72,7 @@ describe("a right configuration", () => {
         region: "eu",
         bucket: "backups",
         versioning: true,
+        noncurrentVersionDays: 30,
         identities: { owner: { projectId: project(1) } },
       },
       clients: [],
@@ -101,6 +102,11 @@ describe("a right configuration", () => {
         repositories: [{ ...repositories[0], excludes: [] }],
       },
     ]);
+  });
+
+  test("may do without old versions of objects", () => {
+    const { s3 } = parseStackConfig(changed("s3.versioning", false, smallest()));
+    expect(s3.versioning).toBe(false);
   });
 
   test("with floating IPs takes them from the external network", () => {
@@ -182,6 +188,7 @@ const PRIVATE =
 const PASSPHRASE =
   "(secret) needs a passphrase, which nobody can type during an update; give a key without one (ssh-keygen -p)";
 const IMAGE = "give the name or ID of an image, see `openstack image list`";
+const DAYS = "write a whole number from 1 to 3650 without quotes";
 const ALL_KEYS = "known here: protect, network, access, egress, proxy, restic, s3, clients";
 
 /** A field of the full example, the value to put there, and the error lines. */
@@ -216,6 +223,22 @@ describe("a mistake in one field", () => {
     ["proxy.flavor", "x\n".repeat(60), `proxy.flavor: "${"x\\n".repeat(50)}…" ${CONTROL}`],
     ["proxy.floatingIp", 1, "proxy.floatingIp: 1 is not true or false; write true or false without quotes"],
     ["s3.versioning", null, "s3.versioning: empty; write true or false without quotes"],
+    ...[0, -1, 3651, 1.5, true, "30", Infinity].map((days): Case => [
+      "s3.noncurrentVersionDays",
+      days,
+      `s3.noncurrentVersionDays: ${typeof days === "string" ? `"${days}"` : String(days)} is not a number of days; ${DAYS}`,
+    ]),
+    ["s3.noncurrentVersionDays", null, `s3.noncurrentVersionDays: empty; ${DAYS}`],
+    ["s3.objectLock", true, "s3.objectLock: true is not a mapping; give mode and days, or leave it out"],
+    ["s3.objectLock.days", undefined, `s3.objectLock.days: missing; ${DAYS}`],
+    ["s3.objectLock.days", 0, `s3.objectLock.days: 0 is not a number of days; ${DAYS}`],
+    [
+      "s3.objectLock.mode",
+      "governance",
+      's3.objectLock.mode: "governance" is not a mode; write GOVERNANCE or COMPLIANCE',
+    ],
+    ["s3.objectLock.mode", undefined, "s3.objectLock.mode: missing; write GOVERNANCE or COMPLIANCE"],
+    ["s3.objectLock.years", 1, "s3.objectLock.years: unknown key; known here: mode, days"],
     ["clients", "a", 'clients: "a" is not a list; list the clients, or write []'],
     ["clients[0]", "a", "clients[0]: text is not a mapping; give name, kind and repositories"],
     [
@@ -718,6 +741,13 @@ function encryptedKey(): string {
 }
 
 describe("mistakes between fields", () => {
+  test("without versions nothing can be said about them", () => {
+    expect(errorsOf(changed("s3.versioning", false))).toEqual([
+      "s3.noncurrentVersionDays: 3650 is not used with s3.versioning false; leave it out, or write versioning: true",
+      "s3.objectLock: needs old versions to hold; leave it out, or write versioning: true",
+    ]);
+  });
+
   test("an existing network needs its name servers and the pool of the floating IPs", () => {
     const raw = changed("network", { existing: { network: "n", subnet: "s" } }, smallest());
     expect(errorsOf(changed("access.via", "floating-ip", raw))).toEqual([
