@@ -1,7 +1,8 @@
 import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
+import * as tls from "@pulumi/tls";
 import { StackConfig } from "../config";
-import { proxyInstall } from "../files";
+import { CANARY, proxyInstall } from "../files";
 import { BackupBucket } from "./backup-bucket";
 import { ClientKeys } from "./client-keys";
 import { Host, HostEnvironment } from "./host";
@@ -30,6 +31,10 @@ export class Proxy extends pulumi.ComponentResource {
   readonly fixedAddress: pulumi.Output<string>;
   /** The address for clients elsewhere: the configured host name, else the floating IP. */
   readonly publicAddress: pulumi.Output<string>;
+  /** The machine itself. */
+  readonly host: Host;
+  /** The key of the canary client, made here and put on no host; a secret. */
+  readonly canary: pulumi.Output<{ publicKey: string; privateKey: string }>;
   /** Done when the proxy serves every client it is to serve. */
   readonly installed: remote.Command;
 
@@ -42,9 +47,12 @@ export class Proxy extends pulumi.ComponentResource {
         name: proxy.name,
         hostName: proxy.hostName,
         rclone: `${proxy.rclone.version} (sha256 ${proxy.rclone.sha256}) from ${proxy.rclone.url}`,
-        repositories: args.clients.flatMap((client) =>
-          client.repositories.map(({ repository }) => `${client.client}/${repository}`),
-        ),
+        repositories: [
+          `${CANARY.client}/${CANARY.repository}`,
+          ...args.clients.flatMap((client) =>
+            client.repositories.map(({ repository }) => `${client.client}/${repository}`),
+          ),
+        ],
       },
       opts,
     );
@@ -64,11 +72,21 @@ export class Proxy extends pulumi.ComponentResource {
     this.fixedAddress = host.fixedAddress;
     this.publicAddress = proxy.hostName === undefined ? host.address : pulumi.output(proxy.hostName);
 
-    const grants = pulumi.all(
-      args.clients.flatMap(({ client, repositories }) =>
+    this.host = host;
+
+    const canary = new tls.PrivateKey("canary", { algorithm: "ED25519" }, { parent: this });
+    const canaryPublicKey = canary.publicKeyOpenssh.apply((text) => text.trim());
+    this.canary = pulumi.output({
+      publicKey: canaryPublicKey,
+      privateKey: pulumi.secret(canary.privateKeyOpenssh),
+    });
+
+    const grants = pulumi.all([
+      { ...CANARY, publicKey: canaryPublicKey },
+      ...args.clients.flatMap(({ client, repositories }) =>
         repositories.map(({ repository, publicKey }) => ({ client, repository, publicKey })),
       ),
-    );
+    ]);
     const content = pulumi
       .all([grants, bucket.writer.accessKeyId, bucket.writer.secretAccessKey])
       .apply(([grants, accessKeyId, secretAccessKey]) =>

@@ -1,5 +1,5 @@
 import { Artifact, assembleInstall, hostScript, HostInstall } from "./install";
-import { fingerprint, Grant, plainName, plainPublicKey, PROXY_USER, REMOTE, remotePath } from "./names";
+import { CANARY, fingerprint, Grant, plainName, plainPublicKey, PROXY_USER, REMOTE, remotePath } from "./names";
 
 /** The S3 service as the proxy's rclone reaches it, with the writer's credentials. */
 export interface ProxyS3 {
@@ -47,12 +47,16 @@ export function renderRcloneConfig(s3: ProxyS3): string {
   return `[${REMOTE}]\n${fields.map((field) => `${field.join(" = ")}\n`).join("")}`;
 }
 
+/** What the canary's key may move in one session, up and down together: after that rclone answers with 500. */
+const CANARY_QUOTA = "--max-transfer 1M --cutoff-mode hard";
+
 /** One line of authorized_keys, without line end: the key may run rclone on its own repository, append-only. */
 export function authorizedKeysLine(grant: Grant, bucket: string): string {
   const path = remotePath(bucket, grant.client, grant.repository);
+  const quota = grant.client === CANARY.client ? ` ${CANARY_QUOTA}` : "";
   const name = grantName(grant);
   const key = plainPublicKey(`public key of ${name}`, grant.publicKey);
-  return `restrict,command="rclone serve restic --stdio --append-only ${path}" ${key} ${grant.client}-${grant.repository}`;
+  return `restrict,command="rclone serve restic --stdio --append-only ${path}${quota}" ${key} ${grant.client}-${grant.repository}`;
 }
 
 /**

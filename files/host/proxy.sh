@@ -103,7 +103,7 @@ change_keys() {
 # Repeated until a pass finds nothing, for a login may be under way.
 end_sessions() {
   need_command ps procps
-  sed -n "s/.*command=\"rclone serve restic --stdio --append-only \\([^\"]*\\)\".*/\\1/p" "$SB_WORK/untouched" >"$SB_WORK/spared"
+  sed -n "s/.*command=\"rclone serve restic --stdio --append-only \\([^\" ]*\\)[^\"]*\".*/\\1/p" "$SB_WORK/untouched" >"$SB_WORK/spared"
   end_pass=0
   end_quiet=0
   while [ "$end_quiet" -lt 2 ]; do

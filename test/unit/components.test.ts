@@ -199,6 +199,15 @@ test("a frozen client keeps machine and keys, has no access, and is not contacte
   expect(await plain(exports.passwords)).toHaveProperty(["taken/main"]);
 });
 
+test("the canary has a key of its own and access to the proxy, and its private half is on no host", () => {
+  expect(names("tls:index/privateKey:PrivateKey")).toContain("canary");
+  for (const host of ["rclonesrv", "web", "old"]) {
+    const { inputs } = only("command:remote:Command", host);
+    expect([host, String(inputs.create).includes(".canary/verify")]).toEqual([host, host === "rclonesrv"]);
+    expect((inputs.stdin as { secret: string }).secret).not.toContain("private key of canary");
+  }
+});
+
 test("the outputs give each repository's address, key, fingerprint and authorized_keys line", async () => {
   const clients = (await plain(exports.clients)) as Record<
     string,

@@ -121,7 +121,17 @@ describe("names", () => {
         `${KEY_A} appsrv-main`,
     );
   });
-  test.each(["", ".", "..", "a/b", 'a"b', "a b", "-a", "a\nb", "ä", "a,b", "a:b"])(
+  test("the canary's key moves a megabyte in a session, and no name but its own begins with a dot", () => {
+    const canary = { ...files.CANARY, publicKey: KEY_A };
+    expect(files.authorizedKeysLine(canary, "databucket")).toBe(
+      'restrict,command="rclone serve restic --stdio --append-only s3-resticrepo:databucket/.canary/verify ' +
+        `--max-transfer 1M --cutoff-mode hard" ${KEY_A} .canary-verify`,
+    );
+    for (const client of [".canary2", ".quarantine", "..canary"]) {
+      expect(() => files.authorizedKeysLine({ ...canary, client }, "bucket")).toThrow(/^client .* may have/);
+    }
+  });
+  test.each(["", ".", "..", ".hidden", "a/b", 'a"b', "a b", "-a", "a\nb", "ä", "a,b", "a:b"])(
     "%j is refused",
     (name) => {
       expect(() => files.repositoryAddress("bucket", name, "main")).toThrow(/^client .* may have letters/);
