@@ -1,0 +1,80 @@
+import { spawn } from "node:child_process";
+import * as http2 from "node:http2";
+import { Duplex } from "node:stream";
+
+/** What rclone answered to one request. */
+export interface ResticAnswer {
+  status: number;
+  body: Buffer;
+}
+
+/** Sends one request of restic's REST protocol; `target` goes out as it stands, `..` and all. */
+export type ResticRequest = (method: string, target: string, body?: string) => Promise<ResticAnswer>;
+
+const ANSWER_SECONDS = 30;
+/** Nothing that a canary holds is larger; what another sends is cut. */
+const MOST_BYTES = 64 * 1024;
+
+/**
+ * Opens the connection that restic has: HTTP/2 over the standard streams of `rclone serve restic --stdio`, which
+ * `command` (ssh with its arguments) starts. It ends when `work` does. A request that gets no answer throws ssh's
+ * last words.
+ */
+export async function withResticSession<T>(
+  [program, ...args]: readonly [string, ...string[]],
+  work: (request: ResticRequest) => Promise<T>,
+): Promise<T> {
+  const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"] });
+  let words = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    words = (words + text).slice(-1000);
+  });
+  const lost = (reason: string) => new Error(`${reason}: ${words.trim() || "nothing was said"}`);
+  const ended = new Promise<never>((_, reject) => {
+    child.on("error", reject);
+    child.on("close", () => {
+      reject(lost("the session with rclone ended"));
+    });
+  });
+  ended.catch(() => {
+    // Whoever waits for an answer is told.
+  });
+  const session = http2.connect("http://localhost", {
+    createConnection: () => Duplex.from({ readable: child.stdout, writable: child.stdin }),
+  });
+  session.on("error", () => {
+    // A request that is under way says it, or the end of the program does.
+  });
+  const answer: ResticRequest = (method, target, body) =>
+    new Promise((resolve, reject) => {
+      const stream = session.request(
+        { ":method": method, ":path": target, accept: "application/vnd.x.restic.rest.v2" },
+        { endStream: body === undefined },
+      );
+      const chunks: Buffer[] = [];
+      let status = 0;
+      let size = 0;
+      stream.setTimeout(ANSWER_SECONDS * 1000, () => {
+        stream.destroy(lost(`no answer to ${method} ${target}`));
+      });
+      stream.on("response", (headers) => {
+        status = Number(headers[":status"]);
+      });
+      stream.on("data", (chunk: Buffer) => {
+        if (size < MOST_BYTES) chunks.push(chunk);
+        size += chunk.length;
+      });
+      stream.on("error", reject);
+      stream.on("close", () => {
+        if (status === 0) reject(lost(`no answer to ${method} ${target}`));
+        else resolve({ status, body: Buffer.concat(chunks) });
+      });
+      if (body !== undefined) stream.end(body);
+    });
+  try {
+    return await work((...call) => Promise.race([answer(...call), ended]));
+  } finally {
+    session.destroy();
+    child.kill();
+  }
+}
