@@ -1,0 +1,120 @@
+/** restic on a repository of the bucket with the owner's keys, through rclone, on the operator's machine. */
+import { spawn } from "node:child_process";
+import * as fs from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
+import { rcloneVersionProblem } from "../../config/values";
+import { BucketOperations } from "../../plan";
+import { endpointUrl } from "../../providers/s3-client";
+import { run } from "../lib/run";
+
+/** A repository to open. */
+export interface ResticTarget {
+  bucket: BucketOperations;
+  client: string;
+  repository: string;
+  /** Secret. */
+  password: string;
+  /** The moment, in milliseconds since 1970, as of which it is shown; default: as it is, and then it can be written to. */
+  at?: number;
+}
+
+/** The name of the bucket's remote in rclone's configuration, which is in the environment of that process alone. */
+const REMOTE = "recover";
+
+/** A run of restic whose output is taken. */
+export interface Captured {
+  /** Takes what restic prints, as it comes. */
+  show: (text: string) => void;
+  /** After these restic is ended. */
+  seconds: number;
+}
+
+/** Seconds for a program to tell its version. */
+const VERSION_SECONDS = 20;
+
+/**
+ * @throws Error where rclone or restic is missing, or rclone is one that must not be used
+ */
+export async function requirePrograms(): Promise<void> {
+  const version = async (program: string): Promise<string> => {
+    try {
+      return (await run(program, ["version"], { timeout: VERSION_SECONDS })).stdout;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+      throw new Error(`${program} is not on PATH: install it on this machine`, { cause: error });
+    }
+  };
+  await version("restic");
+  const rclone = /^rclone v(\d+\.\d+\.\d+)/.exec(await version("rclone"))?.[1] ?? "unknown";
+  const problem = rcloneVersionProblem(rclone);
+  if (problem !== undefined) throw new Error(`rclone on PATH: ${rclone} ${problem}`);
+}
+
+/** The environment in which restic and the rclone that it starts find the repository. Secret. */
+export function resticEnvironment(target: ResticTarget, inherited: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const { bucket, client, repository, password, at } = target;
+  const remote: Record<string, string> = {
+    TYPE: "s3",
+    PROVIDER: "Other",
+    ENV_AUTH: "false",
+    ACCESS_KEY_ID: bucket.owner.accessKeyId,
+    SECRET_ACCESS_KEY: bucket.owner.secretAccessKey,
+    ENDPOINT: endpointUrl(bucket.endpoint),
+    REGION: bucket.region,
+    NO_CHECK_BUCKET: "true",
+    // An attacker's keys may hold what XML cannot.
+    LIST_URL_ENCODE: "true",
+    ...(at === undefined ? {} : { VERSION_AT: new Date(at).toISOString() }),
+  };
+  return {
+    // The operator's own settings for these programs must not leak in.
+    ...Object.fromEntries(Object.entries(inherited).filter(([name]) => !/^(RCLONE|RESTIC|AWS)_/.test(name))),
+    ...Object.fromEntries(
+      Object.entries(remote).map(([name, value]) => [`RCLONE_CONFIG_${REMOTE.toUpperCase()}_${name}`, value]),
+    ),
+    RCLONE_CONFIG: os.devNull,
+    RESTIC_REPOSITORY: `rclone:${REMOTE}:${bucket.bucket}/${client}/${repository}`,
+    RESTIC_PASSWORD: password,
+  };
+}
+
+/**
+ * Runs restic and gives its exit status. It takes no lock, and its cache goes with it: what an attacker put under
+ * the name of a good file must not be met again.
+ *
+ * @param captured default: restic has this process's terminal, and takes as long as the operator lets it
+ * @throws Error where restic cannot be started, or its time is up
+ */
+export async function restic(target: ResticTarget, args: string[], captured?: Captured): Promise<number> {
+  const cache = fs.mkdtempSync(path.join(os.tmpdir(), "recover-"));
+  const stay = () => {
+    // Ctrl-C reaches restic too; this process stays, to clean up after it.
+  };
+  process.on("SIGINT", stay);
+  try {
+    return await new Promise((resolve, reject) => {
+      const child = spawn("restic", ["--no-lock", ...args], {
+        env: { ...resticEnvironment(target, process.env), RESTIC_CACHE_DIR: cache },
+        stdio: captured === undefined ? "inherit" : ["ignore", "pipe", "pipe"],
+      });
+      for (const stream of [child.stdout, child.stderr]) {
+        stream?.setEncoding("utf8").on("data", (text: string) => captured?.show(text));
+      }
+      const timer =
+        captured &&
+        setTimeout(() => {
+          // restic ends its rclone when it is asked to end.
+          child.kill("SIGTERM");
+          reject(new Error(`restic was stopped after ${captured.seconds} s: is the S3 service up?`));
+        }, captured.seconds * 1000);
+      child.on("error", reject).on("close", (code) => {
+        clearTimeout(timer);
+        resolve(code ?? 130);
+      });
+    });
+  } finally {
+    process.off("SIGINT", stay);
+    fs.rmSync(cache, { recursive: true, force: true });
+  }
+}

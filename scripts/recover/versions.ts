@@ -1,0 +1,78 @@
+/** The versions that a bucket holds. */
+import type { S3 } from "@aws-sdk/client-s3";
+import { BucketAddress, explained } from "../../providers/s3-client";
+import { Entry } from "./plan";
+
+/** A key as a listing with `EncodingType: url` spells it. */
+const decoded = (key: string | undefined): string => decodeURIComponent((key ?? "").replaceAll("+", " "));
+
+/** ETags come with and without quotes, by service and call. */
+export const plainEtag = (etag: string | undefined): string => (etag ?? "").replaceAll('"', "");
+
+/** A version of an object, or a delete marker, as the SDK gives it. */
+interface Listed {
+  Key?: string;
+  VersionId?: string;
+  IsLatest?: boolean;
+  LastModified?: Date;
+  ETag?: string;
+  Size?: number;
+  Owner?: { ID?: string };
+}
+
+function entry(listed: Listed, marker: boolean): Entry {
+  const { VersionId, LastModified, Owner } = listed;
+  const key = decoded(listed.Key);
+  if (VersionId === undefined || LastModified === undefined) {
+    throw new Error(`the S3 service lists ${JSON.stringify(key)} without a version or a time`);
+  }
+  return {
+    key,
+    versionId: VersionId,
+    marker,
+    latest: listed.IsLatest === true,
+    modified: LastModified.getTime(),
+    size: listed.Size ?? 0,
+    etag: plainEtag(listed.ETag),
+    ...(Owner?.ID === undefined ? {} : { by: Owner.ID }),
+  };
+}
+
+/**
+ * All versions and delete markers below a prefix.
+ *
+ * @param limit how many are enough; default: all
+ */
+export async function listVersions(
+  s3: S3,
+  address: BucketAddress,
+  prefix: string,
+  limit = Infinity,
+): Promise<Entry[]> {
+  const entries: Entry[] = [];
+  let position: { KeyMarker?: string; VersionIdMarker?: string } = {};
+  for (;;) {
+    const page = await explained(address, `list the versions below ${prefix}`, () =>
+      s3.listObjectVersions({
+        Bucket: address.bucket,
+        Prefix: prefix,
+        // An attacker's keys may hold what XML cannot.
+        EncodingType: "url",
+        ...position,
+        ...(limit < 1000 ? { MaxKeys: limit } : {}),
+      }),
+    );
+    const versions = (page.Versions ?? []).map((listed) => entry(listed, false));
+    const markers = (page.DeleteMarkers ?? []).map((listed) => entry(listed, true));
+    for (const one of versions) entries.push(one);
+    for (const one of markers) entries.push(one);
+    const next = page.NextKeyMarker;
+    if (page.IsTruncated !== true || next === undefined || entries.length >= limit) return entries;
+    // Amazon encodes this key too, Ceph does not: it is the page's last.
+    const last = [versions.at(-1)?.key, markers.at(-1)?.key].find((key) => key === next);
+    position = {
+      KeyMarker: last ?? decoded(next),
+      ...(page.NextVersionIdMarker === undefined ? {} : { VersionIdMarker: page.NextVersionIdMarker }),
+    };
+  }
+}

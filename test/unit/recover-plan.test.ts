@@ -1,0 +1,289 @@
+import { describe, expect, test } from "@jest/globals";
+import * as fc from "fast-check";
+import { Action, Entry, historyOf, LARGEST_COPY, Plan, planRecovery } from "../../scripts/recover/plan";
+
+const PREFIX = "web/main/";
+
+/** What S3 holds for a key, oldest first, in the order in which it came about. */
+type Stored = Entry & { sequence: number };
+
+/** A simple model of a versioned bucket: puts, soft deletes, and the listing that S3 gives of it. */
+class Bucket {
+  private readonly keys = new Map<string, Stored[]>();
+  private sequence = 0;
+  clock = 0;
+
+  private add(key: string, entry: Pick<Entry, "marker" | "size" | "etag">): void {
+    this.sequence += 1;
+    const stored = { key, versionId: `v${this.sequence}`, latest: false, modified: this.clock, ...entry };
+    this.keys.set(key, [...(this.keys.get(key) ?? []), { ...stored, sequence: this.sequence }]);
+  }
+
+  put(key: string, content: string): void {
+    this.add(key, { marker: false, size: content.length, etag: `hash of ${content}` });
+  }
+
+  softDelete(key: string): void {
+    this.add(key, { marker: true, size: 0, etag: "" });
+  }
+
+  /** As S3 lists: all versions, all markers, each by key and newest first. */
+  list(): Entry[] {
+    const all = [...this.keys].flatMap(([, entries]) =>
+      entries.map((entry, i) => ({ ...entry, latest: i === entries.length - 1 })).reverse(),
+    );
+    return [...all.filter(({ marker }) => !marker), ...all.filter(({ marker }) => marker)];
+  }
+
+  /** What a GET of each key meets; absent keys are left out. */
+  now(): Map<string, string> {
+    return this.state((entries) => entries.at(-1));
+  }
+
+  /** What each key was, by the true order of things. */
+  at(time: number): Map<string, string> {
+    return this.state((entries) => entries.findLast(({ modified }) => modified <= time));
+  }
+
+  /** What each key was where a version counts for newer than a marker of the same time. */
+  versionsFirst(time: number): Map<string, string> {
+    return this.state((entries) => {
+      const until = entries.filter(({ modified }) => modified <= time);
+      const last = until.at(-1);
+      return until.findLast(({ marker, modified }) => !marker && modified === last?.modified) ?? last;
+    });
+  }
+
+  private state(pick: (entries: Stored[]) => Stored | undefined): Map<string, string> {
+    const picked = [...this.keys].map(([key, entries]) => [key, pick(entries)] as const);
+    return new Map(
+      picked.flatMap(([key, entry]) => (entry && !entry.marker ? [[key, entry.etag] as const] : [])),
+    );
+  }
+
+  versions(): string[] {
+    return [...this.keys.values()].flat().flatMap(({ marker, versionId }) => (marker ? [] : [versionId]));
+  }
+
+  carryOut(actions: readonly Action[]): void {
+    for (const action of actions) {
+      const entries = this.keys.get(action.key) ?? [];
+      switch (action.does) {
+        case "undelete": {
+          const gone = action.markers.map(({ versionId }) => versionId);
+          const kept = entries.filter(({ versionId }) => !gone.includes(versionId));
+          expect(entries.length - kept.length).toBe(gone.length);
+          this.keys.set(action.key, kept);
+          break;
+        }
+        case "put-back":
+          this.add(action.key, { ...action.version, marker: false });
+          break;
+        case "move-away":
+          this.softDelete(action.key);
+      }
+    }
+  }
+}
+
+const plan = (bucket: Bucket, time: number): Plan => planRecovery(bucket.list(), PREFIX, time);
+
+const without = (state: Map<string, string>, part: string): [string, string][] =>
+  [...state].filter(([key]) => !key.includes(part)).sort();
+
+const keys = ["config", "keys/a", "data/00/a", "data/00/b", "locks/a"].map((name) => PREFIX + name);
+const event = fc.record({
+  key: fc.constantFrom(...keys),
+  /** `undefined` is a soft delete. The same content may come again. */
+  content: fc.option(fc.constantFrom("one", "two", "three"), { nil: undefined, freq: 2 }),
+  pause: fc.integer({ min: 0, max: 2 }),
+});
+/** What happened to a bucket until it is recovered, and the time to recover; many events share a second. */
+const story = fc.tuple(fc.array(event, { maxLength: 30 }), fc.integer({ min: 0, max: 30 }));
+
+type Story = typeof story extends fc.Arbitrary<infer T> ? T : never;
+
+function told([events]: Story): Bucket {
+  const bucket = new Bucket();
+  for (const { key, content, pause } of events) {
+    bucket.clock += pause;
+    if (content === undefined) bucket.softDelete(key);
+    else bucket.put(key, content);
+  }
+  // The recovery comes after all of it, and after the time that it is for.
+  bucket.clock = 1000;
+  return bucket;
+}
+
+describe("for every history of puts and deletes", () => {
+  test("the plan brings back what was there, with a version preferred to a marker of the same second", () => {
+    fc.assert(
+      fc.property(story, (s) => {
+        const bucket = told(s);
+        const [, time] = s;
+        const [truth, lenient] = [bucket.at(time), bucket.versionsFirst(time)];
+        bucket.carryOut(plan(bucket, time).actions);
+        const now = bucket.now();
+        for (const key of keys.filter((each) => !each.includes("/locks/"))) {
+          expect([truth.get(key), lenient.get(key)]).toContain(now.get(key));
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  test("where no second holds two events of a key, the plan brings back exactly what was there", () => {
+    fc.assert(
+      fc.property(story, ([events, time]) => {
+        const bucket = told([events.map((e) => ({ ...e, pause: e.pause + 1 })), time]);
+        const then = bucket.at(time);
+        bucket.carryOut(plan(bucket, time).actions);
+        expect(without(bucket.now(), "/locks/")).toEqual(without(then, "/locks/"));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test("no lock is left, and none comes back", () => {
+    fc.assert(
+      fc.property(story, (s) => {
+        const bucket = told(s);
+        bucket.carryOut(plan(bucket, s[1]).actions);
+        expect([...bucket.now().keys()].filter((key) => key.includes("/locks/"))).toEqual([]);
+      }),
+    );
+  });
+
+  test("no version is lost", () => {
+    fc.assert(
+      fc.property(story, (s) => {
+        const bucket = told(s);
+        const before = bucket.versions();
+        bucket.carryOut(plan(bucket, s[1]).actions);
+        expect(bucket.versions()).toEqual(expect.arrayContaining(before));
+      }),
+    );
+  });
+
+  test("the second plan is empty, and so it is after an interruption and one more run", () => {
+    fc.assert(
+      fc.property(story, fc.nat(30), (s, done) => {
+        const bucket = told(s);
+        const [, time] = s;
+        const whole = told(s);
+        whole.carryOut(plan(whole, time).actions);
+        expect(plan(whole, time).actions).toEqual([]);
+
+        // Of the action at which it ends, the markers may be half gone.
+        const { actions } = plan(bucket, time);
+        bucket.carryOut(actions.slice(0, done));
+        const last = actions[done];
+        if (last?.does === "undelete") bucket.carryOut([{ ...last, markers: last.markers.slice(0, 1) }]);
+        bucket.carryOut(plan(bucket, time).actions);
+        expect(plan(bucket, time).actions).toEqual([]);
+        expect(without(bucket.now(), "/locks/")).toEqual(without(whole.now(), "/locks/"));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test("one recovery can be followed by another, for an earlier time", () => {
+    fc.assert(
+      fc.property(story, fc.nat(30), ([events, first], earlier) => {
+        const second = first - earlier;
+        const bucket = told([events.map((e) => ({ ...e, pause: e.pause + 1 })), first]);
+        const then = bucket.at(second);
+        bucket.carryOut(plan(bucket, first).actions);
+        bucket.clock += 1;
+        bucket.carryOut(plan(bucket, second).actions);
+        expect(without(bucket.now(), "/locks/")).toEqual(without(then, "/locks/"));
+      }),
+    );
+  });
+});
+
+describe("the plan says", () => {
+  function wrecked(): Bucket {
+    const bucket = new Bucket();
+    bucket.clock = 10;
+    for (const name of ["config", "keys/k", "data/00/deleted", "data/00/same"])
+      bucket.put(PREFIX + name, name);
+    bucket.put(`${PREFIX}locks/stale`, "lock");
+    bucket.clock = 20;
+    bucket.softDelete(`${PREFIX}data/00/deleted`);
+    bucket.softDelete(`${PREFIX}data/00/deleted`);
+    bucket.put(`${PREFIX}keys/k`, "garbage");
+    bucket.put(`${PREFIX}keys/added`, "garbage");
+    bucket.put(`${PREFIX}data/00/same`, "data/00/same");
+    bucket.softDelete(`${PREFIX}data/00/expired`);
+    return bucket;
+  }
+
+  test("what is done to which key, and why", () => {
+    const { actions, unchanged, expired, existed } = plan(wrecked(), 15);
+    expect(actions.map(({ does, key }) => [key.slice(PREFIX.length), does]).sort()).toEqual([
+      ["data/00/deleted", "undelete"],
+      ["keys/added", "move-away"],
+      ["keys/k", "put-back"],
+      ["locks/stale", "move-away"],
+    ]);
+    expect(actions.find(({ does }) => does === "undelete")).toMatchObject({ markers: [{}, {}] });
+    expect(actions.find(({ does }) => does === "put-back")?.cause).toMatchObject({ modified: 20 });
+    expect({ unchanged, expired, existed }).toEqual({
+      unchanged: 2,
+      expired: [`${PREFIX}data/00/expired`],
+      existed: true,
+    });
+  });
+
+  test("that there was no repository then", () => {
+    expect(plan(wrecked(), 5).existed).toBe(false);
+  });
+
+  test("which files are too large to be copied: strangers are hidden, others are named", () => {
+    const large = (key: string, modified: number, size: number, latest: boolean): Entry => ({
+      ...{ key: PREFIX + key, versionId: `${key}${modified}`, marker: false, latest, modified, size },
+      etag: `${size}`,
+    });
+    const { actions, tooLarge } = planRecovery(
+      [
+        large("keys/stranger", 20, LARGEST_COPY + 1, true),
+        large("data/00/small", 20, LARGEST_COPY, true),
+        large("index/a", 20, 1, true),
+        large("index/a", 10, LARGEST_COPY + 1, false),
+      ],
+      PREFIX,
+      15,
+    );
+    expect(actions.map(({ key, ...a }) => [key, "hideOnly" in a && a.hideOnly])).toEqual([
+      [`${PREFIX}keys/stranger`, true],
+      [`${PREFIX}data/00/small`, false],
+      [`${PREFIX}index/a`, false],
+    ]);
+    expect(tooLarge).toEqual([`${PREFIX}index/a`]);
+  });
+
+  test("20,000 files with three entries each are planned within two seconds", () => {
+    const bucket = new Bucket();
+    for (let i = 0; i < 20_000; i += 1) {
+      const key = `${PREFIX}data/${i}`;
+      bucket.clock = 10;
+      bucket.put(key, "one");
+      bucket.clock = 20;
+      bucket.put(key, "two");
+      bucket.softDelete(key);
+    }
+    const entries = bucket.list();
+    const started = performance.now();
+    expect(planRecovery(entries, PREFIX, 15).actions).toHaveLength(20_000);
+    expect(performance.now() - started).toBeLessThan(2000);
+  });
+});
+
+test("the service's own order of versions holds even where its clock went back", () => {
+  const entry = (versionId: string, modified: number, latest = false): Entry => ({
+    ...{ key: "k", versionId, marker: false, latest, modified, size: 1, etag: versionId },
+  });
+  const history = historyOf([entry("new", 9, true), entry("old", 10)], []);
+  expect(history.map(({ versionId }) => versionId)).toEqual(["new", "old"]);
+});
