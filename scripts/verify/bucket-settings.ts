@@ -1,0 +1,223 @@
+/** The bucket's settings as the service has them, and what they are worth: pure judgements over plain answers. */
+import type {
+  BucketVersioningStatus,
+  GetBucketAclCommandOutput,
+  LifecycleRule,
+  ObjectLockConfiguration,
+  S3,
+} from "@aws-sdk/client-s3";
+import type { BucketOperations } from "../../plan";
+import { CANARY_PREFIX } from "../../providers/s3-bucket";
+import { answerOf, isUnsupported } from "../../providers/s3-client";
+import { samePolicy } from "../../providers/s3-policy";
+import type { Seen } from "./probe";
+
+/** The settings of a bucket; what is not set is `undefined`. */
+export interface BucketSettings {
+  /** JSON text; empty: none. */
+  policy: string;
+  /** `undefined`: never switched on. */
+  versioning: BucketVersioningStatus | undefined;
+  lifecycle: LifecycleRule[] | undefined;
+  objectLock: ObjectLockConfiguration | undefined;
+  acl: Pick<GetBucketAclCommandOutput, "Owner" | "Grants">;
+}
+
+/** Reads all settings, as the owner. Each is a promise of its own: one that cannot be read says nothing of the rest. */
+export function readSettings(
+  s3: S3,
+  Bucket: string,
+): { [Name in keyof BucketSettings]: Promise<BucketSettings[Name]> } {
+  return {
+    policy: unless("NoSuchBucketPolicy", async () => (await s3.getBucketPolicy({ Bucket })).Policy).then(
+      (policy) => policy ?? "",
+    ),
+    versioning: s3.getBucketVersioning({ Bucket }).then(({ Status }) => Status),
+    lifecycle: unless(
+      "NoSuchLifecycleConfiguration",
+      async () => (await s3.getBucketLifecycleConfiguration({ Bucket })).Rules ?? [],
+    ),
+    objectLock: unless(
+      "ObjectLockConfigurationNotFoundError",
+      async () => (await s3.getObjectLockConfiguration({ Bucket })).ObjectLockConfiguration,
+    ),
+    acl: s3.getBucketAcl({ Bucket }),
+  };
+}
+
+/** What lets others in, or data out, and is set by no update: each with S3's code for "there is none". */
+const SURPRISES: Record<string, (s3: S3, Bucket: string) => Promise<boolean>> = {
+  "a website": async (s3, Bucket) =>
+    (await unless("NoSuchWebsiteConfiguration", () => s3.getBucketWebsite({ Bucket }))) !== undefined,
+  "rules for other web sites' scripts (CORS)": async (s3, Bucket) =>
+    ((await unless("NoSuchCORSConfiguration", () => s3.getBucketCors({ Bucket })))?.CORSRules ?? []).length >
+    0,
+  "a replication to another bucket": async (s3, Bucket) => {
+    const set = await unless("ReplicationConfigurationNotFoundError", () =>
+      s3.getBucketReplication({ Bucket }),
+    );
+    return (set?.ReplicationConfiguration?.Rules ?? []).length > 0;
+  },
+  notifications: async (s3, Bucket) => {
+    const set = await s3.getBucketNotificationConfiguration({ Bucket });
+    return Object.values(set).some((list) => Array.isArray(list) && list.length > 0);
+  },
+};
+
+/** Which settings there are that no update makes; a service that does not know a setting does not have it. */
+export async function surprises(s3: S3, bucket: string): Promise<string[]> {
+  const found = await Promise.all(
+    Object.entries(SURPRISES).map(async ([name, has]) => {
+      try {
+        return (await has(s3, bucket)) ? name : undefined;
+      } catch (error) {
+        if (isUnsupported(error) || answerOf(error).code === "MethodNotAllowed") return undefined;
+        throw new Error(`cannot read whether there is ${name}: ${answerOf(error).code}`, { cause: error });
+      }
+    }),
+  );
+  return found.filter((name) => name !== undefined);
+}
+
+/** `undefined` where the service says that the setting is not set. */
+async function unless<T>(code: string, read: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (answerOf(error).code === code) return undefined;
+    throw error;
+  }
+}
+
+interface Statement {
+  Sid?: string;
+  Effect?: string;
+  Principal?: unknown;
+  Action?: string | string[];
+}
+
+function statementsOf(policy: string): Statement[] {
+  if (policy === "") return [];
+  const { Statement } = JSON.parse(policy) as { Statement?: Statement | Statement[] };
+  return Statement === undefined ? [] : [Statement].flat();
+}
+
+/** Whether the policy in force says what the last update put. */
+export function judgePolicy(inForce: string, wanted: string): Seen {
+  if (samePolicy(inForce, wanted)) return { holds: true, happened: "it says the same" };
+  return { holds: false, happened: inForce === "" ? "the bucket has no policy" : "it says something else" };
+}
+
+/** A statement without a principal is stored by some services and binds nobody. */
+export function judgePrincipals(policy: string): Seen {
+  const statements = statementsOf(policy);
+  const without = statements.flatMap(({ Sid, Principal }, at) =>
+    Principal === undefined ? [Sid ?? `number ${String(at + 1)}`] : [],
+  );
+  if (statements.length === 0) return { holds: false, happened: "there is no statement at all" };
+  return without.length === 0
+    ? { holds: true, happened: `all ${String(statements.length)} statements name whom they bind` }
+    : { holds: false, happened: `no Principal in statement ${without.join(", ")}` };
+}
+
+/**
+ * The actions that the policy's text does not deny to the hosts' identities. They are taken to be whom a
+ * statement binds that denies DeleteObjectVersion too, for that refusal is probed; how a service spells a
+ * principal is nothing that text could tell.
+ */
+export function notDenied(policy: string, actions: readonly string[]): string[] {
+  const binding = statementsOf(policy).filter(
+    (statement) => statement.Effect === "Deny" && names(statement, "s3:DeleteObjectVersion"),
+  );
+  return actions.filter((action) => !binding.some((statement) => names(statement, action)));
+}
+
+function names({ Action = [] }: Statement, action: string): boolean {
+  return [Action].flat().some((pattern) => {
+    const text = pattern
+      .replace(/[.+^${}()|[\]\\]/g, "\\$&")
+      .replaceAll("*", ".*")
+      .replaceAll("?", ".");
+    return new RegExp(`^${text}$`, "i").test(action);
+  });
+}
+
+/** Whether old versions are kept at all. */
+export function judgeVersioning(status: BucketVersioningStatus | undefined, wanted: boolean): Seen {
+  if (status === "Enabled") return { holds: true, happened: "on" };
+  return {
+    holds: wanted ? false : "open",
+    happened: status === undefined ? "never switched on" : "suspended",
+  };
+}
+
+/** What matters of a rule; its `Prefix` is how older services spell the filter. */
+type Rule = Omit<LifecycleRule, "Prefix"> & { Prefix?: string };
+
+/** A rule for the canaries alone concerns no backup. */
+function concernsData({ Status, Filter, Prefix }: Rule): boolean {
+  const prefix = Prefix ?? Filter?.Prefix ?? Filter?.And?.Prefix ?? "";
+  return Status === "Enabled" && !prefix.startsWith(CANARY_PREFIX);
+}
+
+const ruleName = ({ ID }: Rule): string => `rule "${ID ?? ""}"`;
+
+/** Whether old versions are kept for as long as configured. */
+export function judgeOldVersions(rules: readonly Rule[], days: number): Seen {
+  const ends = rules
+    .filter(concernsData)
+    .flatMap((rule) =>
+      rule.NoncurrentVersionExpiration === undefined
+        ? []
+        : [{ rule, after: rule.NoncurrentVersionExpiration.NoncurrentDays ?? 0 }],
+    );
+  const early = ends.filter(({ after }) => after < days);
+  if (early.length > 0) {
+    const said = early.map(({ rule, after }) => `${ruleName(rule)} removes them after ${String(after)} days`);
+    return { holds: false, happened: said.join("; ") };
+  }
+  return {
+    holds: true,
+    happened:
+      ends.length === 0
+        ? "no rule removes them: they are kept for ever, and the bucket only grows"
+        : `kept for ${String(Math.min(...ends.map(({ after }) => after)))} days`,
+  };
+}
+
+/** Whether any rule removes backups that nobody has removed. */
+export function judgeExpiry(rules: readonly Rule[]): Seen {
+  const expiring = rules
+    .filter(concernsData)
+    .filter(({ Expiration }) => Expiration?.Days !== undefined || Expiration?.Date !== undefined);
+  return expiring.length === 0
+    ? { holds: true, happened: "no rule does" }
+    : { holds: false, happened: `${expiring.map(ruleName).join(", ")} does` };
+}
+
+/** Whether new objects are locked as configured. */
+export function judgeObjectLock(
+  lock: ObjectLockConfiguration | undefined,
+  wanted: NonNullable<BucketOperations["objectLock"]>,
+): Seen {
+  const retention = lock?.ObjectLockEnabled === "Enabled" ? lock.Rule?.DefaultRetention : undefined;
+  if (retention === undefined) return { holds: false, happened: "new objects are not locked" };
+  const days = (retention.Days ?? 0) + 365 * (retention.Years ?? 0);
+  return {
+    holds: retention.Mode === wanted.mode && days >= wanted.days,
+    happened: `${retention.Mode ?? "no mode"}, ${String(days)} days`,
+  };
+}
+
+/** Whether the bucket's ACL, which stands beside the policy, lets in anybody but the owner. */
+export function judgeAcl({ Owner, Grants = [] }: BucketSettings["acl"]): Seen {
+  const others = Grants.filter(({ Grantee }) => Owner?.ID === undefined || Grantee?.ID !== Owner.ID);
+  return others.length === 0
+    ? { holds: true, happened: "the owner alone" }
+    : {
+        holds: false,
+        happened: others
+          .map(({ Grantee, Permission }) => `${Permission ?? "?"} for ${Grantee?.URI ?? Grantee?.ID ?? "?"}`)
+          .join(", "),
+      };
+}

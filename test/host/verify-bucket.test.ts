@@ -1,0 +1,398 @@
+/**
+ * What verify says of a bucket on a real Ceph RGW with Keystone: green where it is sound, and the one weakness named
+ * where it has one. Runs inside the local cloud's network:
+ * `scripts/local-cloud/local-cloud exec -- npx jest test/host/verify-bucket`.
+ */
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { bucketPolicy, keystonePrincipal } from "../../files/bucket-policy";
+import type { BucketOperations, Operations } from "../../plan";
+import { adoptOrCreate, settlePolicy, settleVersioning } from "../../providers/s3-bucket";
+import type { BucketAddress } from "../../providers/s3-client";
+import { type CloudFacts, cloudFacts } from "../../scripts/lib/local-stack";
+import { probeBucket } from "../../scripts/verify/bucket";
+import { ec2TokenRequest, s3TokenRequest } from "../../scripts/verify/keystone-token";
+import type { OpenStackSession } from "../../scripts/verify/openstack-session";
+import type { Finding } from "../../scripts/verify/probe";
+import { type Identity, s3Identity } from "../harness/s3-identity";
+
+jest.setTimeout(60_000);
+
+const KEYSTONE = "http://172.24.4.1:5000/v3";
+/** Only Keystone's address is asked for here. */
+const session: Promise<OpenStackSession> = Promise.resolve({
+  endpoint: () => KEYSTONE,
+  get: () => Promise.reject(new Error("the bucket's probes ask Keystone alone")),
+});
+
+interface Statement {
+  Sid: string;
+  Principal?: unknown;
+  Action: string[];
+}
+
+let facts: CloudFacts;
+let owner: Identity, writer: Identity, keeper: Identity;
+let at: BucketAddress;
+let sound: BucketOperations;
+
+const keysOf = ({ accessKeyId, secretAccessKey }: Identity) => ({ accessKeyId, secretAccessKey });
+
+/** The policy of three identities, with its statements changed. */
+function policy(change: (statements: Statement[]) => unknown[] = (statements) => statements): string {
+  const arn = (role: keyof CloudFacts["projects"]): string => keystonePrincipal(facts.projects[role]);
+  const { Version, Statement } = JSON.parse(
+    bucketPolicy({
+      bucket: at.bucket,
+      owner: arn("owner"),
+      writer: arn("writer"),
+      keeper: arn("keeper"),
+    }),
+  ) as { Version: string; Statement: (Omit<Statement, "Action"> & { Action: string | string[] })[] };
+  const statements = Statement.map((statement) => ({ ...statement, Action: [statement.Action].flat() }));
+  return JSON.stringify({ Version, Statement: change(statements) });
+}
+
+/** The policy with an action taken out of the denied ones and given to both hosts. */
+function granted(action: string, to: "HostsList" | "HostsReadAndAdd"): string {
+  return policy((statements) =>
+    statements.map(({ Action, ...statement }) => {
+      if (statement.Sid === to) return { ...statement, Action: [...Action, action] };
+      return {
+        ...statement,
+        Action: Action.filter((one) => one !== action || statement.Sid !== "HostsNeverDestroy"),
+      };
+    }),
+  );
+}
+
+async function settle(): Promise<void> {
+  await settleVersioning(owner.s3, at, true);
+  await settlePolicy(owner.s3, at, sound.policy);
+  await lifecycle({ NoncurrentVersionExpiration: { NoncurrentDays: 30 } });
+}
+
+async function lifecycle(rule: object): Promise<void> {
+  await owner.s3.putBucketLifecycleConfiguration({
+    Bucket: at.bucket,
+    LifecycleConfiguration: {
+      Rules: [{ ID: "the-only-one", Status: "Enabled", Filter: { Prefix: "" }, ...rule }],
+    },
+  });
+}
+
+function probed(bucket: BucketOperations): Promise<Finding[]> {
+  // The rest of the operations is no part of what is probed here.
+  const operations = {
+    bucket,
+    openRings: [
+      { ring: 2, why: "fewer identities", remedy: "give the writer a project" },
+      { ring: 3, why: "the account is one", remedy: "copy the bucket" },
+    ],
+  } as Partial<Operations> as Operations;
+  return probeBucket(operations, session);
+}
+
+const withVerdict = (findings: Finding[], verdict: Finding["verdict"]): string[] =>
+  findings
+    .filter((finding) => finding.verdict === verdict)
+    .map(({ id }) => id)
+    .sort();
+
+beforeAll(async () => {
+  facts = cloudFacts();
+  [owner, writer, keeper] = await Promise.all([
+    s3Identity(facts.projects.owner),
+    s3Identity(facts.projects.writer),
+    s3Identity(facts.projects.keeper),
+  ]);
+  const bucket = `verify-bucket-${String(process.pid)}-${Date.now().toString(36)}`;
+  at = { endpoint: facts.s3Endpoint, region: "eu-central-1", bucket };
+  sound = {
+    ...at,
+    owner: keysOf(owner),
+    writer: keysOf(writer),
+    keeper: keysOf(keeper),
+    policy: policy(),
+    versioning: true,
+    noncurrentVersionDays: 30,
+  };
+  await adoptOrCreate(owner.s3, at, owner);
+  await settle();
+});
+
+afterAll(async () => {
+  const harmless = { Effect: "Deny", Principal: "*", Action: "s3:DeleteBucketWebsite" };
+  const Statement = [{ ...harmless, Resource: `arn:aws:s3:::${at.bucket}` }];
+  await owner.s3.putBucketPolicy({
+    Bucket: at.bucket,
+    Policy: JSON.stringify({ Version: "2012-10-17", Statement }),
+  });
+  const { Versions = [], DeleteMarkers = [] } = await owner.s3.listObjectVersions({ Bucket: at.bucket });
+  for (const { Key, VersionId } of [...Versions, ...DeleteMarkers]) {
+    await owner.s3.deleteObject({ Bucket: at.bucket, Key, VersionId });
+  }
+  await owner.s3.deleteBucket({ Bucket: at.bucket });
+  await Promise.all([owner, writer, keeper].map((one) => one.forget()));
+});
+
+/** What everything else is said to be where one thing is weak. */
+function told(findings: Finding[]): Partial<Record<Finding["verdict"], string[]>> {
+  const weak = { FAIL: withVerdict(findings, "FAIL"), unknown: withVerdict(findings, "unknown") };
+  return Object.fromEntries(Object.entries(weak).filter(([, ids]) => ids.length > 0));
+}
+
+test("a sound bucket is green, but for what is known to be open", async () => {
+  const findings = await probed(sound);
+  expect(findings.filter(({ verdict }) => verdict === "FAIL" || verdict === "unknown")).toEqual([]);
+  expect(withVerdict(findings, "open")).toEqual(["s3.ring-3", "s3.writer-publishes"]);
+  expect(new Set(findings.map(({ id }) => id)).size).toBe(findings.length);
+  expect(findings.filter(({ verdict, remedy }) => (verdict === "pass") === (remedy !== undefined))).toEqual(
+    [],
+  );
+});
+
+test("nothing is left behind, and no secret is told", async () => {
+  const findings = JSON.stringify(await probed(sound));
+  for (const { secretAccessKey } of [owner, writer, keeper]) expect(findings).not.toContain(secretAccessKey);
+  const { Versions = [], DeleteMarkers = [] } = await owner.s3.listObjectVersions({ Bucket: at.bucket });
+  expect([...Versions, ...DeleteMarkers]).toEqual([]);
+  expect((await owner.s3.listMultipartUploads({ Bucket: at.bucket })).Uploads ?? []).toEqual([]);
+});
+
+test("public ACLs are nothing where the service disregards them", async () => {
+  const Bucket = at.bucket;
+  const PublicAccessBlockConfiguration = { IgnorePublicAcls: true };
+  await owner.s3.putPublicAccessBlock({ Bucket, PublicAccessBlockConfiguration });
+  try {
+    expect(withVerdict(await probed(sound), "open")).toEqual(["s3.ring-3"]);
+  } finally {
+    await owner.s3.deletePublicAccessBlock({ Bucket });
+  }
+});
+
+test("the requests for a token are signed as Keystone reads them: its own services get one for them", async () => {
+  const user = { name: "admin", password: "local", domain: { name: "Default" } };
+  const project = { name: "admin", domain: { name: "Default" } };
+  const headers = { "content-type": "application/json" };
+  const login = await fetch(`${KEYSTONE}/auth/tokens`, {
+    method: "POST",
+    headers,
+    body: JSON.stringify({
+      auth: { identity: { methods: ["password"], password: { user } }, scope: { project } },
+    }),
+  });
+  const admin = { ...headers, "x-auth-token": login.headers.get("x-subject-token") ?? "" };
+  const asked = (call: string, request: object, headers: Record<string, string>) =>
+    fetch(`${KEYSTONE}/${call}`, { method: "POST", headers, body: JSON.stringify(request) });
+  for (const [call, request] of [
+    ["ec2tokens", (keys: Identity) => ec2TokenRequest(keys, new Date())],
+    ["s3tokens", s3TokenRequest],
+  ] as const) {
+    const given = await asked(call, request(writer), admin);
+    const { token } = (await given.json()) as { token: { project: { id: string } } };
+    expect([given.status, token.project.id]).toEqual([200, facts.projects.writer]);
+    const forged = { ...writer, secretAccessKey: "another" };
+    expect((await asked(call, request(forged), admin)).status).toBe(401);
+    expect((await asked(call, request(writer), headers)).status).toBe(401);
+  }
+});
+
+describe("one weakness at a time is named, and nothing else", () => {
+  afterEach(settle);
+
+  /** The same policy in force and in the stack's state: then what it lacks is found by trying alone. */
+  async function inForce(changed: string): Promise<Finding[]> {
+    await settlePolicy(owner.s3, at, changed);
+    return await probed({ ...sound, policy: changed });
+  }
+
+  test("a statement without a Principal", async () => {
+    const changed = policy((statements) =>
+      statements.map(({ Principal, ...statement }) =>
+        statement.Sid === "WriterNeverDeletes" ? statement : { ...statement, Principal },
+      ),
+    );
+    expect(told(await inForce(changed))).toEqual({ FAIL: ["s3.policy-principals"] });
+  });
+
+  test("no policy: the writer cannot even add, so no refusal of anything else is a pass", async () => {
+    await owner.s3.deleteBucketPolicy({ Bucket: at.bucket });
+    const findings = await probed(sound);
+    expect(told(findings).FAIL).toEqual([
+      "s3.policy",
+      "s3.policy-principals",
+      "s3.policy-text",
+      "s3.writer-adds",
+    ]);
+    const passes = withVerdict(findings, "pass").filter((id) => /^s3\.(writer|keeper)-/.test(id));
+    expect(passes).toEqual(["s3.keeper-token", "s3.writer-buckets", "s3.writer-token"]);
+  });
+
+  test("another policy than the stack's", async () => {
+    await settlePolicy(
+      owner.s3,
+      at,
+      policy((statements) => statements.filter(({ Sid }) => Sid !== "WriterNeverDeletes")),
+    );
+    expect(told(await probed(sound))).toEqual({ FAIL: ["s3.policy"] });
+  });
+
+  test("versions may be deleted", async () => {
+    expect(told(await inForce(granted("s3:DeleteObjectVersion", "HostsReadAndAdd")))).toEqual({
+      FAIL: [
+        "s3.keeper-deletes-version",
+        "s3.policy-text",
+        "s3.writer-deletes-lock-version",
+        "s3.writer-deletes-version",
+      ],
+    });
+  });
+
+  test("the writer may delete", async () => {
+    const changed = policy((statements) =>
+      statements.flatMap((statement) =>
+        statement.Sid === "WriterNeverDeletes"
+          ? []
+          : [
+              statement.Sid === "HostsReadAndAdd"
+                ? { ...statement, Action: [...statement.Action, "s3:DeleteObject"] }
+                : statement,
+            ],
+      ),
+    );
+    expect(told(await inForce(changed))).toEqual({ FAIL: ["s3.writer-deletes"] });
+  });
+
+  test("hosts may put a policy", async () => {
+    expect(told(await inForce(granted("s3:PutBucketPolicy", "HostsList")))).toEqual({
+      FAIL: ["s3.keeper-puts-policy", "s3.writer-puts-policy"],
+    });
+  });
+
+  test("hosts may set versioning", async () => {
+    expect(told(await inForce(granted("s3:PutBucketVersioning", "HostsList")))).toEqual({
+      FAIL: ["s3.keeper-puts-versioning", "s3.writer-puts-versioning"],
+    });
+    expect((await owner.s3.getBucketVersioning({ Bucket: at.bucket })).Status).toBe("Enabled");
+  });
+
+  test("hosts may set the lifecycle", async () => {
+    const before = (await owner.s3.getBucketLifecycleConfiguration({ Bucket: at.bucket })).Rules;
+    expect(told(await inForce(granted("s3:PutLifecycleConfiguration", "HostsList")))).toEqual({
+      FAIL: ["s3.keeper-puts-lifecycle", "s3.writer-puts-lifecycle"],
+    });
+    expect((await owner.s3.getBucketLifecycleConfiguration({ Bucket: at.bucket })).Rules).toEqual(before);
+  });
+
+  test("everybody may read", async () => {
+    const everybody = { Sid: "Everybody", Effect: "Allow", Principal: "*", Action: "s3:GetObject" };
+    const Resource = `arn:aws:s3:::${at.bucket}/*`;
+    const changed = policy((statements) => [...statements, { ...everybody, Resource }]);
+    expect(told(await inForce(changed))).toEqual({ FAIL: ["s3.anonymous-reads"] });
+  });
+
+  test("versioning suspended", async () => {
+    await settleVersioning(owner.s3, at, false);
+    // What is overwritten or removed now is gone, and each probe of that says so too.
+    expect(told(await probed(sound))).toEqual({
+      FAIL: [
+        "s3.keeper-removes",
+        "s3.owner-restores",
+        "s3.versioning",
+        "s3.writer-copies-over",
+        "s3.writer-overwrites",
+        "s3.writer-uploads-over",
+      ],
+    });
+  });
+
+  test("objects expire", async () => {
+    await lifecycle({ Expiration: { Days: 1 }, NoncurrentVersionExpiration: { NoncurrentDays: 30 } });
+    expect(told(await probed(sound))).toEqual({ FAIL: ["s3.expiry"] });
+  });
+
+  test("old versions end too soon", async () => {
+    await lifecycle({ NoncurrentVersionExpiration: { NoncurrentDays: 29 } });
+    expect(told(await probed(sound))).toEqual({ FAIL: ["s3.old-versions"] });
+  });
+
+  test("the bucket's ACL admits others", async () => {
+    await owner.s3.putBucketAcl({ Bucket: at.bucket, ACL: "public-read" });
+    try {
+      expect(told(await probed(sound))).toEqual({ FAIL: ["s3.acl", "s3.anonymous-lists"] });
+    } finally {
+      await owner.s3.putBucketAcl({ Bucket: at.bucket, ACL: "private" });
+    }
+  });
+
+  test("something is set that no update sets", async () => {
+    await owner.s3.putBucketCors({
+      Bucket: at.bucket,
+      CORSConfiguration: { CORSRules: [{ AllowedMethods: ["GET"], AllowedOrigins: ["*"] }] },
+    });
+    try {
+      expect(told(await probed(sound))).toEqual({ FAIL: ["s3.surprises"] });
+    } finally {
+      await owner.s3.deleteBucketCors({ Bucket: at.bucket });
+    }
+  });
+
+  test("the keeper is the writer", async () => {
+    expect(told(await probed({ ...sound, keeper: keysOf(writer) }))).toEqual({
+      FAIL: ["s3.identities", "s3.keeper-removes"],
+    });
+  });
+
+  test("keys that are no longer any good: nothing that they were to try is a pass", async () => {
+    const dead = { accessKeyId: "0".repeat(32), secretAccessKey: "none" };
+    const findings = await probed({ ...sound, writer: dead });
+    expect(findings.filter(({ id, verdict }) => id.startsWith("s3.writer") && verdict === "pass")).toEqual(
+      [],
+    );
+  });
+});
+
+describe("fewer identities", () => {
+  afterEach(settle);
+
+  test("without a keeper there is nothing that it could do", async () => {
+    const findings = await probed({ ...sound, keeper: undefined });
+    expect(told(findings)).toEqual({});
+    expect(findings.filter(({ id }) => id.startsWith("s3.keeper"))).toEqual([]);
+  });
+
+  test("without a writer what the owner's keys can do is open, and the rest is tried", async () => {
+    const changed = bucketPolicy({ bucket: at.bucket });
+    await settlePolicy(owner.s3, at, changed);
+    const findings = await probed({ ...sound, policy: changed, writer: undefined, keeper: undefined });
+    expect(told(findings)).toEqual({});
+    expect(withVerdict(findings, "open")).toEqual([
+      "s3.identities",
+      "s3.owner-restores",
+      "s3.owner-tidies",
+      "s3.ring-3",
+      "s3.writer-buckets",
+      "s3.writer-publishes",
+      "s3.writer-settings",
+    ]);
+    expect(withVerdict(findings, "pass")).toEqual(
+      expect.arrayContaining(["s3.writer-adds", "s3.writer-deletes", "s3.writer-deletes-version"]),
+    );
+  });
+
+  test("without versions overwriting is open", async () => {
+    await settleVersioning(owner.s3, at, false);
+    const findings = await probed({ ...sound, versioning: false });
+    expect(told(findings)).toEqual({});
+    expect(withVerdict(findings, "open")).toEqual([
+      "s3.keeper-removes",
+      "s3.owner-restores",
+      "s3.ring-3",
+      "s3.versioning",
+      "s3.writer-copies-over",
+      "s3.writer-overwrites",
+      "s3.writer-publishes",
+      "s3.writer-uploads-over",
+    ]);
+  });
+});
