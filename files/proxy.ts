@@ -1,5 +1,14 @@
 import { Artifact, assembleInstall, hostScript, HostInstall } from "./install";
-import { CANARY, fingerprint, Grant, plainName, plainPublicKey, PROXY_USER, REMOTE, remotePath } from "./names";
+import {
+  CANARY,
+  fingerprint,
+  Grant,
+  plainName,
+  plainPublicKey,
+  PROXY_USER,
+  REMOTE,
+  remotePath,
+} from "./names";
 
 /** The S3 service as the proxy's rclone reaches it, with the writer's credentials. */
 export interface ProxyS3 {
@@ -13,6 +22,10 @@ export interface ProxyS3 {
 
 /** Its name sorts before every other file there, for sshd takes the first value it finds. */
 const SSHD_FILE = "00-secure-backups.conf";
+const SSHD_IDLE_FILE = "00-secure-backups-idle.conf";
+
+const CONNECTION_LIMITS = "/etc/secure-backups-connections.nft";
+const CONNECTION_LIMITS_UNIT = "secure-backups-connections.service";
 
 /**
  * A value as it stands in rclone.conf: as it is where that is safe, else in backquotes, in which rclone's reader takes
@@ -83,8 +96,37 @@ export function renderAuthorizedKeys(grants: readonly Grant[], bucket: string): 
   return lines.sort((a, b) => (a < b ? -1 : 1)).join("");
 }
 
+/** How many rclone processes one repository has at most: a backup, and commands beside it. rclone.sh counts them. */
+export const RCLONE_PER_REPOSITORY = 4;
+
+/** What one client may take of the proxy, so that it cannot keep out the others or the operator. */
+export interface ProxyLimits {
+  /** Logins under way from one address. */
+  startupsPerSource: number;
+  /** Logins under way in all, from which on sshd drops some at random, and all. */
+  startups: { some: number; all: number };
+  /** Connections from one address. */
+  connectionsPerSource: number;
+}
+
+/**
+ * The limits for a number of repositories. All clients may stand behind one address and begin at the same minute, so
+ * each limit of an address has room for the whole fleet; one address at its limit leaves as much to all others. They
+ * grow in steps, so that another client seldom changes them.
+ */
+export function proxyLimits(repositories: number): ProxyLimits {
+  const room = 2 ** Math.max(3, Math.ceil(Math.log2(repositories)));
+  const startupsPerSource = room + 10;
+  return {
+    startupsPerSource,
+    startups: { some: 2 * startupsPerSource, all: 4 * startupsPerSource },
+    connectionsPerSource: RCLONE_PER_REPOSITORY * room + 10,
+  };
+}
+
 /** The proxy's sshd drop-in. */
-export function renderSshdConfig(): string {
+export function renderSshdConfig(limits: ProxyLimits): string {
+  const { startups, startupsPerSource } = limits;
   return `# Written by secure-backups; a change here is undone by the next update.
 
 # AES-GCM costs less than the default cipher where the processor has AES; the client's order decides.
@@ -97,10 +139,10 @@ KbdInteractiveAuthentication no
 PermitEmptyPasswords no
 PermitUserEnvironment no
 X11Forwarding no
-# Many clients may begin at the same minute.
-MaxStartups 100:30:300
-# One address cannot keep the others, or the operator, out.
-PerSourceMaxStartups 30
+# All clients may log in at the same minute; one address cannot keep the others, or the operator, out.
+MaxStartups ${startups.some}:30:${startups.all}
+PerSourceMaxStartups ${startupsPerSource}
+PerSourceNetBlockSize 32:64
 LoginGraceTime 60
 
 # The second lock, beside "restrict" and the forced command of each key.
@@ -113,12 +155,93 @@ Match User ${PROXY_USER}
     PermitTTY no
     PermitUserRC no
     # One connection is shared by the restic commands of one repository.
-    MaxSessions 20
+    MaxSessions ${2 * RCLONE_PER_REPOSITORY}
     # The rclone of a client that went away ends after five minutes.
     ClientAliveInterval 30
     ClientAliveCountMax 10
 Match all
 `;
+}
+
+/** A drop-in for an sshd that knows its keyword (OpenSSH 9.2 or newer): ends connections that run nothing. */
+export function renderSshdIdleConfig(): string {
+  return `# Written by secure-backups; a change here is undone by the next update.
+
+# Longer than the minute for which a client keeps a connection for its next command.
+Match User ${PROXY_USER}
+    UnusedConnectionTimeout 2m
+Match all
+`;
+}
+
+/** The drop-in for the slice of all sessions of the proxy's user, rclone included. */
+export function renderSliceLimits(): string {
+  return `# Written by secure-backups; a change here is undone by the next update.
+
+[Slice]
+# The rest is for sshd, the operator and the system. No MemoryHigh: it would slow every client down for the greed of
+# one, where the kernel ends the greediest process and its client tries again.
+MemoryMax=70%
+MemorySwapMax=0
+TasksMax=33%
+# Half of what the operator's session gets where both want the processor.
+CPUWeight=50
+`;
+}
+
+/** The nftables rules that bound the connections from one address: sshd has a limit for logins under way only. */
+export function renderConnectionLimits(limits: ProxyLimits): string {
+  const over = `ct count over ${limits.connectionsPerSource}`;
+  return `# Written by secure-backups; a change here is undone by the next update.
+
+# Made anew in one transaction, whatever was there.
+table inet secure_backups
+delete table inet secure_backups
+table inet secure_backups {
+	set sources4 {
+		type ipv4_addr
+		size 65536
+		flags dynamic
+	}
+	set sources6 {
+		type ipv6_addr
+		size 65536
+		flags dynamic
+	}
+	chain input {
+		type filter hook input priority filter; policy accept;
+		tcp dport 22 ct state new add @sources4 { ip saddr ${over} } counter reject with tcp reset
+		tcp dport 22 ct state new add @sources6 { ip6 saddr & ffff:ffff:ffff:ffff:: ${over} } counter reject with tcp reset
+	}
+}
+`;
+}
+
+/** The systemd unit that puts these rules in force, at every start of the host too. */
+export function renderConnectionLimitsUnit(): string {
+  return `# Written by secure-backups; a change here is undone by the next update.
+
+[Unit]
+Description=Limit of SSH connections from one address
+DefaultDependencies=no
+Wants=network-pre.target
+Before=network-pre.target shutdown.target
+After=nftables.service
+Conflicts=shutdown.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/sbin/nft -f ${CONNECTION_LIMITS}
+
+[Install]
+WantedBy=sysinit.target
+`;
+}
+
+/** The tmpfiles.d file that makes the directory of rclone.sh's locks when the host starts. */
+export function renderSlotsTmpfiles(): string {
+  return `d /run/rcloneproxy 0700 ${PROXY_USER} ${PROXY_USER} -\n`;
 }
 
 /** The command `rclone` of the proxy. */
@@ -128,7 +251,7 @@ export function renderRcloneCommand(): string {
 
 /**
  * The install of the proxy: user, rclone, its configuration, the keys of all grants and the sshd configuration; ends
- * running sessions of keys that lose their access, then lists the bucket. Throws for values that cannot be rendered.
+ * running sessions of keys that lose their access, bounds what one client can take, then lists the bucket. Throws for values that cannot be rendered.
  */
 export function proxyInstall(a: {
   host: string;
@@ -137,6 +260,8 @@ export function proxyInstall(a: {
   s3: ProxyS3;
   grants: readonly Grant[];
 }): HostInstall {
+  const limits = proxyLimits(a.grants.length);
+  const root = { owner: "root:root", mode: "0644" };
   const concerns = a.grants.map((grant) => `${grantName(grant)} ${fingerprint(grant.publicKey)}`).sort();
   return assembleInstall({
     title: `proxy ${a.host}: rclone ${a.rclone.version} (sha256 ${a.rclone.sha256.slice(0, 12)}) from ${a.rclone.url}`,
@@ -147,6 +272,8 @@ export function proxyInstall(a: {
       SB_RCLONE_URL: a.rclone.url,
       SB_RCLONE_SHA256: a.rclone.sha256,
       SB_SSHD_FILE: SSHD_FILE,
+      SB_SSHD_IDLE_FILE: SSHD_IDLE_FILE,
+      SB_LIMITS_UNIT: CONNECTION_LIMITS_UNIT,
     },
     groups: {
       rclone_command: [
@@ -163,18 +290,35 @@ export function proxyInstall(a: {
         },
       ],
       sshd_config: [
+        { path: `/etc/ssh/sshd_config.d/${SSHD_FILE}`, ...root, content: renderSshdConfig(limits) },
+      ],
+      sshd_idle_config: [
+        { path: `/etc/ssh/sshd_config.d/${SSHD_IDLE_FILE}`, ...root, content: renderSshdIdleConfig() },
+      ],
+      slots: [
+        { path: "/etc/tmpfiles.d/rcloneproxy.conf", ...root, content: renderSlotsTmpfiles() },
+        { dir: "/run/rcloneproxy", owner: `${PROXY_USER}:${PROXY_USER}`, mode: "0700" },
+      ],
+      slice_limits: [
+        // UID is the user's on that host.
         {
-          path: `/etc/ssh/sshd_config.d/${SSHD_FILE}`,
-          owner: "root:root",
-          mode: "0644",
-          content: renderSshdConfig(),
+          path: "/etc/systemd/system/user-UID.slice.d/secure-backups.conf",
+          ...root,
+          content: renderSliceLimits(),
+        },
+      ],
+      connection_limits: [
+        { path: CONNECTION_LIMITS, ...root, content: renderConnectionLimits(limits) },
+        {
+          path: `/etc/systemd/system/${CONNECTION_LIMITS_UNIT}`,
+          ...root,
+          content: renderConnectionLimitsUnit(),
         },
       ],
       authorized_keys: [
         {
           path: `/etc/ssh/authorized_keys.d/${PROXY_USER}`,
-          owner: "root:root",
-          mode: "0644",
+          ...root,
           content: renderAuthorizedKeys(a.grants, a.bucket),
           concerns,
         },

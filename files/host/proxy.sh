@@ -48,6 +48,10 @@ check_sshd_config() {
   done
   sed "s#/etc/ssh/sshd_config\\.d/#$SB_WORK/sshd_config.d/#g" /etc/ssh/sshd_config >"$SB_WORK/sshd_config"
   put_sshd_config "$SB_WORK/sshd_config.d/$SB_SSHD_FILE" >/dev/null
+  rm -f "$SB_WORK/sshd_config.d/$SB_SSHD_IDLE_FILE"
+  if sshd_ends_idle; then
+    put_sshd_idle_config "$SB_WORK/sshd_config.d/$SB_SSHD_IDLE_FILE" >/dev/null
+  fi
   sshd -t -f "$SB_WORK/sshd_config" >&2 ||
     fail "sshd refuses the configuration (its words are above): nothing of it was put in force; correct the other files in /etc/ssh"
   sshd -T -f "$SB_WORK/sshd_config" -C "user=$SB_USER,host=client,addr=192.0.2.1" >"$SB_WORK/sshd_effective"
@@ -58,9 +62,25 @@ check_sshd_config() {
   done
 }
 
+# An sshd before OpenSSH 9.2 takes the keyword for a mistake.
+sshd_ends_idle() {
+  put_sshd_idle_config "$SB_WORK/sshd_idle" >/dev/null
+  sshd -t -f "$SB_WORK/sshd_idle" -h /etc/ssh/ssh_host_ed25519_key 2>/dev/null
+}
+
+put_sshd_configs() {
+  put_sshd_config
+  if sshd_ends_idle; then
+    put_sshd_idle_config
+  else
+    rm -f "/etc/ssh/sshd_config.d/$SB_SSHD_IDLE_FILE"
+    say "this sshd cannot end connections that run nothing: OpenSSH 9.2 or newer would"
+  fi
+}
+
 # The stamp tells what the running sshd was last made to read, so that an interrupted run is completed.
 reload_sshd() {
-  reload_sum=$(sha256_of "/etc/ssh/sshd_config.d/$SB_SSHD_FILE")
+  reload_sum=$(sha256_of "$SB_WORK/sshd_effective")
   [ "$(cat $SB_STATE/sshd-reloaded 2>/dev/null)" != "$reload_sum" ] || return 0
   if [ -d /run/systemd/system ]; then
     systemctl try-reload-or-restart ssh.service 2>/dev/null || systemctl try-reload-or-restart sshd.service ||
@@ -143,6 +163,46 @@ doomed_processes() {
     }' from=spared "$SB_WORK/spared" from=processes -
 }
 
+# The files are put on every host; where systemd runs they are put in force, and what is in force is read back.
+limit_user() {
+  limit_uid=$(id -u "$SB_USER")
+  limit_slice=user-$limit_uid.slice
+  make_dir "/etc/systemd/system/$limit_slice.d" root root 0755
+  put_slice_limits "/etc/systemd/system/$limit_slice.d/secure-backups.conf"
+  # pam_systemd would start a service manager of the user's own, which serves nobody here.
+  ln -sfnT /dev/null "/etc/systemd/system/user@$limit_uid.service"
+  put_connection_limits
+  [ -d /run/systemd/system ] || return 0
+  grep -Eqs '^[^#]*pam_systemd\.so' /etc/pam.d/* || install_pam_systemd
+  need_command nft nftables
+  systemctl daemon-reload || fail "systemctl daemon-reload failed on $(hostname): see the line above"
+  # Restarted even if nothing changed: a ruleset that somebody flushed comes back.
+  { systemctl enable --quiet "$SB_LIMITS_UNIT" && systemctl restart "$SB_LIMITS_UNIT"; } ||
+    fail "the limit of connections from one address is not in force on $(hostname): see journalctl -u $SB_LIMITS_UNIT"
+  check_limits
+}
+
+install_pam_systemd() {
+  command -v apt-get >/dev/null || fail "pam_systemd is missing on $(hostname): install it, then run the update again"
+  step "installed package libpam-systemd" install_package libpam-systemd
+  grep -Eqs '^[^#]*pam_systemd\.so' /etc/pam.d/* || fail "no file of /etc/pam.d on $(hostname) uses pam_systemd: run pam-auth-update --enable systemd"
+}
+
+check_limits() {
+  grep -Fqx 'usepam yes' "$SB_WORK/sshd_effective" ||
+    fail "sshd does not use PAM, so the limits of $limit_slice do not reach its sessions: set 'UsePAM yes' in /etc/ssh/sshd_config"
+  systemctl show "$limit_slice" --property=MemoryMax,MemorySwapMax,TasksMax,CPUWeight >"$SB_WORK/slice"
+  for check_limit in 'MemoryMax=[0-9]+' 'MemorySwapMax=0' 'TasksMax=[0-9]+' 'CPUWeight=50'; do
+    grep -Eqx "$check_limit" "$SB_WORK/slice" ||
+      fail "systemd does not apply ${check_limit%%=*} to $limit_slice ($(tr '\n' ' ' <"$SB_WORK/slice")): is another file in /etc/systemd/system/$limit_slice.d in its way, or is cgroup v2 off?"
+  done
+  for check_controller in memory pids cpu; do
+    grep -Fqw "$check_controller" /sys/fs/cgroup/cgroup.controllers ||
+      fail "the kernel of $(hostname) has no cgroup v2 controller '$check_controller', which the limits of $limit_slice need: remove what turns it off on the kernel's command line"
+  done
+  nft list table inet secure_backups >/dev/null || fail "the kernel of $(hostname) has no table inet secure_backups: see journalctl -u $SB_LIMITS_UNIT"
+}
+
 # Lists the bucket as the user and through the command that serves clients.
 check_bucket() {
   timeout 120 runuser -u "$SB_USER" -- /usr/local/bin/rclone lsd --contimeout 15s --timeout 30s --retries 2 \
@@ -159,9 +219,11 @@ make_dir $SB_STATE root root 0700
 # First what must not wait: a key that lost its access, whatever else fails below.
 change_keys
 install_artifact rclone "$SB_RCLONE_VERSION" "$SB_RCLONE_URL" "$SB_RCLONE_SHA256" 1.75.1
+put_slots
 put_rclone_command
 put_rclone_conf
 check_sshd_config
-put_sshd_config
+put_sshd_configs
 reload_sshd
+limit_user
 step "listed $SB_REMOTE through rclone" check_bucket

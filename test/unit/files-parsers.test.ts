@@ -112,23 +112,69 @@ describe("rclone", () => {
     );
   });
 
+  /** The command with its folder of locks moved and another program, a script, in rclone's place. */
+  function proxyRclone(directory: string, program: string): string {
+    const command = join(directory, "command");
+    const fake = join(directory, "rclone");
+    writeFileSync(fake, `#!/bin/sh\n${program}\n`);
+    chmodSync(fake, 0o755);
+    mkdirSync(join(directory, "slots"));
+    const text = files
+      .renderRcloneCommand()
+      .replace("/usr/local/lib/secure-backups/rclone", fake)
+      .replace("/run/rcloneproxy", join(directory, "slots"));
+    writeFileSync(command, text);
+    return command;
+  }
+
   test("runs in a clean environment", () => {
     inDirectory((directory) => {
-      const fake = join(directory, "rclone");
-      writeFileSync(fake, '#!/bin/sh\nenv | sort\nprintf "%s\\n" "$@"\n');
-      chmodSync(fake, 0o755);
-      const command = files.renderRcloneCommand().replace("/usr/local/lib/secure-backups/rclone", fake);
-      const environment = { PATH: "/bin:/usr/bin", AWS_CA_BUNDLE: "/nowhere", RCLONE_S3_ENDPOINT: "evil" };
-      const output = run("dash", ["-s", "--", "serve", "a b"], { input: command, env: environment });
+      const command = proxyRclone(directory, 'env | sort\nprintf "%s\\n" "$@"');
+      const env = { PATH: "/nowhere", AWS_CA_BUNDLE: "/nowhere", RCLONE_S3_ENDPOINT: "evil" };
+      const output = run("dash", [command, "lsd", "a b"], { env });
       expect(output.split("\n").filter((line) => !line.startsWith("PWD="))).toEqual([
         "HOME=/home/rcloneproxy",
         "LANG=C.UTF-8",
         "PATH=/usr/bin:/bin",
+        "RCLONE_BUFFER_SIZE=0",
         "RCLONE_CONFIG=/home/rcloneproxy/.config/rclone/rclone.conf",
-        "serve",
+        "RCLONE_MAX_BUFFER_MEMORY=16Mi",
+        "lsd",
         "a b",
         "",
       ]);
+    });
+  });
+
+  test("serves one repository with a few processes at once, and others beside it", () => {
+    inDirectory((directory) => {
+      const serve = (repository: string) =>
+        ["serve", "restic", "--stdio", "--append-only", `s3-resticrepo:bucket/${repository}`].join(" ");
+      // Each process tells its lock, and starts another of its kind while it holds it; the first then also a stranger.
+      const command = proxyRclone(
+        directory,
+        `lock=$(readlink /proc/self/fd/9)
+echo "\${lock##*/}"
+case $lock in *db*) exit ;; esac
+dash ${directory}/command "$@" 9>&- || echo "refused $?"
+case $lock in *.0) dash ${directory}/command ${serve("db/main")} 9>&- ;; esac`,
+      );
+      const { output } = attempt("dash", [command, ...serve("web/main").split(" ")]);
+      expect(output.split("\n").filter((line) => !line.startsWith("secure-backups: "))).toEqual([
+        ...Array.from(
+          { length: files.RCLONE_PER_REPOSITORY },
+          (_, slot) => `s3-resticrepo:bucket+web+main.${String(slot)}`,
+        ),
+        "refused 75",
+        "s3-resticrepo:bucket+db+main.0",
+        "",
+      ]);
+      expect(output).toContain(
+        `secure-backups: ${String(files.RCLONE_PER_REPOSITORY)} restic commands already use this repository`,
+      );
+      // All have ended, and their locks with them.
+      const after = attempt("dash", [command, ...serve("web/main").split(" ")]).output;
+      expect(after.split("\n")[0]).toBe("s3-resticrepo:bucket+web+main.0");
     });
   });
 });
@@ -218,9 +264,10 @@ describe("sshd", () => {
       keyPair(directory, "host");
       mkdirSync(join(directory, "conf.d"));
       const dropIn = files
-        .renderSshdConfig()
+        .renderSshdConfig(files.proxyLimits(3))
         .replace("/etc/ssh/ssh_host_ed25519_key", join(directory, "host"));
       writeFileSync(join(directory, "conf.d/00-secure-backups.conf"), dropIn);
+      writeFileSync(join(directory, "conf.d/00-secure-backups-idle.conf"), files.renderSshdIdleConfig());
       const later = "PasswordAuthentication yes\nAllowTcpForwarding yes\nBanner /later\nPermitTTY yes\n";
       writeFileSync(join(directory, "conf.d/50-cloud-init.conf"), later);
       const main = join(directory, "sshd_config");
@@ -231,6 +278,11 @@ describe("sshd", () => {
       return run("sshd", ["-T", "-f", main, "-C", where]).split("\n");
     });
   }
+
+  test("ends a connection of rcloneproxy that runs nothing, and nobody else's", () => {
+    expect(effective("rcloneproxy")).toContain("unusedconnectiontimeout 120");
+    expect(effective("debian")).toContain("unusedconnectiontimeout none");
+  });
 
   test("locks rcloneproxy in", () => {
     expect(effective("rcloneproxy")).toEqual(

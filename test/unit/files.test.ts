@@ -56,7 +56,14 @@ describe("every rendered file", () => {
     expect(files.renderAuthorizedKeys(GRANTS, "databucket")).toMatchSnapshot();
   });
   test("sshd drop-in", () => {
-    expect(files.renderSshdConfig()).toMatchSnapshot();
+    expect(files.renderSshdConfig(files.proxyLimits(3))).toMatchSnapshot();
+    expect(files.renderSshdIdleConfig()).toMatchSnapshot();
+  });
+  test("limits", () => {
+    expect(files.renderSliceLimits()).toMatchSnapshot();
+    expect(files.renderConnectionLimits(files.proxyLimits(3))).toMatchSnapshot();
+    expect(files.renderConnectionLimitsUnit()).toMatchSnapshot();
+    expect(files.renderSlotsTmpfiles()).toMatchSnapshot();
   });
   test("environment", () => {
     const main = { bucket: "databucket", client: "appsrv", repository: "main" };
@@ -155,6 +162,26 @@ describe("names", () => {
   });
 });
 
+describe("limits of the proxy", () => {
+  test.each([0, 1, 3, 8, 9, 100, 1000])(
+    "one address has room for %d repositories, and leaves more",
+    (count) => {
+      const { startupsPerSource, startups, connectionsPerSource } = files.proxyLimits(count);
+      expect(startupsPerSource).toBeGreaterThanOrEqual(count + 10);
+      expect(startups.some - startupsPerSource).toBeGreaterThanOrEqual(count + 10);
+      expect(startups.all).toBeGreaterThan(startups.some);
+      expect(connectionsPerSource).toBeGreaterThanOrEqual(files.RCLONE_PER_REPOSITORY * count + 10);
+      expect(connectionsPerSource).toBeLessThanOrEqual(
+        2 * files.RCLONE_PER_REPOSITORY * Math.max(count, 4) + 10,
+      );
+    },
+  );
+  test("another client seldom changes them", () => {
+    expect(files.proxyLimits(9)).toEqual(files.proxyLimits(16));
+    expect(files.proxyLimits(17)).not.toEqual(files.proxyLimits(16));
+  });
+});
+
 describe("authorized_keys", () => {
   test("do not depend on the order of the grants", () => {
     expect(files.renderAuthorizedKeys([...GRANTS].reverse(), "databucket")).toBe(
@@ -193,7 +220,12 @@ describe("what a preview shows", () => {
     expect(carried(files.proxyInstall(proxyArgs).script)).toEqual([
       files.renderRcloneCommand(),
       files.renderRcloneConfig(S3),
-      files.renderSshdConfig(),
+      files.renderSshdConfig(files.proxyLimits(GRANTS.length)),
+      files.renderSshdIdleConfig(),
+      files.renderSlotsTmpfiles(),
+      files.renderSliceLimits(),
+      files.renderConnectionLimits(files.proxyLimits(GRANTS.length)),
+      files.renderConnectionLimitsUnit(),
       files.renderAuthorizedKeys(GRANTS, "databucket"),
     ]);
     expect(files.proxyInstall(proxyArgs).script).not.toContain(S3.secretAccessKey);
