@@ -11,6 +11,8 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { CANARY, PROXY_USER } from "../../files";
 import { HostAccess, Operations } from "../../plan";
+import { connect } from "../../providers/s3-client";
+import { inParallel } from "../lib/parallel";
 import { Result, run } from "../lib/run";
 import { SshHost } from "../lib/ssh";
 import { Finding, probe, Seen } from "./probe";
@@ -34,8 +36,9 @@ export async function attackAsClient(operations: Operations): Promise<Finding[]>
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "verify-"));
   try {
     const canary = new Attacker(operations, folder);
+    const id = createHash("sha256").update(randomBytes(32)).digest("hex");
     const findings = await Promise.all([
-      attackRepository(canary, operations),
+      attackRepository(canary, id, operations).finally(() => tidy(operations, id)),
       attackSession(canary),
       attackForwarding(canary, operations),
       probePorts(operations),
@@ -112,12 +115,12 @@ function refusedOrNot(problems: readonly string[], refused: string): Seen {
 
 // ---- the repository --------------------------------------------------------------------------------------------
 
-async function attackRepository(canary: Attacker, operations: Operations): Promise<Finding[]> {
-  const id = createHash("sha256").update(randomBytes(32)).digest("hex");
+async function attackRepository(canary: Attacker, id: string, operations: Operations): Promise<Finding[]> {
   const first = await canary.session((request) => repositoryAttacks(request, id, operations));
   const inForce = first.some(({ id, verdict }) => id === "control.reads" && verdict === "pass");
-  const second = await Promise.all([
-    probe(
+  // One after the other: a repository has few rclone processes at once.
+  const second = [
+    await probe(
       {
         ring: 1,
         id: "attack.command-rclone",
@@ -133,7 +136,7 @@ async function attackRepository(canary: Attacker, operations: Operations): Promi
           `rclone serve restic --stdio s3-resticrepo:${operations.bucket.bucket}`,
         ),
     ),
-    probe(
+    await probe(
       {
         ring: 1,
         id: "attack.environment",
@@ -147,9 +150,42 @@ async function attackRepository(canary: Attacker, operations: Operations): Promi
           "SetEnv=PATH=/nonexistent LD_PRELOAD=/nonexistent.so RCLONE_CONFIG=/nonexistent RCLONE_APPEND_ONLY=false",
         ]),
     ),
-  ]);
+  ];
   return [...first, ...second];
 }
+
+/** What runs before this one left when they were interrupted is older. */
+const LEFTOVER_MILLISECONDS = 3600_000;
+
+/**
+ * The owner takes the canary's objects of this run away, versions and all; the repository's config stays, for a run
+ * beside this one needs it. Whether the owner may is a finding of the bucket's: here nothing comes of it.
+ */
+async function tidy({ bucket }: Operations, id: string): Promise<void> {
+  const address = { endpoint: bucket.endpoint, region: bucket.region, bucket: bucket.bucket };
+  const owner = await connect(address, bucket.owner);
+  const bypass = bucket.objectLock && { BypassGovernanceRetention: true };
+  const repository = `${CANARY.client}/${CANARY.repository}/`;
+  try {
+    const { Versions = [], DeleteMarkers = [] } = await owner.listObjectVersions({
+      Bucket: bucket.bucket,
+      Prefix: repository,
+    });
+    const left = [...Versions, ...DeleteMarkers].filter(({ Key = "", LastModified }) => {
+      const age = Date.now() - (LastModified?.getTime() ?? Date.now());
+      return Key.includes(id) || (age > LEFTOVER_MILLISECONDS && Key !== `${repository}config`);
+    });
+    await inParallel(TIDY_AT_ONCE, left, async ({ Key, VersionId }) => {
+      await owner.deleteObject({ Bucket: bucket.bucket, Key, VersionId, ...bypass });
+    });
+  } catch {
+    // They are small, and the next run tries again.
+  } finally {
+    owner.destroy();
+  }
+}
+
+const TIDY_AT_ONCE = 4;
 
 /** Whether a session is still the forced command's: it reads its own repository and deletes nothing. */
 async function ownSession(
@@ -299,7 +335,7 @@ async function repositoryAttacks(
   );
   await attack("write-outside", "write by such paths", REMEDIES.rclone, async () => {
     needControl();
-    const landing = createHash("sha256").update(id).digest("hex");
+    const landing = `${id}-outside`;
     const targets = pathTricks(`../${CANARY.repository}/keys/${landing}`);
     for (const target of targets) {
       const { status } = await request("POST", target, content("escaped"));
@@ -661,13 +697,10 @@ async function probePorts(operations: Operations): Promise<Finding[]> {
       async () => {
         if (host.proxy)
           throw new Error("the proxy is reached through a jump host, which asks for one port at a time");
-        const waiting = [...SCANNED_PORTS];
         const open: number[] = [];
-        const scan = async () => {
-          for (let port = waiting.shift(); port !== undefined; port = waiting.shift())
-            if (await answers(address, port)) open.push(port);
-        };
-        await Promise.all(Array.from({ length: SCAN_AT_ONCE }, scan));
+        await inParallel(SCAN_AT_ONCE, SCANNED_PORTS, async (port) => {
+          if (await answers(address, port)) open.push(port);
+        });
         if (!open.includes(22))
           throw new Error("not even port 22 answers: the proxy cannot be reached from here");
         const others = open.filter((port) => port !== 22).sort((a, b) => a - b);

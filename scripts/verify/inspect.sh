@@ -1,0 +1,237 @@
+# shellcheck shell=sh
+# Prints facts about this host and changes nothing: a line `NAME BASE64` for each, what the command printed and its
+# status in gzip. Secrets are searched in them on the operator's machine, so none is brought here. The assignments of
+# ROLE (proxy or client), KEY_IDS (access key IDs, which are no secrets, a line each), REPOSITORIES and ADDRESSES (of
+# clients, for sshd's Match) stand before this text, which is wrapped in a function.
+
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+LC_ALL=C
+export PATH LC_ALL
+
+user=rcloneproxy
+lib=/usr/local/lib/secure-backups
+settings=/etc/restic-backup
+# What of logs is looked at, and how long a search may take.
+log_bytes=2000000
+file_bytes=300000
+seconds=40
+
+# fact NAME COMMAND…
+fact() {
+  fact_name=$1
+  shift
+  printf '%s ' "$fact_name"
+  {
+    fact_status=0
+    "$@" 2>/dev/null </dev/null || fact_status=$?
+    printf '\n%s' "$fact_status"
+  } | gzip -1 | base64 -w 0
+  echo
+}
+
+# modes PATH…: mode, owner, type and name of each and of every directory above it; a missing one is not listed.
+modes() {
+  for modes_path in "$@"; do
+    while [ -n "$modes_path" ]; do
+      if [ -e "$modes_path" ] || [ -L "$modes_path" ]; then stat -c '%a %U:%G %F|%n' "$modes_path"; fi
+      modes_path=${modes_path%/*}
+    done
+  done | sort -u
+}
+
+# A missing file has no line.
+sums() {
+  for sums_file in "$@"; do
+    [ ! -f "$sums_file" ] || sha256sum "$sums_file"
+  done
+}
+
+version_of() {
+  env -i PATH="$PATH" HOME=/nonexistent timeout 30 "$1" version
+}
+
+# package NAME: its version, or nothing where this is no Debian.
+package() {
+  command -v dpkg-query >/dev/null || return 0
+  # shellcheck disable=SC2016
+  dpkg-query -W -f '${Version}\n' "$1" || :
+}
+
+processes() {
+  ps -ww -e -o pid= -o user= -o args=
+}
+
+# Each with its command line first, for a program of ours has its repository's password in its environment.
+environments() {
+  for environ_dir in /proc/[0-9]*; do
+    [ "${environ_dir#/proc/}" != $$ ] || continue
+    environ_args=$(tr '\0' ' ' <"$environ_dir/cmdline") || continue
+    [ -n "$environ_args" ] || continue
+    printf '== %s\n' "$environ_args"
+    tr '\0' '\n' <"$environ_dir/environ" || :
+  done
+}
+
+logs() {
+  if command -v journalctl >/dev/null && { [ -d /run/log/journal ] || [ -d /var/log/journal ]; }; then
+    printf '== journal\n'
+    timeout $seconds journalctl --no-pager --quiet -o short -n 20000 | tail -c $log_bytes
+  fi
+  for log_file in $(find /var/log -xdev -type f ! -path '/var/log/journal/*' ! -name '*.gz' ! -name '*.xz' \
+    ! -name 'cloud-init*' -mtime -30 ! -name '*[!A-Za-z0-9._-]*' | head -n 60); do
+    printf '== %s\n' "$log_file"
+    tail -c $file_bytes "$log_file"
+  done
+}
+
+each_file() {
+  for each in "$@"; do
+    if [ ! -f "$each" ] || [ -L "$each" ]; then continue; fi
+    printf '== %s\n' "$each"
+    tail -c $file_bytes "$each"
+  done
+}
+
+cloud_init() {
+  each_file /var/lib/cloud/instance/*.txt /var/lib/cloud/instances/*/user-data* /var/lib/cloud/instances/*/vendor-data* \
+    /var/lib/cloud/instances/*/cloud-config* /var/lib/cloud/instances/*/scripts/* /var/lib/cloud/seed/*/* \
+    /var/lib/cloud/data/* /run/cloud-init/* /var/log/cloud-init*
+}
+
+histories() {
+  each_file /root/.*history /home/*/.*history
+}
+
+# files_with_key_ids: small files that hold one of KEY_IDS, and whether rcloneproxy may read them. Status 124 when the
+# time is up before all were seen.
+files_with_key_ids() {
+  [ -n "$KEY_IDS" ] || return 0
+  set --
+  for key_id in $KEY_IDS; do
+    set -- "$@" -e "$key_id"
+  done
+  # grep finds nothing in most files, which is its status 1 and find's.
+  found_status=0
+  found=$(timeout $seconds find /etc /home /root /srv /var/lib /usr/local /opt /run /tmp -xdev -type f -size -300k \
+    -exec grep -lFs "$@" {} +) || found_status=$?
+  [ $found_status -le 1 ] || return $found_status
+  printf '%s\n' "$found" | while IFS= read -r found_file; do
+    [ -n "$found_file" ] || continue
+    for key_id in $KEY_IDS; do
+      if grep -qFs -e "$key_id" "$found_file"; then
+        printf '%s %s %s\n' "$key_id" "$(readable "$found_file")" "$found_file"
+      fi
+    done
+  done
+}
+
+readable() {
+  if id "$user" >/dev/null 2>&1 && runuser -u "$user" -- test -r "$1"; then
+    echo readable
+  else
+    echo private
+  fi
+}
+
+# Everything that a process of the user could change where settings, programs and jobs are; it may not look into
+# all of them, which is find's status 1.
+writable() {
+  runuser -u "$user" -- timeout $seconds find /etc /usr /opt /home "/var/spool/cron" /var/lib/secure-backups -xdev \
+    -writable ! -type l ! -type c ! -type s -print || [ $? -eq 1 ]
+}
+
+# Name, kind of password, user ID, home and shell of everybody; never a hash.
+accounts() {
+  getent shadow | while IFS=: read -r account hash _; do
+    case $hash in
+      '!'* | '*'*) kind=locked ;;
+      '') kind=empty ;;
+      *) kind=password ;;
+    esac
+    account_line=$(getent passwd "$account") || continue
+    printf '%s %s %s\n' "$kind" "$(printf '%s' "$account_line" | cut -d: -f3)" "$account_line"
+  done
+}
+
+sudo_rights() {
+  id -Gn "$user"
+  ! command -v sudo >/dev/null || timeout 20 sudo -n -l -U "$user" || :
+}
+
+jobs_of_user() {
+  ! command -v crontab >/dev/null || crontab -l -u "$user" || :
+  grep -ls "$user" /etc/crontab /etc/cron.d/* /var/spool/cron/atjobs/* || :
+  for job_path in "/var/spool/cron/$user" "/var/spool/cron/crontabs/$user" "/var/lib/systemd/linger/$user" \
+    "/home/$user/.config/systemd"; do
+    [ ! -e "$job_path" ] || printf '%s\n' "$job_path"
+  done
+}
+
+# What sshd runs: a program that was replaced on disk since is the old one.
+running_sshd() {
+  for running_dir in /proc/[0-9]*; do
+    running_program=$(readlink "$running_dir/exe") || continue
+    case $running_program in
+      */sshd | */sshd\ * | */sshd-session | */sshd-session\ *) printf '%s\n' "$running_program" ;;
+    esac
+  done | sort -u
+}
+
+slice() {
+  systemctl show "user-$(id -u "$user").slice" --property=MemoryMax,MemorySwapMax,TasksMax,CPUWeight
+}
+
+ssh_settings() {
+  for ssh_name in $REPOSITORIES; do
+    printf '== %s\n' "$ssh_name"
+    ssh -G -F $settings/ssh_config "$ssh_name"
+  done
+}
+
+fact processes processes
+fact environments environments
+case $ROLE in
+  proxy)
+    for address in $ADDRESSES; do
+      fact "sshd:$user:$address" sshd -T -C "user=$user,host=client,addr=$address"
+    done
+    fact sshd:root sshd -T -C user=root,host=client,addr=192.0.2.1
+    fact authorized_keys cat /etc/ssh/authorized_keys.d/$user
+    fact modes modes /home/$user/.config/rclone/rclone.conf /etc/ssh/authorized_keys.d/$user \
+      /etc/ssh/ssh_host_ed25519_key /usr/local/bin/rclone $lib/rclone /etc/ssh/sshd_config \
+      /etc/ssh/sshd_config.d/*.conf
+    fact sums sums /home/$user/.config/rclone/rclone.conf /usr/local/bin/rclone $lib/rclone \
+      /etc/ssh/sshd_config.d/00-secure-backups.conf
+    fact stamp cat $lib/rclone.sha256
+    fact version.rclone version_of $lib/rclone
+    fact package.openssh package openssh-server
+    fact running_sshd running_sshd
+    fact writable writable
+    fact accounts accounts
+    fact sudo sudo_rights
+    fact jobs jobs_of_user
+    fact home find /home/$user -mindepth 1
+    fact sockets ss -H -lntup
+    fact slice slice
+    fact connection_limits nft list table inet secure_backups
+    ;;
+  client)
+    set -- $settings/known_hosts $settings/ssh_config /usr/local/bin/restic-backup
+    for repository in $REPOSITORIES; do
+      for file in env id_ed25519 paths excludes; do
+        set -- "$@" "$settings/$repository/$file"
+      done
+    done
+    fact modes modes "$@"
+    fact sums sums "$@"
+    fact ssh ssh_settings
+    if [ -x $lib/restic ]; then fact version.restic version_of $lib/restic; else fact version.restic version_of restic; fi
+    fact package.openssh package openssh-client
+    ;;
+esac
+fact version.openssh sh -c 'ssh -V 2>&1'
+fact key_ids files_with_key_ids
+fact logs logs
+fact cloud_init cloud_init
+fact histories histories
+echo end
