@@ -1,7 +1,7 @@
 import * as openstack from "@pulumi/openstack";
 import * as pulumi from "@pulumi/pulumi";
 import { S3Identity, StackConfig } from "../config";
-import { bucketPolicy, keystonePrincipal } from "../files/bucket-policy";
+import { bucketPolicies, keystonePrincipal } from "../files/bucket-policy";
 import { madeByStack } from "../plan";
 import { Bucket } from "../providers/bucket";
 
@@ -25,8 +25,12 @@ export interface BackupBucketArgs {
  */
 export class BackupBucket extends pulumi.ComponentResource {
   readonly bucket: Bucket;
+  /** The identity that owns the bucket; on no host. */
+  readonly owner: S3Credentials;
   /** The identity whose credentials the proxy holds: the writer, or the owner where there is no other. */
   readonly writer: S3Credentials;
+  /** The identity that retention uses. Absent where the configuration gives none, or no separate writer. */
+  readonly keeper?: S3Credentials;
 
   constructor(name: string, args: BackupBucketArgs, opts?: pulumi.ComponentResourceOptions) {
     const { endpoint, s3 } = args;
@@ -34,12 +38,22 @@ export class BackupBucket extends pulumi.ComponentResource {
     super(
       "secure-backups:index:BackupBucket",
       name,
-      { bucket: s3.bucket, endpoint, region: s3.region, versioning: s3.versioning, identities: roles },
+      {
+        bucket: s3.bucket,
+        endpoint,
+        region: s3.region,
+        versioning: s3.versioning,
+        noncurrentVersionDays: s3.noncurrentVersionDays,
+        objectLock: s3.objectLock,
+        identities: roles,
+      },
       opts,
     );
     const { owner, writer, keeper } = s3.identities;
-    const ownerCredentials = this.credentials(`${name}-owner`, owner);
-    this.writer = writer ? this.credentials(`${name}-writer`, writer) : ownerCredentials;
+    this.owner = this.credentials(`${name}-owner`, owner);
+    this.writer = writer ? this.credentials(`${name}-writer`, writer) : this.owner;
+    // A policy that binds the owner would bind a keeper too, so without a separate writer there is none.
+    this.keeper = writer && keeper && this.credentials(`${name}-keeper`, keeper);
 
     this.bucket = new Bucket(
       name,
@@ -47,19 +61,23 @@ export class BackupBucket extends pulumi.ComponentResource {
         endpoint,
         region: s3.region,
         bucket: s3.bucket,
-        owner: ownerCredentials,
+        owner: this.owner,
         writer: this.writer,
-        policy: bucketPolicy({
+        keeper: this.keeper,
+        policies: bucketPolicies({
           bucket: s3.bucket,
           owner: principal(owner),
           writer: writer && principal(writer),
           keeper: writer && keeper && principal(keeper),
         }),
         versioning: s3.versioning,
+        noncurrentVersionDays: s3.noncurrentVersionDays,
+        objectLock: s3.objectLock,
       },
       { parent: this },
     );
-    this.registerOutputs({ versioning: this.bucket.versioning });
+    const { policy, versioning, lifecycle, objectLock, quota } = this.bucket;
+    this.registerOutputs({ policy, versioning, lifecycle, objectLock, quota });
   }
 
   private credentials(name: string, identity: S3Identity): S3Credentials {

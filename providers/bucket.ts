@@ -1,17 +1,26 @@
 /** The bucket of the backups as a Pulumi resource: made, looked after and never destroyed with data in it. */
 import * as pulumi from "@pulumi/pulumi";
+import type { PolicyForm } from "../files/bucket-policy";
 import {
   adoptOrCreate,
   observe,
-  proveNoDelete,
   removeIfEmpty,
-  settlePolicy,
+  requireObjectLock,
+  retentionOf,
+  sameLock,
+  settleLifecycle,
+  settleObjectLock,
   settleVersioning,
+  type ObjectLock,
   type Observed,
+  type Quota,
+  type Retention,
   type Versioning,
 } from "./s3-bucket";
 import { connect, endpointUrl, where, type BucketAddress, type S3Credentials } from "./s3-client";
-import { samePolicy } from "./s3-policy";
+import { canonicalLifecycle, lifecycleRules, noncurrentDays } from "./s3-lifecycle";
+import { canonicalJson, samePolicy } from "./s3-policy";
+import { settleBestPolicy } from "./s3-proof";
 
 /** Arguments of {@link Bucket}. */
 export interface BucketArgs {
@@ -25,10 +34,16 @@ export interface BucketArgs {
   readonly owner: pulumi.Input<CredentialsArgs>;
   /** Keys that the proxy uses; the owner's where there is no separate writer. Always kept as a secret. */
   readonly writer: pulumi.Input<CredentialsArgs>;
-  /** JSON text of the policy that the bucket must have; see `bucketPolicy`. */
-  readonly policy: pulumi.Input<string>;
+  /** Keys that retention uses; with them the proof tries that identity too. Default: none. Always kept as a secret. */
+  readonly keeper?: pulumi.Input<CredentialsArgs>;
+  /** The forms of the policy, the strongest first; the first that holds stays. See `bucketPolicies`. */
+  readonly policies: pulumi.Input<readonly PolicyForm[]>;
   /** Whether the bucket keeps old versions. A service that has no versions is not a mistake. */
   readonly versioning: pulumi.Input<boolean>;
+  /** Days after which versions that were overwritten or removed go for good. Means nothing without versioning. */
+  readonly noncurrentVersionDays: pulumi.Input<number>;
+  /** The retention of every new version. A bucket that exists must have been made with object lock. Default: none. */
+  readonly objectLock?: pulumi.Input<Retention | undefined>;
 }
 
 /** A key pair of S3 as an argument. */
@@ -38,10 +53,10 @@ export interface CredentialsArgs {
 }
 
 /**
- * A bucket with its policy and versioning, proved with a canary object after each change: the update fails if
- * the writer can delete. A bucket that exists is adopted if it is the owner's. Settings changed by hand show at
- * a refresh, and the next update puts them right. Destroying removes an empty bucket and leaves one that holds
- * data, saying so.
+ * A bucket with its policy, versioning, lifecycle and object lock, proved with a canary object after each change: the
+ * update fails if writer or keeper can do more than they must. A bucket that exists is adopted if it is the owner's.
+ * Settings changed by hand show at a refresh, and the next update puts them right. Destroying removes an empty bucket
+ * and leaves one that holds data, saying so.
  */
 export class Bucket extends pulumi.dynamic.Resource {
   /** Name of the bucket. */
@@ -50,6 +65,14 @@ export class Bucket extends pulumi.dynamic.Resource {
   declare readonly versioning: pulumi.Output<Versioning>;
   /** JSON text of the policy in force. */
   declare readonly policy: pulumi.Output<string>;
+  /** Name of the form of the policy that was seen to hold. */
+  declare readonly form: pulumi.Output<string>;
+  /** JSON text of the lifecycle in force, each action alone, or `unsupported` by the service. */
+  declare readonly lifecycle: pulumi.Output<string>;
+  /** `MODE DAYS days`, `Enabled` (a lock without a retention), `none`, or `unsupported` by the service. */
+  declare readonly objectLock: pulumi.Output<ObjectLock>;
+  /** Quota in bytes, `none`, or `unknown` where the service does not tell. As the last update or refresh saw it. */
+  declare readonly quota: pulumi.Output<Quota>;
 
   constructor(name: string, args: BucketArgs, opts?: pulumi.CustomResourceOptions) {
     const inputs: pulumi.Inputs = {
@@ -58,12 +81,20 @@ export class Bucket extends pulumi.dynamic.Resource {
       bucket: args.bucket,
       owner: pulumi.secret(args.owner),
       writer: pulumi.secret(args.writer),
-      policy: args.policy,
-      // Not under the name of the output: a preview would show the wish as if it were the service's answer.
+      keeper: args.keeper && pulumi.secret(args.keeper),
+      policies: args.policies,
+      // Not under the names of the outputs: a preview would show the wish as if it were the service's answer.
       versioned: args.versioning,
+      noncurrentVersionDays: args.noncurrentVersionDays,
+      retention: args.objectLock,
+      policy: undefined,
+      form: undefined,
       versioning: undefined,
+      lifecycle: undefined,
+      objectLock: undefined,
+      quota: undefined,
     };
-    const secrets = { additionalSecretOutputs: ["owner", "writer"] };
+    const secrets = { additionalSecretOutputs: ["owner", "writer", "keeper"] };
     super(bucketProvider, name, inputs, pulumi.mergeOptions(opts, secrets), "s3", "Bucket");
   }
 }
@@ -72,13 +103,22 @@ export class Bucket extends pulumi.dynamic.Resource {
 export interface BucketInputs extends BucketAddress {
   readonly owner: S3Credentials;
   readonly writer: S3Credentials;
-  readonly policy: string;
+  readonly keeper?: S3Credentials;
+  readonly policies: readonly PolicyForm[];
   readonly versioned: boolean;
+  readonly noncurrentVersionDays: number;
+  readonly retention?: Retention;
 }
 
 /** What the state keeps; the keys stay in it, as secrets, because a removal is given nothing else. */
 export interface BucketState extends BucketInputs {
+  readonly policy: string;
+  /** Name of the form that was put; empty while none holds. */
+  readonly form: string;
   readonly versioning: Versioning;
+  readonly lifecycle: string;
+  readonly objectLock: ObjectLock;
+  readonly quota: Quota;
 }
 
 /**
@@ -97,18 +137,21 @@ export const bucketProvider: pulumi.dynamic.ResourceProvider<BucketInputs, Bucke
 async function checkInputs(_olds: BucketInputs, news: BucketInputs): Promise<pulumi.dynamic.CheckResult> {
   const { unknownValue } = await import("@pulumi/pulumi/runtime");
   const failures: pulumi.dynamic.CheckFailure[] = [];
-  const check = (property: "endpoint" | "bucket" | "policy", test: (value: string) => void): void => {
+  const check = (property: string, value: unknown, test: (value: string) => void): void => {
     try {
-      if (news[property] !== unknownValue) {
-        test(news[property]);
+      if (value !== unknownValue) {
+        test(value as string);
       }
     } catch (error) {
       failures.push({ property, reason: (error as Error).message });
     }
   };
-  check("endpoint", (value) => void endpointUrl(value));
-  check("policy", (value) => void JSON.parse(value));
-  check("bucket", (value) => {
+  check("endpoint", news.endpoint, (value) => void endpointUrl(value));
+  const forms = (news.policies as unknown) === unknownValue ? [] : news.policies;
+  forms.forEach(({ policy }, index) => {
+    check(`policies[${index}].policy`, policy, (value) => void JSON.parse(value));
+  });
+  check("bucket", news.bucket, (value) => {
     if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(value)) {
       throw new Error(`"${value}" is no bucket name: use 3 to 63 lower-case letters, digits and hyphens`);
     }
@@ -129,7 +172,6 @@ async function diffBucket(
   if (news.endpoint !== unknownValue && endpointUrl(news.endpoint) !== endpointUrl(olds.endpoint)) {
     replaces.push("endpoint");
   }
-  const versioning = news.versioned ? "Enabled" : "Suspended";
   const changes =
     replaces.length > 0 ||
     news.bucket === unknownValue ||
@@ -137,21 +179,50 @@ async function diffBucket(
     news.region !== olds.region ||
     !sameCredentials(news.owner, olds.owner) ||
     !sameCredentials(news.writer, olds.writer) ||
-    !samePolicy(news.policy, olds.policy) ||
+    !sameCredentials(news.keeper, olds.keeper) ||
+    !sameForms(news.policies, olds.policies) ||
     news.versioned !== olds.versioned ||
-    (olds.versioning !== versioning && olds.versioning !== "unsupported");
+    JSON.stringify(news.retention) !== JSON.stringify(olds.retention) ||
+    !inOrder(olds, news);
   return { changes, replaces, deleteBeforeReplace: false };
 }
 
-function sameCredentials(one: S3Credentials, other: S3Credentials): boolean {
-  return one.accessKeyId === other.accessKeyId && one.secretAccessKey === other.secretAccessKey;
+/** Whether the service has what is wanted, by what it was seen to say. */
+function inOrder(seen: BucketState, wanted: BucketInputs): boolean {
+  const form = wanted.policies.find(({ name }) => name === seen.form);
+  const versioning = wanted.versioned ? "Enabled" : "Suspended";
+  return (
+    form !== undefined &&
+    samePolicy(form.policy, seen.policy) &&
+    (seen.versioning === versioning || seen.versioning === "unsupported") &&
+    (seen.lifecycle === "unsupported" ||
+      seen.lifecycle === canonicalLifecycle(wantedRules(wanted, seen.versioning))) &&
+    sameLock(seen.objectLock, wanted.retention)
+  );
+}
+
+function wantedRules(inputs: BucketInputs, versioning: Versioning): ReturnType<typeof lifecycleRules> {
+  return lifecycleRules(versioning === "Enabled" ? inputs.noncurrentVersionDays : undefined);
+}
+
+function sameCredentials(one: S3Credentials | undefined, other: S3Credentials | undefined): boolean {
+  return one?.accessKeyId === other?.accessKeyId && one?.secretAccessKey === other?.secretAccessKey;
+}
+
+/** A state of an older version of this resource has no forms, and a preview may not know them. */
+function sameForms(one: unknown, other: unknown): boolean {
+  const spelled = (forms: unknown): unknown =>
+    Array.isArray(forms)
+      ? (forms as PolicyForm[]).map(({ name, policy }) => [name, canonicalJson(policy)])
+      : forms;
+  return JSON.stringify(spelled(one)) === JSON.stringify(spelled(other));
 }
 
 async function createBucketResource(inputs: BucketInputs): Promise<pulumi.dynamic.CreateResult<BucketState>> {
   return await withoutSecrets(inputs, async () => {
     const owner = await connect(inputs, inputs.owner);
     try {
-      if (!(await adoptOrCreate(owner, inputs, inputs.owner))) {
+      if (!(await adoptOrCreate(owner, inputs, inputs.owner, inputs.retention !== undefined))) {
         console.log(`${where(inputs)}: exists and belongs to the owner; it is adopted as it is.`);
       }
     } finally {
@@ -163,27 +234,67 @@ async function createBucketResource(inputs: BucketInputs): Promise<pulumi.dynami
 
 async function updateBucketResource(
   _id: string,
-  _olds: BucketState,
+  olds: BucketState,
   news: BucketInputs,
 ): Promise<pulumi.dynamic.UpdateResult<BucketState>> {
-  return await withoutSecrets(news, async () => ({ outs: await settle(news) }));
+  // A form that holds is not left for another as long as the forms are the same.
+  const kept = sameForms(news.policies, olds.policies) ? olds.form : undefined;
+  return await withoutSecrets(news, async () => ({ outs: await settle(news, kept) }));
 }
 
-/** Brings the settings of a bucket that exists to what is wanted, and proves them. */
-async function settle(inputs: BucketInputs): Promise<BucketState> {
+/** Brings the settings of a bucket that exists to what is wanted, and proves them; `kept` is the form to begin with. */
+async function settle(inputs: BucketInputs, kept?: string): Promise<BucketState> {
   const owner = await connect(inputs, inputs.owner);
-  const writer = await connect(inputs, inputs.writer);
+  const writer = sameCredentials(inputs.writer, inputs.owner)
+    ? undefined
+    : await connect(inputs, inputs.writer);
+  const keeper = inputs.keeper && (await connect(inputs, inputs.keeper));
+  const say = (words: string): void => {
+    console.log(`${where(inputs)}: ${words}`);
+  };
   try {
+    if (inputs.retention !== undefined) {
+      await requireObjectLock(owner, inputs);
+    }
     const versioning = await settleVersioning(owner, inputs, inputs.versioned);
     if (inputs.versioned && versioning === "unsupported") {
-      console.log(
-        `${where(inputs)}: this service has no versioning. Whoever holds the writer's keys can overwrite ` +
+      say(
+        "this service has no versioning. Whoever holds the writer's keys can overwrite " +
           "objects for good; only the proxy's append-only mode stands before that.",
       );
     }
-    await settlePolicy(owner, inputs, inputs.policy);
-    await proveNoDelete(owner, writer, inputs);
-    return { ...inputs, versioning };
+    await settleObjectLock(owner, inputs, inputs.retention);
+    const rules = wantedRules(inputs, versioning);
+    const replaced = await settleLifecycle(owner, inputs, rules);
+    if (replaced === "unsupported") {
+      say(
+        "this service has no lifecycle. Old versions and unfinished uploads stay until somebody removes them.",
+      );
+    } else if (replaced.length > 0) {
+      say(`lifecycle rules that were not the stack's are replaced. They would: ${replaced.join("; ")}.`);
+    }
+    const forms = [...inputs.policies].sort((a, b) => Number(b.name === kept) - Number(a.name === kept));
+    const { form, failed } = await settleBestPolicy({ owner, writer, keeper }, inputs, forms, {
+      versioning,
+      rules: replaced === "unsupported" ? replaced : rules,
+      locked: inputs.retention !== undefined,
+    });
+    if (failed.length > 0) {
+      say(`the policy in force is: ${form.name}. Stronger forms do not hold here:\n- ${failed.join("\n- ")}`);
+    }
+    const seen = await observe(owner, inputs);
+    if (seen?.quota === "none") {
+      say(
+        "has NO QUOTA: whoever takes a client or the proxy can fill the service. Ask its operator for one; on Ceph " +
+          `RGW: radosgw-admin quota set --quota-scope=bucket --bucket=${inputs.bucket} --max-size=SIZE, and quota ` +
+          "enable likewise.",
+      );
+    } else if (seen?.quota === "unknown") {
+      say(
+        "this service does not tell the bucket's quota. Ask its operator for one, or watch how the bucket grows.",
+      );
+    }
+    return stateOf(inputs, form, seen);
   } catch (error) {
     // The engine records the bucket all the same, as not yet in order, and repeats the step at the next update.
     const seen = await observe(owner, inputs).catch(() => undefined);
@@ -191,12 +302,32 @@ async function settle(inputs: BucketInputs): Promise<BucketState> {
     throw Object.assign(new Error(message), {
       id: inputs.bucket,
       reasons: [message],
-      properties: { ...inputs, ...(seen ?? { versioning: "Suspended", policy: "" }) },
+      properties: stateOf(inputs, undefined, seen),
     });
   } finally {
     owner.destroy();
-    writer.destroy();
+    writer?.destroy();
+    keeper?.destroy();
   }
+}
+
+/** The state with what the service says; a policy that says the same as the form that was put keeps its spelling. */
+function stateOf(
+  inputs: BucketInputs,
+  form: PolicyForm | undefined,
+  seen: Observed | undefined,
+): BucketState {
+  const policy = seen?.policy ?? "";
+  const rules = seen?.rules ?? [];
+  return {
+    ...inputs,
+    form: form?.name ?? "",
+    policy: form !== undefined && samePolicy(form.policy, policy) ? form.policy : policy,
+    versioning: seen?.versioning ?? "Suspended",
+    lifecycle: rules === "unsupported" ? rules : canonicalLifecycle(rules),
+    objectLock: seen?.objectLock ?? "none",
+    quota: seen?.quota ?? "unknown",
+  };
 }
 
 async function readBucketResource(id: string, state?: BucketState): Promise<pulumi.dynamic.ReadResult> {
@@ -212,23 +343,29 @@ async function readBucketResource(id: string, state?: BucketState): Promise<pulu
         // Without an ID the engine drops the bucket from the state.
         return {};
       }
-      return { id, props: asRead(state, seen), inputs: readAsInputs(state, seen) };
+      const form = state.policies.find(({ name }) => name === state.form);
+      const now = stateOf(state, form, seen);
+      return { id, props: now, inputs: readAsInputs(now, seen) };
     } finally {
       owner.destroy();
     }
   });
 }
 
-/** The state with what the service says; a policy that says the same keeps the spelling it was given. */
-function asRead(state: BucketState, seen: Observed): BucketState {
-  const policy = samePolicy(state.policy, seen.policy) ? state.policy : seen.policy;
-  return { ...state, policy, versioning: seen.versioning };
-}
-
 /** The inputs that would have led to what the service says, so that a preview shows what was changed by hand. */
 function readAsInputs(state: BucketState, seen: Observed): BucketInputs {
-  const { versioning, ...inputs } = asRead(state, seen);
-  return { ...inputs, versioned: versioning === "unsupported" ? state.versioned : versioning === "Enabled" };
+  const { endpoint, region, bucket, owner, writer, keeper, policies, policy, form, versioning } = state;
+  const put = policies.find(({ name }) => name === form);
+  const rulesHold = state.lifecycle === canonicalLifecycle(wantedRules(state, versioning));
+  return {
+    ...{ endpoint, region, bucket, owner, writer, keeper },
+    policies:
+      put !== undefined && samePolicy(put.policy, policy) ? policies : [{ name: "changed by hand", policy }],
+    versioned: versioning === "unsupported" ? state.versioned : versioning === "Enabled",
+    noncurrentVersionDays:
+      seen.rules === "unsupported" || rulesHold ? state.noncurrentVersionDays : noncurrentDays(seen.rules),
+    retention: retentionOf(state.objectLock),
+  };
 }
 
 async function deleteBucketResource(_id: string, state: BucketState): Promise<void> {
@@ -259,8 +396,11 @@ async function withoutSecrets<T>(identities: BucketInputs, work: () => Promise<T
       properties?: object;
     };
     const hide = (text: string): string =>
-      [identities.owner.secretAccessKey, identities.writer.secretAccessKey].reduce(
-        (rest, secret) => (secret === "" ? rest : rest.replaceAll(secret, "[secret]")),
+      [identities.owner, identities.writer, identities.keeper].reduce(
+        (rest, keys) =>
+          keys === undefined || keys.secretAccessKey === ""
+            ? rest
+            : rest.replaceAll(keys.secretAccessKey, "[secret]"),
         text,
       );
     const clean = new Error(hide(message));

@@ -2,7 +2,7 @@
  * What the bucket resource does through S3, as functions over a client, so that tests call them on a real
  * service without an engine.
  */
-import type { S3 } from "@aws-sdk/client-s3";
+import type { LifecycleRule, ObjectLockConfiguration, S3 } from "@aws-sdk/client-s3";
 import {
   answerOf,
   connect,
@@ -15,6 +15,7 @@ import {
   type BucketAddress,
   type S3Credentials,
 } from "./s3-client";
+import { canonicalLifecycle, foreignActions } from "./s3-lifecycle";
 import { samePolicy } from "./s3-policy";
 
 /**
@@ -23,22 +24,37 @@ import { samePolicy } from "./s3-policy";
  */
 export type Versioning = "Enabled" | "Suspended" | "unsupported";
 
+/** The retention that every new version gets. */
+export interface Retention {
+  readonly mode: "GOVERNANCE" | "COMPLIANCE";
+  readonly days: number;
+}
+
+/**
+ * The object lock: `MODE DAYS days`, the retention of every new version; `Enabled`, a lock without such a retention;
+ * `none`; or `unsupported` by the service.
+ */
+export type ObjectLock = string;
+
+/** The quota of the bucket in bytes, `none`, or `unknown` where the service does not tell. */
+export type Quota = number | "none" | "unknown";
+
 /** What the service says about the bucket. */
 export interface Observed {
   readonly versioning: Versioning;
   /** JSON text of the policy; empty when there is none. */
   readonly policy: string;
+  /** All rules, or `unsupported` by the service. */
+  readonly rules: readonly LifecycleRule[] | "unsupported";
+  readonly objectLock: ObjectLock;
+  readonly quota: Quota;
 }
 
 /** How a removal ended: the bucket is gone, or it stays because of what it holds. */
 export type Removal = { readonly removed: true } | { readonly removed: false; readonly holds: string };
 
-/** Everything that the proof writes lies below this prefix; it is not data. */
+/** Nothing below this prefix is data: there the update and the operator's tools try what must hold. */
 export const CANARY_PREFIX = ".canary/";
-/** The object that the writer must not be able to delete. */
-export const CANARY_KEY = ".canary/undeletable";
-/** Has the form CLIENT/REPOSITORY/locks/ID of a lock, which the writer must be able to delete. */
-export const CANARY_LOCK_KEY = ".canary/canary/locks/canary";
 
 /** Pauses between the tries of whatever a service may put in force with a delay, in milliseconds. */
 export const PATIENCE: readonly number[] = [250, 500, 1_000, 2_000, 4_000];
@@ -62,6 +78,7 @@ function harmlessPolicy(bucket: string): string {
 /**
  * Makes the bucket, or finds that it is the owner's already.
  *
+ * @param locked whether a bucket that is made now gets object lock; it cannot get it later
  * @returns whether it was made now
  * @throws Error when the bucket belongs to somebody else
  */
@@ -69,13 +86,14 @@ export async function adoptOrCreate(
   owner: S3,
   address: BucketAddress,
   credentials: S3Credentials,
+  locked = false,
 ): Promise<boolean> {
   const mine = await explained(address, "list the owner's buckets", () => ownBuckets(owner));
   if (mine.includes(address.bucket)) {
     return false;
   }
   try {
-    await createBucket(owner, address, credentials);
+    await createBucket(owner, address, credentials, locked);
     return true;
   } catch (error) {
     const { code } = answerOf(error);
@@ -92,9 +110,16 @@ const FOREIGN_REMEDY =
   "The bucket belongs to another account, or the owner's keys may not create one: " +
   "choose another bucket name, or give the keys of the account that owns it as the owner.";
 
-async function createBucket(owner: S3, address: BucketAddress, credentials: S3Credentials): Promise<void> {
+async function createBucket(
+  owner: S3,
+  address: BucketAddress,
+  credentials: S3Credentials,
+  locked: boolean,
+): Promise<void> {
+  const wanted = { Bucket: address.bucket, ...(locked ? { ObjectLockEnabledForBucket: true } : {}) };
   try {
-    await owner.createBucket({ Bucket: address.bucket });
+    // A copy, for the SDK writes the place that it asks for into what it is given.
+    await owner.createBucket({ ...wanted });
   } catch (error) {
     if (answerOf(error).code !== "InvalidLocationConstraint") {
       throw error;
@@ -103,7 +128,7 @@ async function createBucket(owner: S3, address: BucketAddress, credentials: S3Cr
     // refuses; only for this one region does the SDK leave the place to the service.
     const placeless = await connect({ ...address, region: "us-east-1" }, credentials);
     try {
-      await placeless.createBucket({ Bucket: address.bucket });
+      await placeless.createBucket(wanted);
     } finally {
       placeless.destroy();
     }
@@ -124,8 +149,14 @@ async function ownBuckets(owner: S3): Promise<string[]> {
 /** Reads what the service says; `undefined` when the bucket does not exist. */
 export async function observe(owner: S3, address: BucketAddress): Promise<Observed | undefined> {
   try {
-    const versioning = await readVersioning(owner, address.bucket);
-    return { versioning, policy: await readPolicy(owner, address.bucket) };
+    const { bucket } = address;
+    return {
+      versioning: await readVersioning(owner, bucket),
+      policy: await readPolicy(owner, bucket),
+      rules: await readRules(owner, bucket),
+      objectLock: await readObjectLock(owner, bucket),
+      quota: await readQuota(owner, bucket),
+    };
   } catch (error) {
     if (answerOf(error).code === "NoSuchBucket") {
       return undefined;
@@ -155,6 +186,63 @@ async function readPolicy(owner: S3, bucket: string): Promise<string> {
     }
     throw error;
   }
+}
+
+async function readRules(owner: S3, bucket: string): Promise<Observed["rules"]> {
+  try {
+    return (await owner.getBucketLifecycleConfiguration({ Bucket: bucket })).Rules ?? [];
+  } catch (error) {
+    if (answerOf(error).code === "NoSuchLifecycleConfiguration") {
+      return [];
+    }
+    if (isUnsupported(error)) {
+      return "unsupported";
+    }
+    throw error;
+  }
+}
+
+async function readObjectLock(owner: S3, bucket: string): Promise<ObjectLock> {
+  try {
+    const { ObjectLockConfiguration } = await owner.getObjectLockConfiguration({ Bucket: bucket });
+    return lockInWords(ObjectLockConfiguration);
+  } catch (error) {
+    if (answerOf(error).code === "ObjectLockConfigurationNotFoundError") {
+      return "none";
+    }
+    if (isUnsupported(error)) {
+      return "unsupported";
+    }
+    throw error;
+  }
+}
+
+function lockInWords(lock: ObjectLockConfiguration | undefined): ObjectLock {
+  const { Mode, Days, Years } = lock?.Rule?.DefaultRetention ?? {};
+  const days = Days ?? (Years ?? 0) * 365;
+  if (Mode !== undefined && days > 0) {
+    return `${Mode} ${days} days`;
+  }
+  return lock?.ObjectLockEnabled === "Enabled" ? "Enabled" : "none";
+}
+
+/** Ceph RGW tells the owner the quotas of the bucket and of its user with a HEAD; the SDK does not pass that on. */
+async function readQuota(owner: S3, bucket: string): Promise<Quota> {
+  const { HeadBucketCommand } = await import("@aws-sdk/client-s3");
+  const head = new HeadBucketCommand({ Bucket: bucket });
+  let headers: Record<string, string> = {};
+  head.middlewareStack.add(
+    (next) => async (args) => {
+      const result = await next(args);
+      headers = (result.response as { headers: Record<string, string> }).headers;
+      return result;
+    },
+    { step: "deserialize", priority: "low" },
+  );
+  await owner.send(head);
+  const told = ["x-rgw-quota-bucket-size", "x-rgw-quota-user-size"].flatMap((name) => headers[name] ?? []);
+  const set = told.map(Number).filter((bytes) => bytes >= 0);
+  return told.length === 0 ? "unknown" : set.length === 0 ? "none" : Math.min(...set);
 }
 
 /**
@@ -218,102 +306,99 @@ export async function settlePolicy(
 }
 
 /**
- * Proves with a canary, as the writer, that the policy is in force: the writer can add an object, cannot
- * delete it nor a version of it, and can delete a lock. A policy may be stored and yet bind nobody.
+ * Puts the lifecycle unless it is there already, and waits until it reads back as the same.
  *
- * Leaves one object behind, always the same. What else it writes the owner removes again; where the policy
- * binds the owner too, a versioned bucket keeps one hidden version of the lock per proof.
- *
- * @throws Error that says which of these does not hold
+ * @returns what the rules that were there did and the wanted ones do not, in words; `unsupported` by the service
+ * @throws Error when the service refuses it, or accepts it and shows another
  */
-export async function proveNoDelete(
+export async function settleLifecycle(
   owner: S3,
-  writer: S3,
   address: BucketAddress,
+  wanted: readonly LifecycleRule[],
   patience = PATIENCE,
-): Promise<void> {
-  try {
-    await patiently(patience, () => proveOnce(writer, address));
-  } finally {
-    await tidyCanary(owner, address.bucket);
-  }
-}
-
-async function proveOnce(writer: S3, address: BucketAddress): Promise<void> {
-  const canary = { Bucket: address.bucket, Key: CANARY_KEY };
-  const version = await explained(
-    address,
-    `write "${CANARY_KEY}" as the writer`,
-    async () => (await headOrPut(writer, canary)).VersionId,
-    "The writer could not add backups either: check that its keys belong to the project or principal in the policy.",
-  );
-  await mustBeDenied(address, `delete "${CANARY_KEY}"`, () => writer.deleteObject(canary));
-  if (version !== undefined && version !== "null") {
-    await mustBeDenied(address, `delete a version of "${CANARY_KEY}"`, () =>
-      writer.deleteObject({ ...canary, VersionId: version }),
-    );
-  }
-  const lock = { Bucket: address.bucket, Key: CANARY_LOCK_KEY };
-  await explained(
-    address,
-    `write and delete the lock "${CANARY_LOCK_KEY}" as the writer`,
-    async () => {
-      await writer.putObject({ ...lock, Body: "restic must be able to delete this\n" });
-      await writer.deleteObject(lock);
-    },
-    "With such a policy every restic command would leave a lock that blocks the next.",
-  );
-}
-
-async function headOrPut(
-  writer: S3,
-  canary: { Bucket: string; Key: string },
-): Promise<{ VersionId?: string }> {
-  try {
-    return await writer.headObject(canary);
-  } catch (error) {
-    if (answerOf(error).status !== 404) {
+): Promise<readonly string[] | "unsupported"> {
+  return await explained(address, "set the lifecycle", async () => {
+    const before = await readRules(owner, address.bucket);
+    if (before === "unsupported" || canonicalLifecycle(before) === canonicalLifecycle(wanted)) {
+      return before === "unsupported" ? before : [];
+    }
+    try {
+      await owner.putBucketLifecycleConfiguration({
+        Bucket: address.bucket,
+        // The one checksum that every service knows here; some refuse the call without it.
+        ChecksumAlgorithm: "MD5",
+        LifecycleConfiguration: { Rules: [...wanted] },
+      });
+    } catch (error) {
+      if (isUnsupported(error)) {
+        return "unsupported";
+      }
       throw error;
     }
-    return await writer.putObject({ ...canary, Body: "nobody but the bucket's owner may delete this\n" });
+    await patiently(patience, async () => {
+      const now = await readRules(owner, address.bucket);
+      if (now === "unsupported" || canonicalLifecycle(now) !== canonicalLifecycle(wanted)) {
+        throw new Error("the service accepted the lifecycle but shows another one");
+      }
+    });
+    return foreignActions(before, wanted);
+  });
+}
+
+/**
+ * Fails where the bucket cannot have the wanted retention, before anything is changed: a bucket gets object lock
+ * only when it is made.
+ */
+export async function requireObjectLock(owner: S3, address: BucketAddress): Promise<void> {
+  const lock = await explained(address, "read the object lock", () => readObjectLock(owner, address.bucket));
+  if (lock === "none" || lock === "unsupported") {
+    throw new Error(
+      `${where(address)}: ${lock === "none" ? "exists without object lock, which a bucket gets only when it is made" : "this service has no object lock"}. ` +
+        "Nothing was changed. Choose another bucket name, or leave s3.objectLock out of the configuration.",
+    );
   }
 }
 
-/** Only a refusal of a known identity is a proof; neither success nor any other failure is. */
-async function mustBeDenied(
+/**
+ * Puts the retention of new versions, or takes one away that is not wanted, and waits until it reads back as that.
+ * Versions that were written before keep theirs.
+ */
+export async function settleObjectLock(
+  owner: S3,
   address: BucketAddress,
-  deed: string,
-  call: () => Promise<unknown>,
+  wanted: Retention | undefined,
+  patience = PATIENCE,
 ): Promise<void> {
-  try {
-    await call();
-  } catch (error) {
-    if (isDenied(error)) {
+  await explained(address, "set the object lock", async () => {
+    if (sameLock(await readObjectLock(owner, address.bucket), wanted)) {
       return;
     }
-    throw failure(address, `find out whether the writer could ${deed}`, error);
-  }
-  throw new Error(
-    `${where(address)}: the policy is NOT in force: the writer could ${deed}. The service stored the policy ` +
-      "and does not enforce it, so the backups are not protected. Check that the writer's principal in the " +
-      "policy is spelled as this service spells it, and that the service enforces bucket policies at all.",
-  );
+    const rule = wanted && { Rule: { DefaultRetention: { Mode: wanted.mode, Days: wanted.days } } };
+    await owner.putObjectLockConfiguration({
+      Bucket: address.bucket,
+      ChecksumAlgorithm: "MD5",
+      ObjectLockConfiguration: { ObjectLockEnabled: "Enabled", ...rule },
+    });
+    await patiently(patience, async () => {
+      const now = await readObjectLock(owner, address.bucket);
+      if (!sameLock(now, wanted)) {
+        throw new Error(`the service accepted the retention but says ${now}`);
+      }
+    });
+  });
 }
 
-/** Removes what a proof left but the canary itself. The owner may be bound by the policy: then it stays. */
-async function tidyCanary(owner: S3, bucket: string): Promise<void> {
-  try {
-    const page = await owner.listObjectVersions({ Bucket: bucket, Prefix: CANARY_PREFIX });
-    const rest = [
-      ...(page.Versions ?? []).filter((entry) => entry.Key !== CANARY_KEY || entry.IsLatest !== true),
-      ...(page.DeleteMarkers ?? []),
-    ];
-    for (const entry of rest) {
-      await owner.deleteObject({ Bucket: bucket, Key: entry.Key, VersionId: entry.VersionId });
-    }
-  } catch {
-    // The outcome of the proof matters, not the cleaning; a real fault of the service showed there already.
-  }
+/** Whether this object lock is the wanted one; any lock without a retention is, where none is wanted. */
+export function sameLock(lock: ObjectLock, wanted: Retention | undefined): boolean {
+  return wanted === undefined
+    ? retentionOf(lock) === undefined
+    : lock === `${wanted.mode} ${wanted.days} days`;
+}
+
+/** The retention of an object lock. */
+export function retentionOf(lock: ObjectLock): Retention | undefined {
+  const [, mode, days] = /^(GOVERNANCE|COMPLIANCE) (\d+) days$/.exec(lock) ?? [];
+  return mode === undefined ? undefined : { mode: mode as Retention["mode"], days: Number(days) };
 }
 
 /**
@@ -337,6 +422,9 @@ export async function removeIfEmpty(
     }
     if (code === "BucketNotEmpty") {
       return { removed: false, holds: "something written just now" };
+    }
+    if (isDenied(error) && retentionOf(await readObjectLock(owner, address.bucket))?.mode === "COMPLIANCE") {
+      return { removed: false, holds: `${CANARY_PREFIX}…, until the object lock's time is over` };
     }
     throw failure(address, "remove the bucket", error);
   }
@@ -368,11 +456,19 @@ async function removeCanaryAndBucket(
 }
 
 async function emptyAndRemove(owner: S3, bucket: string): Promise<Removal> {
-  for (const entry of (await listEntries(owner, bucket)).entries) {
-    if (entry.Key.startsWith(CANARY_PREFIX)) {
-      await owner.deleteObject({ Bucket: bucket, ...entry });
+  const locked = retentionOf(await readObjectLock(owner, bucket)) !== undefined;
+  let from: Page["next"];
+  do {
+    const page = await listEntries(owner, bucket, from);
+    for (const entry of page.entries.filter(({ Key }) => Key.startsWith(CANARY_PREFIX))) {
+      await owner.deleteObject({
+        Bucket: bucket,
+        ...entry,
+        ...(locked ? { BypassGovernanceRetention: true } : {}),
+      });
     }
-  }
+    from = page.next;
+  } while (from !== undefined);
   await owner.deleteBucket({ Bucket: bucket });
   return { removed: true };
 }

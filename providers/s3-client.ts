@@ -97,10 +97,16 @@ export function answerOf(error: unknown): S3Answer {
   return { code, message: e.message ?? String(error), ...(status === undefined ? {} : { status }) };
 }
 
+/** Whether the call got no answer. What is thrown otherwise than by a call has no metadata. */
+export function ofNoAnswer(error: unknown): boolean {
+  const { $metadata } = error as { $metadata?: { httpStatusCode?: number } };
+  return $metadata !== undefined && $metadata.httpStatusCode === undefined;
+}
+
 /** Whether the service says that it does not know the call at all. */
 export function isUnsupported(error: unknown): boolean {
   const { code, status } = answerOf(error);
-  return code === "NotImplemented" || status === 501;
+  return code === "NotImplemented" || code === "MethodNotAllowed" || status === 501;
 }
 
 /** Whether the service knows who asks and refuses: not an expired or mistyped key, which is a 403 too. */
@@ -138,7 +144,9 @@ export function failure(address: BucketAddress, doing: string, error: unknown, r
     (part) => part !== "" && part !== "Error" && part !== "UnknownError",
   );
   const said = [...new Set(parts)].join(": ");
-  return new Error(`${where(address)}: cannot ${doing}: ${said}. ${remedy ?? remedyFor(answer)}`);
+  return new Error(`${where(address)}: cannot ${doing}: ${said}. ${remedy ?? remedyFor(error)}`, {
+    cause: error,
+  });
 }
 
 /** The bucket and its endpoint, as every message names them. */
@@ -146,8 +154,8 @@ export function where(address: BucketAddress): string {
   return `S3 bucket "${address.bucket}" at ${endpointUrl(address.endpoint)}`;
 }
 
-function remedyFor(answer: S3Answer): string {
-  switch (answer.code) {
+function remedyFor(error: unknown): string {
+  switch (answerOf(error).code) {
     case "InvalidAccessKeyId":
     case "SignatureDoesNotMatch":
     case "InvalidToken":
@@ -176,7 +184,7 @@ function remedyFor(answer: S3Answer): string {
     case "NotImplemented":
       return "This S3 service lacks the function, so it cannot hold protected backups.";
     default:
-      return answer.status === undefined
+      return ofNoAnswer(error)
         ? "Check the endpoint, and that it can be reached from the machine that runs pulumi."
         : "The step is safe to repeat: run the update again.";
   }

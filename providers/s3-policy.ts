@@ -7,11 +7,14 @@
  * @param one JSON text of a policy; an empty text stands for no policy
  */
 export function samePolicy(one: string, other: string): boolean {
-  return one === other || canonicalPolicy(one) === canonicalPolicy(other);
+  return one === other || canonicalJson(one) === canonicalJson(other);
 }
 
-/** One spelling for all policies of one meaning; text that is no JSON stays as it is. */
-export function canonicalPolicy(policy: string): string {
+/**
+ * One spelling for all JSON texts of one meaning, where lists are sets: their order and repetitions mean nothing, nor
+ * does it whether a list of one is a list. Text that is no JSON stays as it is.
+ */
+export function canonicalJson(policy: string): string {
   let document: unknown;
   try {
     document = JSON.parse(policy);

@@ -3,21 +3,20 @@
  * local cloud's network: `scripts/local-cloud/local-cloud exec -- npx jest test/host/bucket`.
  */
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
-import type { S3 } from "@aws-sdk/client-s3";
-import { bucketPolicy, keystonePrincipal } from "../../files/bucket-policy";
+import type { LifecycleRule, S3 } from "@aws-sdk/client-s3";
+import { bucketPolicies, bucketPolicy, keystonePrincipal } from "../../files/bucket-policy";
 import { bucketProvider, type BucketInputs, type BucketState } from "../../providers/bucket";
 import {
-  CANARY_KEY,
-  CANARY_PREFIX,
   adoptOrCreate,
   observe,
-  proveNoDelete,
   removeIfEmpty,
   settlePolicy,
   settleVersioning,
 } from "../../providers/s3-bucket";
-import { answerOf, connect, type BucketAddress } from "../../providers/s3-client";
+import { answerOf, connect, type BucketAddress, type S3Credentials } from "../../providers/s3-client";
+import { canonicalLifecycle, lifecycleRules } from "../../providers/s3-lifecycle";
 import { samePolicy } from "../../providers/s3-policy";
+import { CANARY_KEY, PROOF_PREFIX, prove, settleBestPolicy, type InForce } from "../../providers/s3-proof";
 import { type CloudFacts, cloudFacts } from "../../scripts/lib/local-stack";
 import { type Identity, s3Identity } from "../harness/s3-identity";
 
@@ -30,6 +29,15 @@ const SOON = [100, 200];
 let facts: CloudFacts;
 let owner: Identity, writer: Identity, keeper: Identity;
 const arn = (role: Role): string => keystonePrincipal(facts.projects[role]);
+const arns = (): Record<Role, string> => ({
+  owner: arn("owner"),
+  writer: arn("writer"),
+  keeper: arn("keeper"),
+});
+const keys = ({ accessKeyId, secretAccessKey }: Identity): S3Credentials => ({
+  accessKeyId,
+  secretAccessKey,
+});
 
 let made = 0;
 const buckets: string[] = [];
@@ -158,13 +166,15 @@ describe("three identities", () => {
 
   beforeAll(async () => {
     at = address();
-    const policy = bucketPolicy({
-      bucket: at.bucket,
-      owner: arn("owner"),
-      writer: arn("writer"),
-      keeper: arn("keeper"),
-    });
-    inputs = { ...at, owner, writer, policy, versioned: true };
+    inputs = {
+      ...at,
+      owner: keys(owner),
+      writer: keys(writer),
+      keeper: keys(keeper),
+      policies: bucketPolicies({ bucket: at.bucket, ...arns() }),
+      versioned: true,
+      noncurrentVersionDays: 30,
+    };
     const created = await bucketProvider.create(inputs);
     expect(created.id).toBe(at.bucket);
     state = created.outs as BucketState;
@@ -177,10 +187,17 @@ describe("three identities", () => {
   }, 60_000);
 
   test("the update reports versioning and the policy as they are", async () => {
-    expect(state).toMatchObject({ versioning: "Enabled", policy: inputs.policy });
+    expect(state).toMatchObject({
+      versioning: "Enabled",
+      form: inputs.policies[0]?.name,
+      policy: inputs.policies[0]?.policy,
+      lifecycle: canonicalLifecycle(lifecycleRules(30)),
+      objectLock: "none",
+    });
     const seen = await observe(owner.s3, at);
     expect(seen?.versioning).toBe("Enabled");
-    expect(samePolicy(seen?.policy ?? "", inputs.policy)).toBe(true);
+    expect(samePolicy(seen?.policy ?? "", state.policy)).toBe(true);
+    expect(canonicalLifecycle(seen?.rules as LifecycleRule[])).toBe(state.lifecycle);
   });
 
   test.each(Object.keys(DESTRUCTIVE))("neither writer nor keeper may %s", async (deed) => {
@@ -299,13 +316,20 @@ describe("three identities", () => {
     expect((await owner.s3.getBucketAcl({ Bucket: at.bucket })).Owner?.ID).toContain(facts.projects.owner);
     await owner.s3.putBucketPolicy({ Bucket: at.bucket, Policy: harmless(at.bucket) });
     await owner.s3.deleteBucketPolicy({ Bucket: at.bucket });
-    await settlePolicy(owner.s3, at, inputs.policy);
+    await settlePolicy(owner.s3, at, state.policy);
   });
 
   test("proofs leave one canary and nothing else, however often they run", async () => {
-    await proveNoDelete(owner.s3, writer.s3, at);
-    await proveNoDelete(owner.s3, writer.s3, at);
-    const left = await owner.s3.listObjectVersions({ Bucket: at.bucket, Prefix: CANARY_PREFIX });
+    const hands = { owner: owner.s3, writer: writer.s3, keeper: keeper.s3 };
+    const inForce: InForce = {
+      policy: state.policy,
+      versioning: "Enabled",
+      rules: lifecycleRules(30),
+      locked: false,
+    };
+    await prove(hands, at, inForce);
+    await prove(hands, at, inForce);
+    const left = await owner.s3.listObjectVersions({ Bucket: at.bucket, Prefix: PROOF_PREFIX });
     expect([...(left.Versions ?? []), ...(left.DeleteMarkers ?? [])].map((entry) => entry.Key)).toEqual([
       CANARY_KEY,
     ]);
@@ -319,9 +343,25 @@ describe("three identities", () => {
       VersioningConfiguration: { Status: "Suspended" },
     });
     await owner.s3.putBucketPolicy({ Bucket: at.bucket, Policy: harmless(at.bucket) });
+    const days = { NoncurrentVersionExpiration: { NoncurrentDays: 1 } };
+    const rules: LifecycleRule[] = [{ ID: "x", Status: "Enabled", Filter: { Prefix: "" }, ...days }];
+    await owner.s3.putBucketLifecycleConfiguration({
+      Bucket: at.bucket,
+      LifecycleConfiguration: { Rules: rules },
+    });
     const drifted = await bucketProvider.read?.(at.bucket, state);
-    expect(drifted?.props).toEqual({ ...state, versioning: "Suspended", policy: harmless(at.bucket) });
-    expect(drifted?.inputs).toEqual({ ...inputs, versioned: false, policy: harmless(at.bucket) });
+    expect(drifted?.props).toEqual({
+      ...state,
+      versioning: "Suspended",
+      policy: harmless(at.bucket),
+      lifecycle: canonicalLifecycle(rules),
+    });
+    expect(drifted?.inputs).toEqual({
+      ...inputs,
+      versioned: false,
+      policies: [{ name: "changed by hand", policy: harmless(at.bucket) }],
+      noncurrentVersionDays: 1,
+    });
     expect((await bucketProvider.diff?.(at.bucket, drifted?.props as BucketState, inputs))?.changes).toBe(
       true,
     );
@@ -348,12 +388,12 @@ describe("three identities", () => {
     };
     try {
       expect(await put("s3:NoSuchAction")).toBe("400 InvalidArgument");
-      const { Statement } = JSON.parse(inputs.policy) as { Statement: { Action: string | string[] }[] };
+      const { Statement } = JSON.parse(state.policy) as { Statement: { Action: string | string[] }[] };
       for (const action of new Set(Statement.flatMap((statement) => statement.Action))) {
         expect([action, await put(action)]).toEqual([action, "ok"]);
       }
     } finally {
-      await settlePolicy(owner.s3, at, inputs.policy);
+      await settlePolicy(owner.s3, at, state.policy);
     }
   });
 
@@ -408,8 +448,9 @@ describe("a bucket that is not ours", () => {
         ...theirs,
         owner: stranger,
         writer: stranger,
-        policy: bucketPolicy({ bucket: theirs.bucket }),
+        policies: bucketPolicies({ bucket: theirs.bucket }),
         versioned: true,
+        noncurrentVersionDays: 30,
       });
       await expect(create).rejects.toThrow(
         /cannot take the bucket over: BucketAlreadyExists.*belongs to another account/,
@@ -418,6 +459,9 @@ describe("a bucket that is not ours", () => {
     expect(await observe(owner.s3, theirs)).toEqual(before);
   });
 });
+
+/** A bucket as it is made, before any setting. */
+const BARE = { versioning: "Suspended", rules: [], locked: false } as const;
 
 describe("a policy that does not do what it should", () => {
   test.each<[string, (bucket: string) => string, RegExp]>([
@@ -464,15 +508,17 @@ describe("a policy that does not do what it should", () => {
     ],
   ])("%s fails the update", async (_what, policyFor, message) => {
     const at = address();
-    const inputs = { ...at, owner, writer: owner, policy: policyFor(at.bucket), versioned: true };
-    await expect(bucketProvider.create(inputs)).rejects.toThrow(message);
+    await adoptOrCreate(owner.s3, at, owner);
+    const forms = [{ name: "the one", policy: policyFor(at.bucket) }];
+    await expect(settleBestPolicy({ owner: owner.s3 }, at, forms, BARE, SOON)).rejects.toThrow(message);
   });
 
   test("keys of a writer that the policy does not name fail the update", async () => {
     const at = address();
-    const policy = bucketPolicy({ bucket: at.bucket, writer: arn("writer") });
+    await adoptOrCreate(owner.s3, at, owner);
+    const forms = bucketPolicies({ bucket: at.bucket, owner: arn("owner"), writer: arn("writer") });
     await expect(
-      bucketProvider.create({ ...at, owner, writer: keeper, policy, versioned: true }),
+      settleBestPolicy({ owner: owner.s3, writer: keeper.s3 }, at, forms, BARE, SOON),
     ).rejects.toThrow(/as the writer: .*The writer could not add backups either/);
   });
 });
@@ -485,10 +531,11 @@ describe("the owner as its own writer", () => {
     at = address();
     const inputs = {
       ...at,
-      owner,
-      writer: owner,
-      policy: bucketPolicy({ bucket: at.bucket }),
+      owner: keys(owner),
+      writer: keys(owner),
+      policies: bucketPolicies({ bucket: at.bucket }),
       versioned: true,
+      noncurrentVersionDays: 30,
     };
     state = (await bucketProvider.create(inputs)).outs as BucketState;
     await owner.s3.putObject({ Bucket: at.bucket, Key: "web/main/config", Body: "first" });
@@ -520,16 +567,22 @@ describe("the owner as its own writer", () => {
   });
 
   test("the canary is one object with one version after any number of proofs", async () => {
-    await proveNoDelete(owner.s3, owner.s3, at);
+    await prove({ owner: owner.s3 }, at, {
+      policy: state.policy,
+      versioning: "Enabled",
+      rules: lifecycleRules(30),
+      locked: false,
+    });
     const left = await owner.s3.listObjectVersions({ Bucket: at.bucket, Prefix: CANARY_KEY });
     expect(left.Versions).toHaveLength(1);
-    const listed = await owner.s3.listObjectsV2({ Bucket: at.bucket, Prefix: CANARY_PREFIX });
+    const listed = await owner.s3.listObjectsV2({ Bucket: at.bucket, Prefix: PROOF_PREFIX });
     expect(listed.Contents?.map((entry) => entry.Key)).toEqual([CANARY_KEY]);
   });
 
   test("a writer of its own later takes the place of the owner in the same bucket", async () => {
-    const policy = bucketPolicy({ bucket: at.bucket, owner: arn("owner"), writer: arn("writer") });
-    const news = { ...state, writer, policy };
+    const policies = bucketPolicies({ bucket: at.bucket, owner: arn("owner"), writer: arn("writer") });
+    const news = { ...state, writer: keys(writer), policies };
+    const { policy } = policies[0];
     expect((await bucketProvider.update?.(at.bucket, state, news))?.outs).toMatchObject({ policy });
     expect(await text(writer.s3, at.bucket, "web/main/config")).toBe("first");
     expect((await bucketProvider.update?.(at.bucket, news, state))?.outs).toMatchObject({
@@ -545,9 +598,14 @@ describe("an empty bucket is really removed", () => {
   ])("%s", async (_form, separate) => {
     const said = jest.spyOn(console, "log").mockImplementation(() => undefined);
     const at = address();
-    const roles = { owner: arn("owner"), writer: arn("writer"), keeper: arn("keeper") };
-    const policy = bucketPolicy(separate ? { bucket: at.bucket, ...roles } : { bucket: at.bucket });
-    const inputs = { ...at, owner, writer: separate ? writer : owner, policy, versioned: true };
+    const inputs = {
+      ...at,
+      owner: keys(owner),
+      writer: keys(separate ? writer : owner),
+      policies: bucketPolicies({ bucket: at.bucket, ...(separate ? arns() : {}) }),
+      versioned: true,
+      noncurrentVersionDays: 30,
+    };
     const { outs } = await bucketProvider.create(inputs);
     await bucketProvider.delete?.(at.bucket, outs as BucketState);
     expect(said.mock.calls.flat().join("\n")).toMatch(/was empty and is removed/);
@@ -562,12 +620,16 @@ test("a bucket without versions can be had", async () => {
   const at = address();
   const inputs = {
     ...at,
-    owner,
-    writer: owner,
-    policy: bucketPolicy({ bucket: at.bucket }),
+    owner: keys(owner),
+    writer: keys(owner),
+    policies: bucketPolicies({ bucket: at.bucket }),
     versioned: false,
+    noncurrentVersionDays: 30,
   };
-  expect((await bucketProvider.create(inputs)).outs).toMatchObject({ versioning: "Suspended" });
+  expect((await bucketProvider.create(inputs)).outs).toMatchObject({
+    versioning: "Suspended",
+    lifecycle: canonicalLifecycle(lifecycleRules(undefined)),
+  });
 });
 
 test("a region that the service does not know is no obstacle", async () => {

@@ -1,22 +1,36 @@
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import * as pulumi from "@pulumi/pulumi";
-import { bucketPolicy } from "../../files/bucket-policy";
+import { bucketPolicies } from "../../files/bucket-policy";
 import { Bucket, bucketProvider, type BucketInputs, type BucketState } from "../../providers/bucket";
+import { canonicalLifecycle, lifecycleRules } from "../../providers/s3-lifecycle";
 
 const UNKNOWN = pulumi.runtime.unknownValue;
 const SECRET = "s3cr3t-0f-the-0wner";
 const WRITER = "arn:aws:iam::0b000000000000000000000000000002:root";
 
+const FORMS = bucketPolicies({ bucket: "vault", writer: WRITER });
 const inputs: BucketInputs = {
   endpoint: "https://s3.example.com",
   region: "eu-central-1",
   bucket: "vault",
   owner: { accessKeyId: "OWNER", secretAccessKey: SECRET },
   writer: { accessKeyId: "WRITER", secretAccessKey: "s3cr3t-0f-the-wr1ter" },
-  policy: bucketPolicy({ bucket: "vault", writer: WRITER }),
+  keeper: { accessKeyId: "KEEPER", secretAccessKey: "s3cr3t-0f-the-k33per" },
+  policies: FORMS,
   versioned: true,
+  noncurrentVersionDays: 30,
 };
-const state: BucketState = { ...inputs, versioning: "Enabled" };
+const state: BucketState = {
+  ...inputs,
+  policy: FORMS[0].policy,
+  form: FORMS[0].name,
+  versioning: "Enabled",
+  lifecycle: canonicalLifecycle(lifecycleRules(30)),
+  objectLock: "none",
+  quota: "none",
+};
+const WITHOUT_VERSIONS = canonicalLifecycle(lifecycleRules(undefined));
+const retention = { mode: "GOVERNANCE", days: 30 } as const;
 const unknown = UNKNOWN as never;
 
 const diff = async (olds: BucketState, news: BucketInputs): Promise<pulumi.dynamic.DiffResult | undefined> =>
@@ -28,11 +42,21 @@ describe("diff", () => {
   test.each<[string, Partial<BucketState>, Partial<BucketInputs>]>([
     ["nothing", {}, {}],
     ["another spelling of the endpoint", {}, { endpoint: "s3.example.com/" }],
-    ["another spelling of the policy", {}, { policy: JSON.stringify(JSON.parse(inputs.policy)) }],
-    ["a service without versioning", { versioning: "unsupported" }, {}],
+    [
+      "another spelling of the policy",
+      {},
+      { policies: FORMS.map(({ name, policy }) => ({ name, policy: JSON.stringify(JSON.parse(policy)) })) },
+    ],
+    ["a weaker form that was seen to hold", { form: FORMS[2]?.name, policy: FORMS[2]?.policy }, {}],
+    ["a service without versioning", { versioning: "unsupported", lifecycle: WITHOUT_VERSIONS }, {}],
+    ["a service without lifecycle", { lifecycle: "unsupported" }, {}],
+    ["a service without object lock", { objectLock: "unsupported" }, {}],
+    ["an object lock without a retention", { objectLock: "Enabled" }, {}],
+    ["a retention that is in force", { retention, objectLock: "GOVERNANCE 30 days" }, { retention }],
+    ["another quota", { quota: 1 }, {}],
     [
       "versioning that is off as it should be",
-      { versioned: false, versioning: "Suspended" },
+      { versioned: false, versioning: "Suspended", lifecycle: WITHOUT_VERSIONS },
       { versioned: false },
     ],
   ])("%s is no change", async (_what, olds, news) => {
@@ -48,14 +72,25 @@ describe("diff", () => {
     ["the owner's secret", {}, { owner: { ...inputs.owner, secretAccessKey: "new" } }],
     ["the writer's key", {}, { writer: { ...inputs.writer, accessKeyId: "NEW" } }],
     ["the writer's secret", {}, { writer: { ...inputs.writer, secretAccessKey: "new" } }],
-    ["the policy", {}, { policy: bucketPolicy({ bucket: "vault" }) }],
+    ["the keeper's key", {}, { keeper: { ...inputs.writer, accessKeyId: "NEW" } }],
+    ["a keeper that is no more", {}, { keeper: undefined }],
+    ["the policy", {}, { policies: bucketPolicies({ bucket: "vault" }) }],
     ["a policy changed by hand", { policy: "" }, {}],
+    ["a policy changed by hand to a weaker form", { policy: FORMS[1]?.policy }, {}],
+    ["a form that the last update did not come to", { form: "" }, {}],
+    ["the state of a version without forms", { policies: undefined, form: undefined }, {}],
+    ["the days of old versions", {}, { noncurrentVersionDays: 31 }],
+    ["a lifecycle changed by hand", { lifecycle: "[]" }, {}],
+    ["a retention, wanted now", {}, { retention }],
+    ["a retention changed by hand", { retention, objectLock: "GOVERNANCE 1 days" }, { retention }],
+    ["a retention that nobody wants", { objectLock: "COMPLIANCE 30 days" }, {}],
     ["versioning, wanted no more", {}, { versioned: false }],
     ["versioning, suspended by hand", { versioning: "Suspended" }, {}],
     ["versioning, switched on by hand", { versioned: false, versioning: "Enabled" }, { versioned: false }],
     ["keys that are not made yet", {}, { writer: unknown }],
     ["half a key that is not made yet", {}, { writer: { accessKeyId: "WRITER", secretAccessKey: UNKNOWN } }],
-    ["a policy that is not known yet", {}, { policy: unknown }],
+    ["policies that are not known yet", {}, { policies: unknown }],
+    ["a policy that is not known yet", {}, { policies: [{ name: FORMS[0].name, policy: UNKNOWN }] }],
     ["a name that is not known yet", {}, { bucket: unknown }],
     ["an endpoint that is not known yet", {}, { endpoint: unknown }],
   ])("%s is an update in place", async (_what, olds, news) => {
@@ -80,18 +115,23 @@ describe("diff", () => {
 describe("check", () => {
   test("passes what is right, and what a preview does not know yet", async () => {
     expect(await check(inputs)).toEqual([]);
-    const unborn = { bucket: unknown, endpoint: unknown, policy: unknown, owner: unknown, writer: unknown };
+    const unborn = { bucket: unknown, endpoint: unknown, policies: unknown, owner: unknown, writer: unknown };
     expect(await check({ ...inputs, ...unborn })).toEqual([]);
   });
 
   test("names each mistake and never a secret", async () => {
-    const failures = await check({ ...inputs, endpoint: "ftp://h", bucket: "Vault!", policy: "{" });
+    const failures = await check({
+      ...inputs,
+      endpoint: "ftp://h",
+      bucket: "Vault!",
+      policies: [{ name: "a", policy: "{" }],
+    });
     expect(failures).toMatchObject([
       {
         property: "endpoint",
         reason: expect.stringContaining("must be a host name or an http(s) URL"),
       },
-      { property: "policy", reason: expect.stringContaining("JSON") },
+      { property: "policies[0].policy", reason: expect.stringContaining("JSON") },
       { property: "bucket", reason: expect.stringContaining('"Vault!" is no bucket name') },
     ]);
     expect(JSON.stringify(failures)).not.toContain(SECRET);
@@ -104,7 +144,10 @@ describe("what the state keeps", () => {
     await pulumi.runtime.setMocks({
       newResource: (args) => {
         registered.push(args.inputs as Record<string, unknown>);
-        return { id: "vault", state: { ...(args.inputs as object), versioning: "Enabled" } };
+        return {
+          id: "vault",
+          state: { ...state, ...(args.inputs as object), versioning: "Enabled", policy: state.policy },
+        };
       },
       call: () => ({}),
     });
@@ -113,21 +156,22 @@ describe("what the state keeps", () => {
   test("the provider's text is small, whole and holds nothing secret", async () => {
     const serialized = await pulumi.runtime.serializeFunction(() => bucketProvider, { allowSecrets: true });
     expect(serialized.containsSecrets).toBe(false);
-    expect(serialized.text.length).toBeLessThan(64 * 1024);
+    expect(serialized.text.length).toBeLessThan(96 * 1024);
     const modules = [...serialized.text.matchAll(/require\("([^"]*)"\)/g)].map((match) => match[1]);
     expect([...new Set(modules)].sort()).toEqual(["@aws-sdk/client-s3", "@pulumi/pulumi/runtime"]);
   });
 
   test("keys are secrets even when the program gives them in plain text, and the provider is not", async () => {
-    const { owner, writer, versioned, policy } = inputs;
-    const bucket = new Bucket("vault", { ...inputs, owner, writer, policy, versioning: versioned });
+    const { versioned, ...rest } = inputs;
+    const bucket = new Bucket("vault", { ...rest, versioning: versioned });
     const versioning = await new Promise((resolve) => bucket.versioning.apply(resolve));
     expect(versioning).toBe("Enabled");
     const seen = registered[0] ?? {};
     expect(typeof seen["__provider"]).toBe("string");
     expect(await pulumi.isSecret(bucket.policy)).toBe(false);
-    const outputs = bucket as unknown as Record<"owner" | "writer", pulumi.Output<unknown>>;
+    const outputs = bucket as unknown as Record<"owner" | "writer" | "keeper", pulumi.Output<unknown>>;
     expect(await pulumi.isSecret(outputs.owner)).toBe(true);
     expect(await pulumi.isSecret(outputs.writer)).toBe(true);
+    expect(await pulumi.isSecret(outputs.keeper)).toBe(true);
   });
 });

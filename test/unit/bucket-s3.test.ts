@@ -5,22 +5,28 @@
 import { afterEach, describe, expect, jest, test } from "@jest/globals";
 import * as http from "node:http";
 import type { AddressInfo } from "node:net";
-import type { S3 } from "@aws-sdk/client-s3";
-import { bucketPolicy } from "../../files/bucket-policy";
-import { bucketProvider, type BucketInputs } from "../../providers/bucket";
+import type { LifecycleRule, S3 } from "@aws-sdk/client-s3";
+import { bucketPolicies, bucketPolicy } from "../../files/bucket-policy";
+import { bucketProvider, type BucketInputs, type BucketState } from "../../providers/bucket";
 import {
-  CANARY_KEY,
   adoptOrCreate,
   observe,
-  proveNoDelete,
   removeIfEmpty,
+  requireObjectLock,
+  settleLifecycle,
+  settleObjectLock,
   settlePolicy,
   settleVersioning,
 } from "../../providers/s3-bucket";
 import { connect, endpointUrl, type BucketAddress } from "../../providers/s3-client";
+import { canonicalLifecycle, foreignActions, lifecycleRules } from "../../providers/s3-lifecycle";
+import { CANARY_KEY, prove, settleBestPolicy, type InForce } from "../../providers/s3-proof";
 
 const SOON = [1, 1];
 const POLICY = bucketPolicy({ bucket: "vault" });
+const FORMS = bucketPolicies({ bucket: "vault" });
+const RULES = lifecycleRules(30);
+const IN_FORCE: InForce = { policy: POLICY, versioning: "Suspended", rules: [], locked: false };
 const KEYS = { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "s3cr3t-0f-the-0wner" };
 
 interface Answer {
@@ -44,12 +50,17 @@ afterEach(() => {
 });
 
 /** A service that stores one policy and enforces what `bucketPolicy({bucket})` says, unless bent. */
-async function service(
-  bend: Bend = () => undefined,
-): Promise<{ address: BucketAddress; s3: S3; log: string[] }> {
+async function service(bend: Bend = () => undefined): Promise<{
+  address: BucketAddress;
+  s3: S3;
+  log: string[];
+  headers: Record<string, http.IncomingHttpHeaders>;
+}> {
   const log: string[] = [];
+  const received: Record<string, http.IncomingHttpHeaders> = {};
   let policy = "";
   let versioning = "";
+  let lifecycle = "";
   let exists = false;
   const objects = new Set<string>();
   const answer = (request: string, body: string): Answer => {
@@ -88,6 +99,17 @@ async function service(
       }
       return policy === "" ? error(404, "NoSuchBucketPolicy") : { status: 200, body: policy };
     }
+    if (action.has("lifecycle")) {
+      lifecycle = method === "PUT" ? body : lifecycle;
+      return lifecycle === "" ? error(404, "NoSuchLifecycleConfiguration") : { status: 200, body: lifecycle };
+    }
+    if (action.has("object-lock")) {
+      return error(404, "ObjectLockConfigurationNotFoundError");
+    }
+    if (method === "HEAD") {
+      const headers = { "x-rgw-quota-user-size": "-1", "x-rgw-quota-bucket-size": "1000000" };
+      return { status: 200, headers };
+    }
     if (action.has("versions")) {
       const entries = [...objects].map((name) => `<Version><Key>${name}</Key></Version>`).join("");
       return { status: 200, body: `<ListVersionsResult>${entries}</ListVersionsResult>` };
@@ -109,6 +131,7 @@ async function service(
         .replace(/^(\S+ \/\w+)\/(?=\?|$)/, "$1")
         .replace(/=(?=&|$)/, "");
       log.push(line);
+      received[line] = request.headers;
       const { status, body, headers } = bend(line) ?? answer(line, Buffer.concat(chunks).toString());
       response.writeHead(status, headers).end(body);
     });
@@ -125,16 +148,27 @@ async function service(
     server.closeAllConnections();
     server.close();
   });
-  return { address, s3, log };
+  return { address, s3, log, headers: received };
 }
 
 const inputsFor = (address: BucketAddress): BucketInputs => ({
   ...address,
   owner: KEYS,
   writer: KEYS,
-  policy: POLICY,
+  policies: FORMS,
   versioned: true,
+  noncurrentVersionDays: 30,
 });
+
+/** What the state says besides the inputs when all is as it should be. */
+const SETTLED = {
+  policy: POLICY,
+  form: FORMS[0].name,
+  versioning: "Enabled",
+  lifecycle: canonicalLifecycle(lifecycleRules(30)),
+  objectLock: "none",
+  quota: 1_000_000,
+};
 
 describe("making the bucket", () => {
   test("uses the path, never a host name made of the bucket's", async () => {
@@ -212,6 +246,68 @@ describe("settings", () => {
     );
   });
 
+  test.each([
+    ["when it is read", "GET"],
+    ["when it is set", "PUT"],
+  ])("a lifecycle that the service lacks is reported %s", async (_when, method) => {
+    const { address, s3 } = await service((request) =>
+      request === `${method} /vault?lifecycle` ? error(501, "NotImplemented") : undefined,
+    );
+    expect(await settleLifecycle(s3, address, RULES, SOON)).toBe("unsupported");
+  });
+
+  test("a lifecycle that is accepted without effect is a failure", async () => {
+    const { address, s3 } = await service((request) =>
+      request === "PUT /vault?lifecycle" ? { status: 200 } : undefined,
+    );
+    await expect(settleLifecycle(s3, address, RULES, SOON)).rejects.toThrow(
+      /cannot set the lifecycle: the service accepted the lifecycle but shows another one/,
+    );
+  });
+
+  test("a lifecycle is put once, with the checksum that every service knows", async () => {
+    const { address, s3, log, headers } = await service();
+    expect(await settleLifecycle(s3, address, RULES, SOON)).toEqual([]);
+    expect(await settleLifecycle(s3, address, RULES, SOON)).toEqual([]);
+    expect(log.filter((line) => line === "PUT /vault?lifecycle")).toHaveLength(1);
+    expect(headers["PUT /vault?lifecycle"]?.["content-md5"]).toMatch(/^[A-Za-z0-9+/]{22}==$/);
+  });
+
+  test("an object lock that the bucket has not, or the service, is a failure before anything is put", async () => {
+    const { address, s3, log } = await service();
+    await expect(requireObjectLock(s3, address)).rejects.toThrow(
+      /exists without object lock, which a bucket gets only when it is made\. Nothing was changed\. Choose another/,
+    );
+    const none = await service((request) => (request.endsWith("?object-lock") ? error(501, "x") : undefined));
+    await expect(requireObjectLock(none.s3, none.address)).rejects.toThrow(/this service has no object lock/);
+    expect([...log, ...none.log].filter((line) => line.startsWith("PUT"))).toEqual([]);
+  });
+
+  test("a retention that is accepted without effect is a failure", async () => {
+    const enabled =
+      "<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled></ObjectLockConfiguration>";
+    const { address, s3 } = await service((request) =>
+      request.endsWith("?object-lock") ? { status: 200, body: enabled } : undefined,
+    );
+    await requireObjectLock(s3, address);
+    await settleObjectLock(s3, address, undefined, SOON);
+    await expect(settleObjectLock(s3, address, { mode: "GOVERNANCE", days: 1 }, SOON)).rejects.toThrow(
+      /cannot set the object lock: the service accepted the retention but says Enabled/,
+    );
+  });
+
+  test.each<[string, Record<string, string>, unknown]>([
+    ["the smaller of two", { "x-rgw-quota-user-size": "20", "x-rgw-quota-bucket-size": "10" }, 10],
+    ["that of the user", { "x-rgw-quota-user-size": "20", "x-rgw-quota-bucket-size": "-1" }, 20],
+    ["none", { "x-rgw-quota-user-size": "-1", "x-rgw-quota-bucket-size": "-1" }, "none"],
+    ["unknown where nothing is told", {}, "unknown"],
+  ])("the quota is %s", async (_which, told, quota) => {
+    const { address, s3 } = await service((request) =>
+      request === "HEAD /vault" ? { status: 200, headers: told } : undefined,
+    );
+    expect((await observe(s3, address))?.quota).toBe(quota);
+  });
+
   test("a policy that is there already is not put again", async () => {
     const { address, s3, log } = await service();
     await settlePolicy(s3, address, POLICY, SOON);
@@ -224,8 +320,8 @@ describe("the proof", () => {
   test("holds where the policy is in force, and leaves one object", async () => {
     const { address, s3, log } = await service();
     await settlePolicy(s3, address, POLICY, SOON);
-    await proveNoDelete(s3, s3, address, SOON);
-    await proveNoDelete(s3, s3, address, SOON);
+    await prove({ owner: s3 }, address, IN_FORCE, SOON);
+    await prove({ owner: s3 }, address, IN_FORCE, SOON);
     expect(log.filter((line) => line === `PUT /vault/${CANARY_KEY}`)).toHaveLength(1);
     const left = (await s3.listObjectsV2({ Bucket: "vault" })).Contents ?? [];
     expect(left.map((entry) => entry.Key)).toEqual([CANARY_KEY]);
@@ -236,8 +332,8 @@ describe("the proof", () => {
       request.startsWith("DELETE /vault/") ? { status: 204 } : undefined,
     );
     await settlePolicy(s3, address, POLICY, SOON);
-    await expect(proveNoDelete(s3, s3, address, SOON)).rejects.toThrow(
-      /the policy is NOT in force: the writer could delete "\.canary\/undeletable"/,
+    await expect(prove({ owner: s3 }, address, IN_FORCE, SOON)).rejects.toThrow(
+      /the policy is NOT in force: the writer could delete "\.canary\/proof\/keys\/undeletable"/,
     );
     expect(log.filter((line) => line === `DELETE /vault/${CANARY_KEY}`).length).toBeLessThanOrEqual(4);
   });
@@ -250,7 +346,7 @@ describe("the proof", () => {
       return request.includes("versionId=") ? { status: 204 } : undefined;
     });
     await settlePolicy(s3, address, POLICY, SOON);
-    await expect(proveNoDelete(s3, s3, address, SOON)).rejects.toThrow(/could delete a version of/);
+    await expect(prove({ owner: s3 }, address, IN_FORCE, SOON)).rejects.toThrow(/could delete a version of/);
   });
 
   test("waits for a policy that comes into force late", async () => {
@@ -259,7 +355,7 @@ describe("the proof", () => {
       request === `DELETE /vault/${CANARY_KEY}` && late-- > 0 ? { status: 204 } : undefined,
     );
     await settlePolicy(s3, address, POLICY, SOON);
-    await proveNoDelete(s3, s3, address, SOON);
+    await prove({ owner: s3 }, address, IN_FORCE, SOON);
   });
 
   test.each([
@@ -271,7 +367,7 @@ describe("the proof", () => {
       request === `DELETE /vault/${CANARY_KEY}` ? refusal : undefined,
     );
     await settlePolicy(s3, address, POLICY, SOON);
-    await expect(proveNoDelete(s3, s3, address, SOON)).rejects.toThrow(
+    await expect(prove({ owner: s3 }, address, IN_FORCE, SOON)).rejects.toThrow(
       /cannot find out whether the writer could/,
     );
   });
@@ -280,8 +376,8 @@ describe("the proof", () => {
     const { address, s3 } = await service((request) =>
       request.startsWith("PUT /vault/") ? error(403, "AccessDenied") : undefined,
     );
-    await expect(proveNoDelete(s3, s3, address, SOON)).rejects.toThrow(
-      /cannot write "\.canary\/undeletable" as the writer: AccessDenied \(HTTP 403\).*could not add backups either/,
+    await expect(prove({ owner: s3 }, address, IN_FORCE, SOON)).rejects.toThrow(
+      /cannot write "\.canary\/proof\/keys\/undeletable" as the writer: AccessDenied \(HTTP 403\).*could not add backups either/,
     );
   });
 
@@ -289,9 +385,138 @@ describe("the proof", () => {
     const { address, s3 } = await service((request) =>
       request.startsWith("DELETE /vault/") ? error(403, "AccessDenied") : undefined,
     );
-    await expect(proveNoDelete(s3, s3, address, SOON)).rejects.toThrow(
+    await expect(prove({ owner: s3 }, address, IN_FORCE, SOON)).rejects.toThrow(
       /every restic command would leave a lock/,
     );
+  });
+});
+
+describe("the choice of the form", () => {
+  const putOf = (log: string[]): number => log.filter((line) => line === "PUT /vault?policy").length;
+
+  test("is the first that holds, and what the others came to is told", async () => {
+    let puts = 0;
+    // The first is refused, the second is stored and not enforced.
+    const { address, s3 } = await service((request) => {
+      puts += request === "PUT /vault?policy" ? 1 : 0;
+      if (request === "PUT /vault?policy" && puts === 1)
+        return error(400, "MalformedPolicy", "no such thing");
+      return puts === 2 && request === `DELETE /vault/${CANARY_KEY}` ? { status: 204 } : undefined;
+    });
+    const forms = ["a", "b", "c"].map((name, index) => ({
+      name,
+      policy: POLICY.replace("2012-10-17", `201${index}`),
+    }));
+    const { form, failed } = await settleBestPolicy({ owner: s3 }, address, forms, IN_FORCE, SOON);
+    expect(form.name).toBe("c");
+    expect(failed).toEqual([
+      expect.stringMatching(/^a: cannot set the bucket policy: MalformedPolicy \(HTTP 400\): no such thing/),
+      expect.stringMatching(/^b: the policy is NOT in force: the writer could delete/),
+    ]);
+    expect((await observe(s3, address))?.policy).toBe(forms[2]?.policy);
+  });
+
+  test("fails with what each came to if none holds, and leaves the strongest that was taken", async () => {
+    const { address, s3 } = await service((request) =>
+      request === `DELETE /vault/${CANARY_KEY}` ? { status: 204 } : undefined,
+    );
+    const settled = settleBestPolicy({ owner: s3 }, address, FORMS, IN_FORCE, SOON);
+    await expect(settled).rejects.toThrow(
+      /no form of the policy holds, so the backups are not protected\.\n- deletion denied but on locks: the policy is NOT in force: .*\n- deletion denied on each part of a repository: the policy is NOT in force: /,
+    );
+    expect((await observe(s3, address))?.policy).toBe(POLICY);
+  });
+
+  test.each([
+    ["a fault of the service", error(500, "InternalError")],
+    ["a key that does not work", error(403, "InvalidAccessKeyId")],
+  ])("%s says nothing of a form: no other is tried", async (_what, answer) => {
+    const { address, s3, log } = await service((request) =>
+      request === `DELETE /vault/${CANARY_KEY}` ? answer : undefined,
+    );
+    await expect(settleBestPolicy({ owner: s3 }, address, FORMS, IN_FORCE, [])).rejects.toThrow(
+      /cannot find out whether the writer could delete/,
+    );
+    expect(putOf(log)).toBe(1);
+  });
+
+  test("nor does a service that is away", async () => {
+    const { address, s3 } = await service();
+    closers.splice(0).forEach((close) => {
+      close();
+    });
+    const dead = await connect(address, KEYS);
+    await expect(settleBestPolicy({ owner: dead }, address, FORMS, IN_FORCE, [])).rejects.toThrow(
+      /cannot set the bucket policy: .*ECONNREFUSED.*Check the endpoint/,
+    );
+    s3.destroy();
+    dead.destroy();
+  });
+
+  test("an update keeps the form that holds, without trying a stronger one again", async () => {
+    const { address, log } = await service();
+    const inputs = inputsFor(address);
+    const weaker = { form: FORMS[1]?.name ?? "", policy: FORMS[1]?.policy ?? "" };
+    const olds: BucketState = { ...inputs, ...SETTLED, ...weaker } as BucketState;
+    expect((await bucketProvider.update?.("vault", olds, inputs))?.outs).toMatchObject(weaker);
+    expect(putOf(log)).toBe(1);
+    const others = [...FORMS, { name: "another", policy: "{}" }];
+    const updated = await bucketProvider.update?.("vault", olds, { ...inputs, policies: others });
+    expect(updated?.outs).toMatchObject({ form: FORMS[0].name, policy: FORMS[0].policy });
+  });
+});
+
+describe("lifecycles compared by meaning", () => {
+  const rule = (rest: Partial<LifecycleRule>): LifecycleRule => ({ ID: "x", Status: "Enabled", ...rest });
+  const noncurrent = { NoncurrentVersionExpiration: { NoncurrentDays: 30 } };
+  const markers = { Expiration: { ExpiredObjectDeleteMarker: true } };
+  const uploads = { AbortIncompleteMultipartUpload: { DaysAfterInitiation: 7 } };
+
+  test("names, order, splitting, spellings of the prefix and rules that are off make no difference", () => {
+    const split = [
+      rule({ ...uploads, Filter: {} }),
+      { ...rule(markers), ...{ Prefix: "" } },
+      rule({ ...noncurrent, Filter: { Prefix: "" }, Transitions: [] }),
+      rule({ ...noncurrent, Filter: { And: { Prefix: "" } } }),
+      { ...rule({ Expiration: { Days: 1 } }), Status: "Disabled" as const },
+    ];
+    expect(canonicalLifecycle(split)).toBe(canonicalLifecycle(RULES));
+    expect(foreignActions(split, RULES)).toEqual([]);
+  });
+
+  test("other days, another prefix, one action more or less do, and are said in words", () => {
+    const others: [LifecycleRule[], string[]][] = [
+      [lifecycleRules(29), ["remove old versions after 29 days"]],
+      [lifecycleRules(undefined), []],
+      [[], []],
+      [
+        [...RULES, rule({ Expiration: { Days: 3 }, Filter: { Prefix: "web/" } })],
+        ['REMOVE OBJECTS below "web/" 3 days after they were written'],
+      ],
+      [
+        [...RULES, rule({ Expiration: { Date: new Date(0) }, Filter: { Tag: { Key: "a", Value: "b" } } })],
+        ["REMOVE OBJECTS (some) on 1970-01-01T00:00:00.000Z"],
+      ],
+      [
+        [rule({ ...markers, ...uploads, Filter: { Prefix: "x" } })],
+        [
+          'remove delete markers without versions below "x"',
+          'abort unfinished uploads below "x" after 7 days',
+        ],
+      ],
+      [
+        [rule({ Transitions: [{ Days: 1, StorageClass: "GLACIER" }] })],
+        ["move objects to another storage class"],
+      ],
+      [
+        [rule({ NoncurrentVersionTransitions: [{ NoncurrentDays: 1, StorageClass: "GLACIER" }] })],
+        ["move old versions to another storage class"],
+      ],
+    ];
+    for (const [rules, words] of others) {
+      expect(canonicalLifecycle(rules)).not.toBe(canonicalLifecycle(RULES));
+      expect(foreignActions(rules, RULES)).toEqual(words);
+    }
   });
 });
 
@@ -379,7 +604,7 @@ describe("the resource on such a service", () => {
     const { address, s3 } = await service();
     const inputs = inputsFor(address);
     const { id, outs } = await bucketProvider.create(inputs);
-    expect({ id, outs }).toEqual({ id: "vault", outs: { ...inputs, versioning: "Enabled" } });
+    expect({ id, outs }).toEqual({ id: "vault", outs: { ...inputs, ...SETTLED } });
     if (outs === undefined) {
       throw new Error("no state");
     }
@@ -388,9 +613,9 @@ describe("the resource on such a service", () => {
     await s3.putBucketPolicy({ Bucket: "vault", Policy: "{}" });
     const drifted = await bucketProvider.read?.(id, outs);
     expect(drifted?.props).toEqual({ ...outs, policy: "{}" });
-    expect(drifted?.inputs).toEqual({ ...inputs, policy: "{}" });
+    expect(drifted?.inputs).toEqual({ ...inputs, policies: [{ name: "changed by hand", policy: "{}" }] });
 
-    const updated = await bucketProvider.update?.(id, drifted?.props as typeof outs, inputs);
+    const updated = await bucketProvider.update?.(id, drifted?.props as BucketState, inputs);
     expect(updated?.outs).toEqual(outs);
     expect((await observe(s3, address))?.policy).toBe(POLICY);
     expect(said).not.toHaveBeenCalled();
