@@ -456,7 +456,7 @@ function isBucket({ type, before, after }: Step): boolean {
   return (
     type !== COMMAND &&
     [before, after].some(
-      (inputs) => "bucket" in inputs && ["versioned", "versioning", "policy"].some((key) => key in inputs),
+      (inputs) => "bucket" in inputs && ["versioned", "versioning", "policies"].some((key) => key in inputs),
     )
   );
 }
@@ -513,6 +513,59 @@ function policyLines(before: unknown, after: unknown, code: Code): Section {
   return { lines, dangers };
 }
 
+/** The update puts the first form of the policy that the service is seen to enforce: each may come into force. */
+function policyFormLines(before: unknown, after: unknown, code: Code): Section {
+  const forms = (policies: unknown): Map<string, unknown> =>
+    new Map(
+      (Array.isArray(policies) ? policies : [])
+        .filter(isRecord)
+        .map((form) => [text(form.name), form.policy]),
+    );
+  const [old, now] = [forms(before), forms(after)];
+  const all: Section = { lines: [], dangers: [] };
+  if (isUnknown(after)) return policyLines(before, after, code);
+  for (const name of new Set([...old.keys(), ...now.keys()])) {
+    if (!now.has(name)) {
+      all.lines.push(`the bucket's policy has no more the form ${code(name)}`);
+    } else if (!old.has(name)) {
+      all.dangers.push(`the bucket's policy may take another form: ${code(name)}`);
+    } else if (!equal(old.get(name), now.get(name))) {
+      const { lines, dangers } = policyLines(old.get(name), now.get(name), code);
+      all.lines.push(...lines);
+      all.dangers.push(...dangers);
+    }
+  }
+  return all;
+}
+
+/** How long the service keeps what was overwritten or removed, and the lock that keeps it from being destroyed. */
+function retentionLines(
+  before: Record<string, unknown>,
+  after: Record<string, unknown>,
+  name: string,
+  code: Code,
+): Section {
+  const lines: string[] = [];
+  const dangers: string[] = [];
+  const [was, is] = [Number(before.noncurrentVersionDays), Number(after.noncurrentVersionDays)];
+  if (was !== is && !Number.isNaN(was + is)) {
+    const change = `old versions in bucket ${name} are kept for ${code(was)} → ${code(is)} days`;
+    (is > was ? lines : dangers).push(change);
+  }
+  const lock = (value: unknown) =>
+    isRecord(value) ? `${text(value.mode)} ${text(value.days)} days` : "none";
+  if (!equal(before.retention, after.retention)) {
+    const change = `object lock of bucket ${name}: ${code(lock(before.retention))} → ${code(lock(after.retention))}`;
+    const [old, now] = [before.retention, after.retention];
+    const stronger =
+      isRecord(now) &&
+      (!isRecord(old) ||
+        (Number(now.days) >= Number(old.days) && (now.mode === old.mode || now.mode === "COMPLIANCE")));
+    (stronger ? lines : dangers).push(change);
+  }
+  return { lines, dangers };
+}
+
 function bucketLines(steps: Step[], code: Code): Section {
   const lines: string[] = [];
   const dangers: string[] = [];
@@ -533,10 +586,12 @@ function bucketLines(steps: Step[], code: Code): Section {
         const change = `versioning of bucket ${name}: ${versioning(before)} → ${versioning(after)}`;
         (versioned(after) === true ? lines : dangers).push(change);
       }
-      if (!equal(before.policy, after.policy)) {
-        const policy = policyLines(before.policy, after.policy, code);
-        lines.push(...policy.lines);
-        dangers.push(...policy.dangers);
+      for (const section of [
+        policyFormLines(before.policies, after.policies, code),
+        retentionLines(before, after, name, code),
+      ]) {
+        lines.push(...section.lines);
+        dangers.push(...section.dangers);
       }
       for (const key of ["bucket", "endpoint", "region"]) {
         if (!equal(before[key], after[key])) {

@@ -234,7 +234,7 @@ describe("what a change of the configuration alone could do", () => {
   });
 
   test("versioning that is switched off is a danger, as the bucket's own input says it", () => {
-    const bucket = { bucket: "databucket", policy: "{}" };
+    const bucket = { bucket: "databucket", policies: [{ name: "whole", policy: "{}" }] };
     const change = (before: boolean, after: boolean): ReturnType<typeof told> =>
       told(
         update(
@@ -246,6 +246,49 @@ describe("what a change of the configuration alone could do", () => {
     expect(change(true, false).dangers).toEqual(["versioning of bucket `databucket`: on → off"]);
     expect(change(false, true).dangers).toEqual([]);
     expect(change(false, true).plain).toContain("- versioning of bucket `databucket`: off → on");
+  });
+
+  test("old versions kept for a shorter time, and a weaker object lock, are dangers", () => {
+    const lock = (mode: string, days: number) => ({ retention: { mode, days } });
+    const change = (before: object, after: object): ReturnType<typeof told> =>
+      told(
+        update(
+          "secure-backups:index:BackupBucket$pulumi-nodejs:dynamic:Resource",
+          { bucket: "databucket", policies: [], ...before },
+          { bucket: "databucket", policies: [], ...after },
+        ),
+      );
+    const days = (noncurrentVersionDays: number) => ({ noncurrentVersionDays });
+    expect(change(days(30), days(1)).dangers).toEqual([
+      "old versions in bucket `databucket` are kept for `30` → `1` days",
+    ]);
+    expect(change(days(30), days(60)).dangers).toEqual([]);
+    expect(change({}, lock("GOVERNANCE", 30)).dangers).toEqual([]);
+    expect(change(lock("GOVERNANCE", 30), lock("COMPLIANCE", 30)).dangers).toEqual([]);
+    for (const weaker of [{}, lock("GOVERNANCE", 30), lock("COMPLIANCE", 29)]) {
+      expect(change(lock("COMPLIANCE", 30), weaker).dangers).toHaveLength(1);
+    }
+  });
+
+  test("every form that the bucket's policy may take is told, and what each loses", () => {
+    const form = (name: string, ...sids: string[]) => ({
+      name,
+      policy: JSON.stringify({ Statement: sids.map((Sid) => ({ Sid, Effect: "Deny" })) }),
+    });
+    const change = (before: object[], after: object[]): ReturnType<typeof told> =>
+      told(
+        update(
+          "secure-backups:index:BackupBucket$pulumi-nodejs:dynamic:Resource",
+          { bucket: "databucket", policies: before },
+          { bucket: "databucket", policies: after },
+        ),
+      );
+    expect(change([form("long", "A", "B"), form("short", "A")], [form("long", "A")]).dangers).toEqual([
+      "the bucket's policy loses `Deny` statement `B`",
+    ]);
+    expect(change([form("long", "A")], [form("long", "A"), form("short")]).dangers).toEqual([
+      "the bucket's policy may take another form: `short`",
+    ]);
   });
 
   test.each([
