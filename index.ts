@@ -4,6 +4,7 @@ import { Client } from "./components/client";
 import { ClientKeys } from "./components/client-keys";
 import { HostEnvironment } from "./components/host";
 import { Network } from "./components/network";
+import { operationsOf } from "./components/operations";
 import { Operator } from "./components/operator";
 import { Proxy } from "./components/proxy";
 import { readStackConfig } from "./config";
@@ -54,8 +55,15 @@ const clientHosts = plan.clients.map(
     }),
 );
 
-/** The bucket, and whether the service keeps versions of its objects. */
-export const bucket = { name: config.s3.bucket, versioning: backupBucket.bucket.versioning };
+/** The bucket and its settings, as the last update or refresh saw them at the service. */
+export const bucket = {
+  name: config.s3.bucket,
+  policyForm: backupBucket.bucket.form,
+  versioning: backupBucket.bucket.versioning,
+  lifecycle: backupBucket.bucket.lifecycle,
+  objectLock: backupBucket.bucket.objectLock,
+  quota: backupBucket.bucket.quota,
+};
 
 /** The proxy as clients reach it. */
 export const proxy = {
@@ -111,3 +119,14 @@ export const passwords = pulumi.secret(
 
 /** The root of all derived passwords, secret: whoever holds it can read the backups, removed clients' too. */
 export const repositoryRootKey = operator.rootKey;
+
+/** All that `npm run verify`, `recover` and `ssh` need to know of this stack, secret. */
+export const operations = operationsOf({
+  plan,
+  operator,
+  network,
+  bucket: backupBucket,
+  proxy: proxyHost,
+  keys,
+  clients: clientHosts,
+});

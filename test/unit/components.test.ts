@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import { generateKeyPairSync } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
+import { Operations } from "../../plan";
 import { mockedStack, Registered } from "../harness/mocked-stack";
 import { ed25519 } from "./config-example";
 
@@ -134,7 +135,7 @@ describe("secrets", () => {
   });
 
   test("outputs keep passwords, operator's key and root key secret, and nothing else", async () => {
-    for (const name of ["passwords", "operatorPrivateKey", "repositoryRootKey"]) {
+    for (const name of ["passwords", "operatorPrivateKey", "repositoryRootKey", "operations"]) {
       expect([name, await isSecret(exports[name])]).toEqual([name, true]);
     }
     for (const name of ["clients", "proxy", "bucket", "operatorPublicKey"]) {
@@ -222,4 +223,32 @@ test("the outputs give each repository's address, key, fingerprint and authorize
       `${ed25519(201)} partner-main`,
   });
   expect(clients.partner?.instructions).toContain("restic-backup main");
+});
+
+test("the operator's tools are told how to reach each host, and what each must hold", async () => {
+  const { bucket, proxy, clients, network, canary } = (await plain(exports.operations)) as Operations;
+  expect(bucket).toMatchObject({ bucket: "databucket", noncurrentVersionDays: 30, versioning: true });
+  expect(bucket.owner.secretAccessKey).toBe("secret of secure-backups-test-owner");
+  expect(bucket.writer?.secretAccessKey).toBe("writer secret");
+  expect(bucket).not.toHaveProperty("keeper", expect.anything());
+  expect(proxy.host).toMatchObject({
+    port: 22,
+    user: "debian",
+    hostKey: expect.stringMatching(/^ssh-ed25519 /),
+  });
+  expect(clients.map(({ name, host }) => [name, host?.host])).toEqual([
+    ["web", expect.any(String)],
+    ["taken", expect.any(String)],
+    ["old", "192.0.2.7"],
+    ["partner", undefined],
+  ]);
+  expect(clients[2]?.host?.privateKey).toBe(KEY_OF_OLD);
+  expect(clients[0]?.repositories.map(({ name }) => name)).toEqual(["main", "db"]);
+  expect(clients[3]?.repositories[0]).not.toHaveProperty("privateKey", expect.anything());
+  expect(network.hosts.map(({ name, group }) => `${group} ${name}`)).toEqual([
+    "proxy rclonesrv",
+    "appserver web",
+    "appserver taken",
+  ]);
+  expect(canary.privateKey).toBe("private key of canary");
 });
