@@ -8,9 +8,9 @@ export async function ask(url: string, init: RequestInit = {}, seconds = 15): Pr
   try {
     return await fetch(url, { ...init, redirect: "manual", signal: AbortSignal.timeout(seconds * 1000) });
   } catch (error) {
-    const { message, cause } = error as Error;
-    throw new Error(`${url}: ${cause instanceof Error ? cause.message || cause.name : message}`, {
-      cause: error,
-    });
+    // Node says no more than "fetch failed" itself, and leaves some causes without words.
+    const cause = (error as Error).cause as { message?: string; code?: string } | undefined;
+    const why = [cause?.message, cause?.code, (error as Error).message].find(Boolean);
+    throw new Error(`${url}: ${why ?? ""}`, { cause: error });
   }
 }

@@ -50,8 +50,12 @@ export async function openStackSettings(stack?: string): Promise<Record<string, 
  */
 export async function openStackSession(settings: Record<string, string> = {}): Promise<OpenStackSession> {
   const scope = await authScope(settings).catch((error: unknown) => {
-    const why = (error as Error).message.split("\n").filter((line) => /error|not found|fail/i.test(line));
-    throw new Error(`cannot log in to OpenStack: ${why.slice(0, 3).join(" ").trim()}; ${REMEDY}`);
+    const { message } = error as Error;
+    // Pulumi's and the provider's words come in many lines of which one says what is wrong.
+    const why = /ENOENT/.test(message)
+      ? "pulumi is not on PATH"
+      : (/^\s*(?:\* |error: )(.+)$/m.exec(message)?.[1] ?? message.split("\n", 1)[0] ?? "");
+    throw new Error(`cannot log in to OpenStack: ${why}; ${REMEDY}`);
   });
   const endpoint = (type: string): string => {
     const all = scope.serviceCatalogs
@@ -78,12 +82,17 @@ async function authScope(settings: Record<string, string>): Promise<openstack.id
   const url = `file://${folder}`;
   try {
     let scope: openstack.identity.GetAuthScopeResult | undefined;
+    let failure: Error | undefined;
     const stack = await automation.LocalWorkspace.createStack(
       {
         stackName: "verify",
         projectName: "verify",
         program: async () => {
-          scope = await openstack.identity.getAuthScope({ name: "verify", setTokenId: true });
+          try {
+            scope = await openstack.identity.getAuthScope({ name: "verify", setTokenId: true });
+          } catch (error) {
+            failure = error as Error;
+          }
         },
       },
       {
@@ -100,7 +109,7 @@ async function authScope(settings: Record<string, string>): Promise<openstack.id
       Object.fromEntries(Object.entries(settings).map(([key, value]) => [key, { value, secret: true }])),
     );
     await stack.preview({ signal: AbortSignal.timeout(LOGIN_SECONDS * 1000) });
-    if (scope === undefined) throw new Error("the provider failed to answer");
+    if (scope === undefined) throw failure ?? new Error("the provider did not answer");
     return scope;
   } finally {
     fs.rmSync(folder, { recursive: true, force: true });

@@ -1,0 +1,358 @@
+/**
+ * Ring 1 as the cloud has it: security groups, ports and instances as OpenStack shows them, and connections tried
+ * from the hosts themselves.
+ */
+import * as dns from "node:dns/promises";
+import * as fs from "node:fs";
+import { isIP } from "node:net";
+import * as os from "node:os";
+import * as path from "node:path";
+import { gunzipSync } from "node:zlib";
+import { type Group, type HostAccess, type MadeHost, type Operations, urlPort } from "../../plan";
+import { shellWord } from "../lib/run";
+import { SshHost } from "../lib/ssh";
+import {
+  connectionsToTry,
+  differences,
+  fromNeutron,
+  targetText,
+  wantedRules,
+  type GroupRule,
+  type NeutronRule,
+  type Target,
+} from "./openstack-rules";
+import { openStackSession, type OpenStackSession } from "./openstack-session";
+import { probe, type Finding, type ProbeAbout, type Seen } from "./probe";
+import { secretsIn, stackSecrets } from "./secrets";
+
+/** How long a host waits for each connection, and for its session to end, in seconds. */
+const CONNECT_SECONDS = 5;
+const SESSION_SECONDS = 45;
+
+const UPDATE = 'put it right by "pulumi up --refresh", and find out who changed it';
+
+const ring1 = (about: Omit<ProbeAbout, "ring">, attempt: () => Promise<Seen>): Promise<Finding> =>
+  probe({ ring: 1, ...about }, attempt);
+
+/** What Neutron says of a port, as far as it matters. */
+export interface NeutronPort {
+  id: string;
+  security_groups: string[];
+  /** Absent where the cloud cannot switch it off. */
+  port_security_enabled?: boolean;
+  allowed_address_pairs?: { ip_address: string }[];
+  fixed_ips: { ip_address: string }[];
+}
+
+/**
+ * Probes the network of the stack's own hosts.
+ *
+ * @param session how OpenStack is asked; default: as the operator's environment says
+ */
+export async function probeNetwork(
+  operations: Operations,
+  session: Promise<OpenStackSession> = openStackSession(),
+): Promise<Finding[]> {
+  const { network } = operations;
+  const cloud = new Cloud(session);
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "secure-backups-network-"));
+  try {
+    return await Promise.all([
+      ...(Object.keys(network.groups) as Group[]).map((group) => groupRules(cloud, operations, group)),
+      ...network.hosts.flatMap((host) => [
+        portAsMade(cloud, host),
+        noOtherPort(cloud, host),
+        noSecretInTheCloud(cloud, operations, host),
+        closed(cloud, operations, host, folder),
+      ]),
+    ]);
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** What OpenStack is asked, once each. */
+class Cloud {
+  private readonly answers = new Map<string, Promise<unknown>>();
+
+  constructor(private readonly session: Promise<OpenStackSession>) {
+    // Whoever asks hears of it.
+    session.catch(() => undefined);
+  }
+
+  async rules(groupId: string): Promise<GroupRule[]> {
+    const { security_group } = (await this.neutron(`/security-groups/${groupId}`)) as {
+      security_group: { security_group_rules: NeutronRule[] };
+    };
+    return security_group.security_group_rules.map(fromNeutron);
+  }
+
+  async ports(instanceId: string): Promise<NeutronPort[]> {
+    return ((await this.neutron(`/ports?device_id=${instanceId}`)) as { ports: NeutronPort[] }).ports;
+  }
+
+  /** The instance, with its user data where the cloud shows them to this user. */
+  async server(instanceId: string): Promise<Record<string, unknown>> {
+    const headers = { "x-openstack-nova-api-version": "2.3" };
+    const answer = (await this.ask("compute", `/servers/${instanceId}`, headers)) as {
+      server: Record<string, unknown>;
+    };
+    return answer.server;
+  }
+
+  /** The address at which tokens are got. */
+  async identity(): Promise<URL> {
+    return new URL((await this.session).endpoint("identity"));
+  }
+
+  private async neutron(path: string): Promise<unknown> {
+    const versioned = (await this.session).endpoint("network").endsWith("/v2.0");
+    return await this.ask("network", `${versioned ? "" : "/v2.0"}${path}`);
+  }
+
+  private ask(type: string, path: string, headers?: Record<string, string>): Promise<unknown> {
+    const key = `${type} ${path}`;
+    const answer = this.answers.get(key) ?? this.session.then((session) => session.get(type, path, headers));
+    this.answers.set(key, answer);
+    return answer;
+  }
+}
+
+function groupRules(cloud: Cloud, { network }: Operations, group: Group): Promise<Finding> {
+  return ring1(
+    {
+      id: `net.rules-${group}`,
+      tried: `the security group of ${group === "proxy" ? "the proxy" : "the app servers"} is read from OpenStack`,
+      expected: "the rules of the configuration, and no other",
+      remedy: UPDATE,
+    },
+    async () => {
+      const wanted = wantedRules(network.rules, group, network.groups);
+      const { extra, missing } = differences(wanted, await cloud.rules(network.groups[group]));
+      return {
+        holds: extra.length + missing.length === 0,
+        happened:
+          [
+            ...(extra.length > 0 ? [`more than wanted: ${extra.join(", ")}`] : []),
+            ...(missing.length > 0 ? [`missing: ${missing.join(", ")}`] : []),
+          ].join("; ") || `these ${String(wanted.length)}`,
+      };
+    },
+  );
+}
+
+/** Whether a port is as the stack made it. */
+export function judgePort(port: NeutronPort | undefined, { securityGroupIds }: MadeHost): Seen {
+  if (port === undefined) return { holds: false, happened: "the instance does not have this port" };
+  const wrong = [
+    ...port.security_groups
+      .filter((id) => !securityGroupIds.includes(id))
+      .map((id) => `it is in the group ${id}, too`),
+    ...securityGroupIds
+      .filter((id) => !port.security_groups.includes(id))
+      .map((id) => `it is not in the group ${id}`),
+    ...(port.port_security_enabled === false ? ["port security is off, so no rule is in force"] : []),
+    ...(port.allowed_address_pairs ?? []).map(({ ip_address }) => `it may send as ${ip_address}`),
+  ];
+  return { holds: wrong.length === 0, happened: wrong.join("; ") || "as made" };
+}
+
+function portAsMade(cloud: Cloud, host: MadeHost): Promise<Finding> {
+  return ring1(
+    {
+      id: `net.port.${host.name}`,
+      tried: `the port of ${host.name} is read from OpenStack`,
+      expected: "its own security groups and no other, port security on, no further address allowed",
+      remedy: UPDATE,
+    },
+    async () => {
+      const ports = await cloud.ports(host.instanceId);
+      return judgePort(
+        ports.find(({ id }) => id === host.portId),
+        host,
+      );
+    },
+  );
+}
+
+function noOtherPort(cloud: Cloud, host: MadeHost): Promise<Finding> {
+  return ring1(
+    {
+      id: `net.ports.${host.name}`,
+      tried: `all ports of ${host.name} are read from OpenStack`,
+      expected: "the one that the stack made: another is another way in and out",
+      remedy: "detach the other port: openstack server remove port",
+    },
+    async () => {
+      const others = (await cloud.ports(host.instanceId)).filter(({ id }) => id !== host.portId);
+      return {
+        holds: others.length === 0,
+        happened: others.map(({ id }) => `there is ${id}`).join(", ") || "that one",
+      };
+    },
+  );
+}
+
+/** All text that an instance's own API answer holds, with its user data in plain. */
+export function textOfServer(server: Record<string, unknown>): string {
+  const userData = server["OS-EXT-SRV-ATTR:user_data"];
+  if (typeof userData !== "string") return JSON.stringify(server);
+  const bytes = Buffer.from(userData, "base64");
+  const plain = bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes;
+  return `${JSON.stringify(server)}\n${plain.toString("utf8")}`;
+}
+
+function noSecretInTheCloud(cloud: Cloud, operations: Operations, host: MadeHost): Promise<Finding> {
+  return ring1(
+    {
+      id: `net.instance.${host.name}`,
+      tried: `the instance ${host.name} is read from OpenStack, with its metadata and user data`,
+      expected: "no secret of the stack in it: whoever is on the host or may read the project reads that",
+      remedy: "replace the secret (docs/handbook.md says how), then the host",
+    },
+    async () => {
+      const server = await cloud.server(host.instanceId);
+      const found = secretsIn(textOfServer(server), stackSecrets(operations).secrets);
+      const shown = typeof server["OS-EXT-SRV-ATTR:user_data"] === "string";
+      return {
+        holds: found.length === 0,
+        happened:
+          found.length > 0
+            ? `there is ${found.join(", ")}`
+            : shown
+              ? "none"
+              : "none in its metadata; this cloud does not show user data to this user",
+      };
+    },
+  );
+}
+
+/** How a connection ended, as the host saw it. */
+export type Outcome = "open" | "refused" | "nothing" | "unclear";
+
+/**
+ * Reads what {@link connectScript} printed. A refusal came from the far end, so that the connection's first packet
+ * went through; only where nothing came back was it closed on the way.
+ */
+export function outcomes(printed: string): Map<string, Outcome> {
+  return new Map(
+    printed.split("\n").flatMap((line) => {
+      const [, target, code, words = ""] = /^connect (\S+) (\d+) ?(.*)$/.exec(line) ?? [];
+      if (target === undefined) return [];
+      const outcome: Outcome =
+        code === "0"
+          ? "open"
+          : /refused/i.test(words)
+            ? "refused"
+            : code === "124" || /timed out|unreachable|no route/i.test(words)
+              ? "nothing"
+              : "unclear";
+      return [[target, outcome] as const];
+    }),
+  );
+}
+
+/** Tries all connections at once, and prints a line for each. */
+function connectScript(targets: readonly Target[]): string {
+  return `export LC_ALL=C
+try() {
+  code=0
+  words=$(timeout ${String(CONNECT_SECONDS)} bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$2" "$3" 2>&1) || code=$?
+  printf 'connect %s %s %s\\n' "$1" "$code" "$(printf %s "$words" | tr '\\n' ' ')"
+}
+${targets.map((target) => `try ${[targetText(target), target.address, String(target.port)].map(shellWord).join(" ")} &`).join("\n")}
+wait
+`;
+}
+
+/** What a host's connections came to. */
+export function judgeConnections(
+  tried: { closed: readonly Target[]; open: readonly Target[] },
+  seen: ReadonlyMap<string, Outcome>,
+): Seen {
+  const named = (targets: readonly Target[], ...which: (Outcome | undefined)[]): string[] =>
+    targets.map(targetText).filter((target) => which.includes(seen.get(target)));
+  const through = [
+    ...named(tried.closed, "open").map((target) => `${target} answers`),
+    ...named(tried.closed, "refused").map((target) => `${target} refuses, so it was reached`),
+  ];
+  if (through.length > 0) return { holds: false, happened: through.join(", ") };
+  const unclear = named(tried.closed, "unclear", undefined);
+  if (unclear.length > 0) throw new Error(`it is unclear what came of ${unclear.join(", ")}`);
+  if (tried.closed.length === 0) throw new Error("the rules let it reach everything that could be tried");
+  const control = named(tried.open, "open", "refused");
+  if (control.length === 0) {
+    throw new Error("what the rules allow was not reached either, so the rest says nothing");
+  }
+  return {
+    holds: true,
+    happened: `nothing came of ${named(tried.closed, "nothing").join(", ")}; ${control.join(", ")} was reached`,
+  };
+}
+
+/** How the operator reaches a host of the stack's; `undefined`: it is frozen. */
+function accessTo({ proxy, clients }: Operations, host: MadeHost): HostAccess | undefined {
+  if (host.group === "proxy") return proxy.host;
+  const client = clients.find(({ name }) => name === host.name);
+  if (client?.host === undefined) throw new Error(`the stack does not say how ${host.name} is reached`);
+  return client.frozen ? undefined : client.host;
+}
+
+function closed(cloud: Cloud, operations: Operations, host: MadeHost, folder: string): Promise<Finding> {
+  return ring1(
+    {
+      id: `net.closed.${host.name}`,
+      tried: `${host.name} connects to what no rule allows: other hosts, S3 or OpenStack, the metadata service`,
+      expected: "nothing comes of it, while what is allowed is reached",
+      remedy:
+        "look at the rules of all its security groups, and whether the cloud enforces them on this network",
+    },
+    async () => {
+      const access = accessTo(operations, host);
+      if (access === undefined) {
+        return { holds: "open", happened: "not tried: the client is frozen, so it is not contacted" };
+      }
+      const tried = await targetsOf(cloud, operations, host);
+      const { stdout } = await new SshHost(access, { folder: path.join(folder, host.name) }).sh(
+        connectScript([...tried.closed, ...tried.open]),
+        { timeout: SESSION_SECONDS },
+      );
+      return judgeConnections(tried, outcomes(stdout));
+    },
+  );
+}
+
+/** What the configuration, and the rules of groups that the stack did not make, let a host reach. */
+async function targetsOf(
+  cloud: Cloud,
+  { network, bucket }: Operations,
+  host: MadeHost,
+): Promise<{ closed: Target[]; open: Target[] }> {
+  const foreign = host.securityGroupIds.filter((id) => !Object.values(network.groups).includes(id));
+  const [foreignRules, addresses, services] = await Promise.all([
+    Promise.all(foreign.map((id) => cloud.rules(id))),
+    Promise.all(network.hosts.map(({ instanceId }) => cloud.ports(instanceId))),
+    Promise.all([new URL(bucket.endpoint), await cloud.identity()].map(addressesOf)),
+  ]);
+  const hosts = network.hosts.map(({ name, securityGroupIds }, at) => ({
+    name,
+    groupIds: securityGroupIds,
+    addresses: (addresses[at] ?? []).flatMap(({ fixed_ips }) =>
+      fixed_ips.map(({ ip_address }) => ip_address),
+    ),
+  }));
+  return connectionsToTry(
+    {
+      rules: [...wantedRules(network.rules, host.group, network.groups), ...foreignRules.flat()],
+      addresses: hosts.find(({ name }) => name === host.name)?.addresses ?? [],
+    },
+    hosts.filter(({ name }) => name !== host.name),
+    services.flat(),
+  );
+}
+
+async function addressesOf(url: URL): Promise<{ address: string; port: number }[]> {
+  const name = url.hostname.replace(/^\[(.*)\]$/, "$1");
+  const addresses = isIP(name) === 0 ? await dns.lookup(name, { all: true }) : [{ address: name }];
+  return addresses.map(({ address }) => ({ address, port: urlPort(url.href) }));
+}

@@ -1,0 +1,246 @@
+/** What verify makes of OpenStack's answers, and of connections that hosts tried. */
+import { describe, expect, test } from "@jest/globals";
+import fc from "fast-check";
+import { gzipSync } from "node:zlib";
+import type { FirewallRule, MadeHost } from "../../plan";
+import {
+  type NeutronPort,
+  judgeConnections,
+  judgePort,
+  outcomes,
+  textOfServer,
+} from "../../scripts/verify/openstack";
+import {
+  type NeutronRule,
+  allows,
+  connectionsToTry,
+  differences,
+  fromNeutron,
+  wantedRules,
+} from "../../scripts/verify/openstack-rules";
+
+const ids = { proxy: "id-of-proxy", appserver: "id-of-appserver" };
+
+/** The rule as Neutron shows it once the stack has made it. */
+function made({ direction, protocol, port, peer }: FirewallRule): NeutronRule {
+  const cidr = "cidr" in peer ? peer.cidr : null;
+  return {
+    direction,
+    ethertype: cidr?.includes(":") ? "IPv6" : "IPv4",
+    protocol,
+    port_range_min: port,
+    port_range_max: port,
+    remote_ip_prefix: cidr,
+    remote_group_id: "group" in peer ? ids[peer.group] : null,
+  };
+}
+
+const everything: NeutronRule = {
+  direction: "egress",
+  ethertype: "IPv4",
+  protocol: null,
+  port_range_min: null,
+  port_range_max: null,
+  remote_ip_prefix: null,
+  remote_group_id: null,
+};
+
+const RULES: FirewallRule[] = [
+  { group: "proxy", direction: "ingress", protocol: "tcp", port: 22, peer: { group: "appserver" } },
+  { group: "proxy", direction: "ingress", protocol: "tcp", port: 22, peer: { cidr: "2001:db8::/32" } },
+  { group: "proxy", direction: "egress", protocol: "tcp", port: 7480, peer: { cidr: "192.0.2.10/32" } },
+  { group: "proxy", direction: "egress", protocol: "udp", port: 53, peer: { cidr: "0.0.0.0/0" } },
+  { group: "appserver", direction: "egress", protocol: "tcp", port: 22, peer: { group: "proxy" } },
+  { group: "appserver", direction: "egress", protocol: "tcp", port: 443, peer: { cidr: "192.0.2.0/28" } },
+];
+
+describe("the rules of a group", () => {
+  const proxy = wantedRules(RULES, "proxy", ids);
+  const asMade = RULES.filter(({ group }) => group === "proxy").map(made);
+
+  test("are the wanted ones, in whatever order and spelling Neutron shows them", () => {
+    fc.assert(
+      fc.property(fc.shuffledSubarray(asMade, { minLength: asMade.length }), (rules) => {
+        const spelled = rules.map((rule) => ({
+          ...rule,
+          protocol: { tcp: "6", udp: "17" }[rule.protocol ?? ""] ?? rule.protocol,
+          remote_ip_prefix: rule.remote_ip_prefix === "0.0.0.0/0" ? null : rule.remote_ip_prefix,
+        }));
+        expect(differences(proxy, spelled.map(fromNeutron))).toEqual({ extra: [], missing: [] });
+      }),
+    );
+  });
+
+  test.each<[string, Partial<NeutronRule>, string]>([
+    ["everything", {}, "egress any all ports to 0.0.0.0/0"],
+    ["everything by IPv6", { ethertype: "IPv6" }, "egress any all ports to ::/0"],
+    [
+      "a range of ports",
+      { protocol: "tcp", port_range_min: 7480, port_range_max: 7481, remote_ip_prefix: "192.0.2.10/32" },
+      "egress tcp 7480-7481 to 192.0.2.10/32",
+    ],
+    [
+      "another group",
+      { direction: "ingress", protocol: "tcp", port_range_min: 22, port_range_max: 22, remote_group_id: "x" },
+      "ingress tcp 22 from the group x (IPv4)",
+    ],
+    [
+      "the same group by IPv6",
+      {
+        direction: "ingress",
+        ethertype: "IPv6",
+        protocol: "tcp",
+        port_range_min: 22,
+        port_range_max: 22,
+        remote_group_id: ids.appserver,
+      },
+      "ingress tcp 22 from the group id-of-appserver (IPv6)",
+    ],
+    [
+      "an address group",
+      { remote_address_group_id: "y" },
+      "egress any all ports to the address group y (IPv4)",
+    ],
+  ])("are told where there is more: %s", (_what, rule, words) => {
+    const rules = [...asMade, { ...everything, ...rule }].map(fromNeutron);
+    expect(differences(proxy, rules)).toEqual({ extra: [words], missing: [] });
+  });
+
+  test("are told where one is missing", () => {
+    expect(differences(proxy, asMade.slice(1).map(fromNeutron))).toEqual({
+      extra: [],
+      missing: ["ingress tcp 22 from the group id-of-appserver (IPv4)"],
+    });
+  });
+});
+
+describe("what the rules let out", () => {
+  const to = (address: string, port: number, groupIds: string[] = []) => ({ address, port, groupIds });
+  const appserver = wantedRules(RULES, "appserver", ids);
+  const proxy = wantedRules(RULES, "proxy", ids);
+
+  test("goes by address, port, group and protocol", () => {
+    expect(allows(appserver, to("10.0.0.5", 22, ["id-of-proxy"]))).toBe(true);
+    expect(allows(appserver, to("10.0.0.5", 22, ["id-of-appserver"]))).toBe(false);
+    expect(allows(appserver, to("10.0.0.5", 80, ["id-of-proxy"]))).toBe(false);
+    expect(allows(appserver, to("192.0.2.15", 443))).toBe(true);
+    expect(allows(appserver, to("192.0.2.16", 443))).toBe(false);
+    expect(allows(proxy, to("198.51.100.1", 53))).toBe(false);
+    expect(allows(proxy, to("2001:db8::1", 22))).toBe(false);
+    expect(allows([fromNeutron(everything)], to("203.0.113.9", 9999))).toBe(true);
+    expect(allows([fromNeutron(everything)], to("2001:db8::1", 9999))).toBe(false);
+    expect(allows([], to("203.0.113.9", 9999))).toBe(false);
+  });
+
+  test("parts what is tried: the closed, and the open as its control", () => {
+    const others = [{ addresses: ["10.0.0.6"], groupIds: ["id-of-appserver"] }];
+    const services = [{ address: "192.0.2.10", port: 7480 }];
+    const tried = connectionsToTry({ rules: proxy, addresses: ["10.0.0.5"] }, others, services);
+    const named = (targets: { address: string; port: number }[]) =>
+      targets.map(({ address, port }) => `${address} ${String(port)}`);
+    expect(named(tried.open)).toEqual(["192.0.2.10 7480"]);
+    expect(named(tried.closed)).toEqual([
+      "10.0.0.6 22",
+      "10.0.0.6 80",
+      "192.0.2.10 22",
+      "169.254.169.254 80",
+    ]);
+  });
+
+  test("never has a host try itself", () => {
+    const tried = connectionsToTry(
+      { rules: [], addresses: ["10.0.0.5"] },
+      [],
+      [{ address: "10.0.0.5", port: 7480 }],
+    );
+    expect(tried.closed.map(({ address }) => address)).toEqual(["169.254.169.254"]);
+  });
+});
+
+describe("connections", () => {
+  const closed = [
+    { address: "192.0.2.1", port: 22, groupIds: [] },
+    { address: "2001:db8::1", port: 80, groupIds: [] },
+  ];
+  const open = [{ address: "192.0.2.9", port: 7480, groupIds: [] }];
+  const printed = (one: string, two: string, control: string): string =>
+    `a banner\nconnect 192.0.2.1:22 ${one}\nconnect [2001:db8::1]:80 ${two}\nconnect 192.0.2.9:7480 ${control}\n`;
+  const nothing = "124 ";
+  const refused =
+    "1 bash: connect: Connection refused bash: line 1: /dev/tcp/192.0.2.1/22: Connection refused";
+  const judge = (text: string) => judgeConnections({ closed, open }, outcomes(text));
+
+  test("that come to nothing, beside one that is made, pass", () => {
+    expect(judge(printed(nothing, "1 bash: connect: Network is unreachable", "0 "))).toEqual({
+      holds: true,
+      happened: "nothing came of 192.0.2.1:22, [2001:db8::1]:80; 192.0.2.9:7480 was reached",
+    });
+  });
+
+  test("that are made or refused by the far end went through", () => {
+    expect(judge(printed("0 ", nothing, "0 "))).toEqual({ holds: false, happened: "192.0.2.1:22 answers" });
+    expect(judge(printed(refused, nothing, "0 "))).toEqual({
+      holds: false,
+      happened: "192.0.2.1:22 refuses, so it was reached",
+    });
+  });
+
+  test("say nothing where the control fails, one is not told, or bash is missing", () => {
+    expect(() => judge(printed(nothing, nothing, nothing))).toThrow(/what the rules allow was not reached/);
+    expect(() => judge("connect 192.0.2.1:22 124 \nconnect 192.0.2.9:7480 0 \n")).toThrow(
+      /unclear what came of \[2001:db8::1\]:80/,
+    );
+    const missing = "127 timeout: failed to run command 'bash': No such file or directory";
+    expect(() => judge(printed(missing, nothing, "0 "))).toThrow(/unclear what came of 192.0.2.1:22/);
+    expect(() => judge("")).toThrow(/unclear/);
+    expect(() => judgeConnections({ closed: [], open }, new Map())).toThrow(/everything/);
+  });
+});
+
+describe("a port", () => {
+  const host: MadeHost = {
+    name: "web",
+    group: "appserver",
+    instanceId: "instance",
+    portId: "port",
+    securityGroupIds: ["a", "b"],
+  };
+  const port: NeutronPort = {
+    id: "port",
+    security_groups: ["b", "a"],
+    port_security_enabled: true,
+    allowed_address_pairs: [],
+    fixed_ips: [],
+  };
+
+  test.each<[string, NeutronPort | undefined, RegExp]>([
+    ["another group", { ...port, security_groups: ["a", "b", "c"] }, /in the group c, too/],
+    ["a group missing", { ...port, security_groups: ["a"] }, /not in the group b/],
+    ["port security off", { ...port, port_security_enabled: false }, /port security is off/],
+    [
+      "more addresses",
+      { ...port, allowed_address_pairs: [{ ip_address: "0.0.0.0/0" }] },
+      /send as 0.0.0.0\/0/,
+    ],
+    ["no port", undefined, /does not have this port/],
+  ])("is told: %s", (_what, changed, words) => {
+    const { holds, happened } = judgePort(changed, host);
+    expect(holds).toBe(false);
+    expect(happened).toMatch(words);
+  });
+
+  test("is as made", () => {
+    expect(judgePort(port, host)).toEqual({ holds: true, happened: "as made" });
+    const older = { ...port, port_security_enabled: undefined, allowed_address_pairs: undefined };
+    expect(judgePort(older, host).holds).toBe(true);
+  });
+});
+
+test("user data are read in plain, zipped or not", () => {
+  const secret = "a secret in the user data";
+  for (const bytes of [Buffer.from(secret), gzipSync(secret)]) {
+    const server = { metadata: { a: "b" }, "OS-EXT-SRV-ATTR:user_data": bytes.toString("base64") };
+    expect(textOfServer(server)).toContain(secret);
+  }
+  expect(textOfServer({ metadata: { a: secret }, "OS-EXT-SRV-ATTR:user_data": null })).toContain(secret);
+});
