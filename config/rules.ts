@@ -122,10 +122,6 @@ function identityMistakes({ s3 }: Raw): Mistake[] {
     for (const [, mark] of marks) {
       if (mark !== undefined && !seen.has(mark)) seen.set(mark, role);
     }
-    if (role === "owner" && isGiven(identity["principal"])) {
-      const message = `${shown(identity["principal"])} is not used, for the policy does not name the owner; leave it out`;
-      mistakes.push({ path: at("principal"), message });
-    }
     if (role !== "owner" && accessKeyId !== undefined && !isGiven(identity["principal"])) {
       const message =
         'missing; give the ARN of this identity for the bucket policy, for example "arn:aws:iam::PROJECT_ID:root"';

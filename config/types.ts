@@ -191,7 +191,8 @@ export interface KeyIdentity {
   secretAccessKey: string;
   /**
    * Who this is in a bucket policy: an ARN such as `arn:aws:iam::PROJECT_ID:root`.
-   * Required for writer and keeper; not used for the owner, and refused there.
+   * Required for writer and keeper. For the owner needed where objects belong to the identity that wrote them (Ceph
+   * RGW), so that it can read and repair backups. Default there: the policy does not name the owner.
    */
   principal?: string;
 }

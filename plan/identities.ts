@@ -1,4 +1,5 @@
 import { S3Identity, StackConfig } from "../config";
+import type { Quota, Versioning } from "../providers/s3-bucket";
 
 /** A ring of defence that the configuration leaves open, and what closes it. */
 export interface OpenRing {
@@ -7,11 +8,14 @@ export interface OpenRing {
   remedy: string;
 }
 
+/** Who takes the proxy has this long to go unnoticed; old versions that are gone earlier help nobody. */
+const LEAST_DAYS = 7;
+
 /**
  * The rings that this configuration leaves open. Ring 3, the loss of the cloud account itself, is open as long
  * as nothing copies the bucket to another account.
  */
-export function openRings({ identities, versioning }: StackConfig["s3"]): OpenRing[] {
+export function openRings({ identities, versioning, noncurrentVersionDays }: StackConfig["s3"]): OpenRing[] {
   const rings: OpenRing[] = [];
   if (!identities.writer) {
     rings.push({
@@ -20,11 +24,24 @@ export function openRings({ identities, versioning }: StackConfig["s3"]): OpenRi
       remedy: "give s3.identities.writer a project (or credentials) of its own",
     });
   }
+  if (identities.writer && !identities.keeper) {
+    rings.push({
+      ring: 2,
+      why: "retention has no identity of its own, so the machine that runs it needs the bucket owner's credentials, and whoever takes it can lift the policy",
+      remedy: "give s3.identities.keeper a project (or credentials) of its own",
+    });
+  }
   if (!versioning) {
     rings.push({
       ring: 2,
       why: "without versions whoever takes the proxy can overwrite every object for good",
       remedy: "set s3.versioning to true",
+    });
+  } else if (noncurrentVersionDays < LEAST_DAYS) {
+    rings.push({
+      ring: 2,
+      why: `what whoever takes the proxy overwrites can be brought back for ${noncurrentVersionDays} days only`,
+      remedy: `set s3.noncurrentVersionDays to ${LEAST_DAYS} or more`,
     });
   }
   rings.push({
@@ -32,6 +49,32 @@ export function openRings({ identities, versioning }: StackConfig["s3"]): OpenRi
     why: "whoever takes the cloud account can remove the bucket",
     remedy: "let another account pull a copy of the bucket to another endpoint",
   });
+  return rings;
+}
+
+/** What the S3 service was seen to do, by the bucket's outputs. */
+export interface SeenBucket {
+  versioning: Versioning;
+  quota: Quota;
+}
+
+/** The rings that the S3 service leaves open, whatever the configuration asks for; known after an update. */
+export function ringsOpenByService({ versioning, quota }: SeenBucket): OpenRing[] {
+  const rings: OpenRing[] = [];
+  if (versioning === "unsupported") {
+    rings.push({
+      ring: 2,
+      why: "the S3 service has no versions, so whoever takes the proxy can overwrite every object for good",
+      remedy: "use a service that has them, such as Ceph RGW",
+    });
+  }
+  if (typeof quota !== "number") {
+    rings.push({
+      ring: 1,
+      why: `the S3 service tells ${quota === "none" ? "that the bucket has no quota" : "no quota of the bucket"}, so whoever takes a client may fill it without bound`,
+      remedy: "ask the operator of the service for a quota, as the last update said",
+    });
+  }
   return rings;
 }
 

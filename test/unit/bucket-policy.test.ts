@@ -1,6 +1,11 @@
 import { describe, expect, test } from "@jest/globals";
 import * as fc from "fast-check";
-import { bucketPolicy, keystonePrincipal, type BucketPolicyArgs } from "../../files/bucket-policy";
+import {
+  bucketPolicies,
+  bucketPolicy,
+  keystonePrincipal,
+  type BucketPolicyArgs,
+} from "../../files/bucket-policy";
 import { samePolicy } from "../../providers/s3-policy";
 
 const OWNER = "arn:aws:iam::0a000000000000000000000000000001:root";
@@ -26,8 +31,13 @@ interface Statement {
 }
 
 const list = (value: string | string[] | undefined): string[] => (value === undefined ? [] : [value].flat());
-const statements = (args: BucketPolicyArgs): Statement[] =>
-  (JSON.parse(bucketPolicy(args)) as { Statement: Statement[] }).Statement;
+const statementsOf = (policy: string): Statement[] =>
+  (JSON.parse(policy) as { Statement: Statement[] }).Statement;
+/** The statements of one of the forms; there is always a first, and a number beyond the last means the last. */
+const statements = ({ at, ...args }: Args): Statement[] => {
+  const forms = bucketPolicies(args);
+  return statementsOf(forms[Math.min(at, forms.length - 1)]?.policy ?? "");
+};
 const principals = (statement: Statement): string[] =>
   statement.Principal === "*" ? ["*"] : list(statement.Principal?.AWS);
 const denied = (all: Statement[], principal: string): string[] =>
@@ -37,24 +47,26 @@ const denied = (all: Statement[], principal: string): string[] =>
 
 const bucketName = fc.stringMatching(/^[a-z0-9][a-z0-9-]{1,40}[a-z0-9]$/);
 const principal = fc.stringMatching(/^[0-9a-f]{32}$/).map(keystonePrincipal);
-const policyArgs: fc.Arbitrary<BucketPolicyArgs> = fc
+type Args = BucketPolicyArgs & { at: number };
+const policyArgs: fc.Arbitrary<Args> = fc
   .record({
+    at: fc.nat(3),
     bucket: bucketName,
     arns: fc.uniqueArray(principal, { minLength: 3, maxLength: 3 }),
     form: fc.constantFrom("collapsed", "writer", "writer+keeper", "owner+writer", "all"),
   })
-  .map(({ bucket, arns: [owner, writer, keeper], form }) => {
+  .map(({ at, bucket, arns: [owner, writer, keeper], form }) => {
     switch (form) {
       case "collapsed":
-        return { bucket };
+        return { at, bucket };
       case "writer":
-        return { bucket, writer };
+        return { at, bucket, writer };
       case "writer+keeper":
-        return { bucket, writer, keeper };
+        return { at, bucket, writer, keeper };
       case "owner+writer":
-        return { bucket, owner, writer };
+        return { at, bucket, owner, writer };
       default:
-        return { bucket, owner, writer, keeper };
+        return { at, bucket, owner, writer, keeper };
     }
   });
 
@@ -115,9 +127,16 @@ describe("every policy", () => {
         const all = statements(args);
         expect(denied(all, args.writer ?? "*")).toEqual(expect.arrayContaining(SEED_ACTIONS));
         const excepting = all.filter((s) => s.NotResource !== undefined);
-        expect(excepting.map((s) => [s.Effect, s.Action, s.NotResource])).toEqual([
-          ["Deny", "s3:DeleteObject", `arn:aws:s3:::${args.bucket}/*/*/locks/*`],
-        ]);
+        const listing = all.filter((s) => s.Effect === "Deny" && s.Action === "s3:DeleteObject");
+        const place = `arn:aws:s3:::${args.bucket}/*/*`;
+        if (args.at % 2 === 0 && (args.at === 0 || args.writer !== undefined)) {
+          expect(excepting).toEqual(listing);
+          expect(listing.map((s) => s.NotResource)).toEqual([`${place}/locks/*`]);
+        } else {
+          const parts = ["data/*", "index/*", "keys/*", "snapshots/*", "config"];
+          expect(excepting).toEqual([]);
+          expect(listing.map((s) => s.Resource)).toEqual([parts.map((part) => `${place}/${part}`)]);
+        }
       }),
     );
   });
@@ -156,6 +175,35 @@ describe("every policy", () => {
         expect(samePolicy(bucketPolicy(args), bucketPolicy(args))).toBe(true);
       }),
     );
+  });
+});
+
+describe("the forms", () => {
+  test("come from the strongest on: each denies all that a later one of its kind denies", () => {
+    fc.assert(
+      fc.property(policyArgs, (args) => {
+        const forms = bucketPolicies(args);
+        expect(forms).toHaveLength(args.writer === undefined ? 2 : 4);
+        expect(new Set(forms.map(({ name }) => name)).size).toBe(forms.length);
+        expect(bucketPolicy(args)).toBe(forms[0].policy);
+        const who = args.writer ?? "*";
+        const deniedBy = forms.map(({ policy }) => denied(statementsOf(policy), who));
+        deniedBy.slice(1).forEach((later, index) => {
+          expect(deniedBy[index]).toEqual(expect.arrayContaining(later));
+        });
+      }),
+    );
+  });
+
+  test("allow the same: what one does not deny by name it does not allow either", () => {
+    const [first, ...rest] = bucketPolicies({
+      bucket: "b",
+      owner: OWNER,
+      writer: WRITER,
+      keeper: KEEPER,
+    }).map(({ policy }) => statementsOf(policy).filter((s) => s.Effect === "Allow"));
+    expect(rest).toHaveLength(3);
+    for (const allowed of rest) expect(allowed).toEqual(first);
   });
 });
 

@@ -128,6 +128,8 @@ describe("a right configuration", () => {
   test.each([
     ["network", { existing: { network: "net", subnet: "sub" } }],
     ["s3.endpoint", "172.24.4.1:7480"],
+    ["s3.identities.owner", { accessKeyId: "K", secretAccessKey: "hush", principal: "arn:aws:iam:::user/o" }],
+    ["s3.identities.owner", { accessKeyId: "K", secretAccessKey: "hush" }],
     ["s3.endpoint", "http://172.24.4.1"],
     ["s3.bucket", "a.b"],
     ["proxy.rclone.version", "2.0.0"],
@@ -489,11 +491,6 @@ describe("a mistake in one field", () => {
       "s3.identities.owner",
       { accessKeyId: "K" },
       "s3.identities.owner.secretAccessKey: missing; give the secret access key",
-    ],
-    [
-      "s3.identities.owner",
-      { accessKeyId: "K", secretAccessKey: "hush", principal: "arn:aws:iam:::user/o" },
-      's3.identities.owner.principal: "arn:aws:iam:::user/o" is not used, for the policy does not name the owner; leave it out',
     ],
     [
       "s3.identities.writer.projectId",

@@ -4,7 +4,14 @@ import * as path from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import * as fc from "fast-check";
 import { parseStackConfig, StackConfig } from "../../config";
-import { buildPlan, firewallRules, openRings, repositoryPassword, ruleName } from "../../plan";
+import {
+  buildPlan,
+  firewallRules,
+  openRings,
+  repositoryPassword,
+  ringsOpenByService,
+  ruleName,
+} from "../../plan";
 import { ed25519 } from "./config-example";
 
 function config(change: Record<string, unknown> = {}): StackConfig {
@@ -93,12 +100,46 @@ describe("rings", () => {
     expect(open[0]?.remedy).toContain("s3.identities.writer");
   });
 
-  test("a bucket without versions leaves ring 2 open, whoever the writer is", () => {
-    expect(openRings({ ...config().s3, versioning: false }).map(({ ring }) => ring)).toEqual([2, 3]);
+  test("a writer without a keeper leaves ring 2 open, for retention then runs as the owner", () => {
+    const open = buildPlan(config()).openRings;
+    expect(open.map(({ ring }) => ring)).toEqual([2, 3]);
+    expect(open[0]?.remedy).toContain("s3.identities.keeper");
   });
 
-  test("a writer of its own and versions close ring 2", () => {
-    expect(buildPlan(config()).openRings.map(({ ring }) => ring)).toEqual([3]);
+  const three = () => ({
+    ...config().s3,
+    identities: { ...config().s3.identities, keeper: { projectId: "2".repeat(32) } },
+  });
+
+  test("a bucket without versions leaves ring 2 open, whoever the writer is", () => {
+    const open = openRings({ ...three(), versioning: false });
+    expect(open.map(({ ring }) => ring)).toEqual([2, 3]);
+    expect(open[0]?.remedy).toContain("s3.versioning");
+  });
+
+  test("old versions that are gone within a week leave ring 2 open", () => {
+    const open = openRings({ ...three(), noncurrentVersionDays: 6 });
+    expect(open.map(({ ring }) => ring)).toEqual([2, 3]);
+    expect(open[0]?.why).toContain("6 days");
+    expect(open[0]?.remedy).toContain("s3.noncurrentVersionDays");
+    expect(openRings({ ...three(), noncurrentVersionDays: 7 }).map(({ ring }) => ring)).toEqual([3]);
+  });
+
+  test("three identities and versions close ring 2", () => {
+    expect(openRings(three()).map(({ ring }) => ring)).toEqual([3]);
+  });
+
+  test("a service without versions opens ring 2, one without a quota ring 1", () => {
+    expect(ringsOpenByService({ versioning: "Enabled", quota: 1 })).toEqual([]);
+    expect(ringsOpenByService({ versioning: "Suspended", quota: 1 })).toEqual([]);
+    const open = (["none", "unknown"] as const).map((quota) =>
+      ringsOpenByService({ versioning: "unsupported", quota }),
+    );
+    expect(open.map((rings) => rings.map(({ ring }) => ring))).toEqual([
+      [2, 1],
+      [2, 1],
+    ]);
+    expect(open[0]?.[1]?.why).not.toBe(open[1]?.[1]?.why);
   });
 });
 
