@@ -17,6 +17,21 @@ Brings a repository back to what it was at TIME, whatever was deleted, overwritt
 TIME has a date, a time and a zone: 2026-11-20T03:00:00Z or "2026-11-20 03:00 +01:00".
 `;
 
+/** restic's commands that only read. Any other would try for a quarter of an hour to write where nothing can be written. */
+const READING = [
+  "snapshots",
+  "ls",
+  "find",
+  "diff",
+  "dump",
+  "restore",
+  "stats",
+  "check",
+  "cat",
+  "list",
+  "mount",
+];
+
 /** What the operator asks for. */
 export interface RecoverRequest {
   client: string;
@@ -103,7 +118,11 @@ export function parseRequest(args: string[], now: number): RecoverRequest | "hel
   }
   if (restic !== undefined) {
     if (apply) throw new UsageError("--apply and arguments for restic after -- exclude each other");
-    if (restic.length === 0) throw new UsageError("after -- restic's command is missing, such as snapshots");
+    if (!READING.includes(restic[0] ?? "")) {
+      throw new UsageError(
+        `after -- comes a command of restic that reads, and its options after it: ${READING.join(", ")}`,
+      );
+    }
   }
   return {
     client,

@@ -23,7 +23,7 @@ export type Version = Entry & { marker: false };
 
 interface Act {
   key: string;
-  /** The newest change since then: what made the action necessary. */
+  /** The newest change that made the action necessary. */
   cause: Entry;
 }
 
@@ -115,7 +115,7 @@ function actionFor(history: readonly Entry[], at: number, isLock: boolean): Acti
   }
   const uppermost = history.findIndex(isVersion);
   const version = history[uppermost] as Version;
-  if (!same(version, then)) return { ...about, does: "put-back", version: then };
+  if (!same(version, then)) return { key: now.key, cause: version, does: "put-back", version: then };
   if (uppermost === 0) return undefined;
   // A marker of the version's own time may lie above it, too, whatever our order says.
   const markers = history.filter(

@@ -6,7 +6,7 @@ import { connect, explained } from "../../providers/s3-client";
 import { applyActions, writeRecord } from "./apply";
 import { RecoverRequest } from "./arguments";
 import { Entry, Plan, planRecovery } from "./plan";
-import { describePlan, moment } from "./report";
+import { describePlan, moment, printable } from "./report";
 import { requirePrograms, restic, ResticTarget } from "./restic";
 import { listVersions } from "./versions";
 
@@ -162,8 +162,8 @@ async function show(
   print(describePlan(plan, prefix, await identityNames(operations)));
   print(`\nThe snapshots at ${moment(request.at)}:`);
   const code = await restic({ ...target, at: request.at }, ["snapshots"], {
-    show: (text) => {
-      print(text.trimEnd());
+    show: (line) => {
+      print(printable(line));
     },
     seconds: SNAPSHOTS_SECONDS,
   });
@@ -225,7 +225,7 @@ async function apply(
   let plan = await planned(s3, operations, request);
   if (plan.tooLarge.length > 0) {
     throw new Error(
-      `${plan.tooLarge.join(", ")}: too large to be put back; restic makes no such files. Give a time before it was put`,
+      `${plan.tooLarge.map(printable).join(", ")}: too large to be put back; restic makes no such files. Give a time before it was put`,
     );
   }
   const changed = plan.actions.length > 0;
@@ -270,8 +270,8 @@ async function verdict(
 ): Promise<number> {
   print(`\nrestic check (all structures, and ${CHECKED_DATA} of the data):`);
   const code = await restic(target, ["check", `--read-data-subset=${CHECKED_DATA}`], {
-    show: (text) => {
-      print(text.trimEnd());
+    show: (line) => {
+      print(printable(line));
     },
     seconds: CHECK_SECONDS,
   });

@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
+import { createInterface } from "node:readline";
 import { rcloneVersionProblem } from "../../config/values";
 import { BucketOperations } from "../../plan";
 import { endpointUrl } from "../../providers/s3-client";
@@ -24,8 +25,8 @@ const REMOTE = "recover";
 
 /** A run of restic whose output is taken. */
 export interface Captured {
-  /** Takes what restic prints, as it comes. */
-  show: (text: string) => void;
+  /** Takes each line that restic prints. */
+  show: (line: string) => void;
   /** After these restic is ended. */
   seconds: number;
 }
@@ -99,7 +100,7 @@ export async function restic(target: ResticTarget, args: string[], captured?: Ca
         stdio: captured === undefined ? "inherit" : ["ignore", "pipe", "pipe"],
       });
       for (const stream of [child.stdout, child.stderr]) {
-        stream?.setEncoding("utf8").on("data", (text: string) => captured?.show(text));
+        if (stream) createInterface({ input: stream }).on("line", (line) => captured?.show(line));
       }
       const timer =
         captured &&

@@ -1,0 +1,97 @@
+import { expect, test } from "@jest/globals";
+import { Entry, planRecovery } from "../../scripts/recover/plan";
+import { describePlan, printable } from "../../scripts/recover/report";
+import { resticEnvironment } from "../../scripts/recover/restic";
+
+const PREFIX = "web/main/";
+
+const entry = (key: string, modified: number, by: string, rest: Partial<Entry> = {}): Entry => ({
+  ...{ key: PREFIX + key, versionId: `${key}@${modified}`, marker: false, latest: true, size: 1, etag: by },
+  ...{ modified, by, ...rest },
+});
+
+test("a plan in words", () => {
+  const old = { latest: false };
+  const entries = [
+    entry("config", 1000, "w", old),
+    entry("data/00/kept", 1000, "w"),
+    ...["a", "b", "c", "d", "e", "f"].flatMap((name) => [
+      entry(`data/00/${name}`, 1000, "w", old),
+      entry(`data/00/${name}`, 9000, "k", { marker: true }),
+    ]),
+    entry("config", 8000, "x"),
+    entry("keys/\u001b[2J\u202e", 7000, "w"),
+    entry("locks/large", 6500, "w", { size: 2 * 1024 ** 3 }),
+    entry("data/00/expired", 9000, "k", { marker: true }),
+  ];
+  // S3 lists each key's versions with the newest first.
+  entries.sort((a, b) => b.modified - a.modified);
+  const names: Record<string, string> = { w: "the writer", k: "the keeper" };
+  const text = describePlan(planRecovery(entries, PREFIX, 5000), PREFIX, (id) => names[id] ?? id);
+  expect(text).toBe(`\
+                  deleted  overwritten        added
+  config                0            1            0
+  keys                  0            0            1
+  data                  6            0            0
+  locks                 0            0            1
+  1 files are what they were
+
+Deleted since; will come back (6):
+  from 1970-01-01T00:00:09Z to 1970-01-01T00:00:09Z, by the keeper
+    data/00/a  1970-01-01T00:00:09Z by the keeper
+    data/00/b  1970-01-01T00:00:09Z by the keeper
+    data/00/c  1970-01-01T00:00:09Z by the keeper
+    data/00/d  1970-01-01T00:00:09Z by the keeper
+    data/00/e  1970-01-01T00:00:09Z by the keeper
+    and 1 more
+
+Overwritten since; the version of then will be put on top (1):
+  from 1970-01-01T00:00:08Z to 1970-01-01T00:00:08Z, by x
+    config  1970-01-01T00:00:08Z by x
+
+Added since, or locks; will be moved to .quarantine/ (2):
+  from 1970-01-01T00:00:06.500Z to 1970-01-01T00:00:07Z, by the writer
+    keys/\\u{1b}[2J\\u{202e}  1970-01-01T00:00:07Z by the writer
+    locks/large  1970-01-01T00:00:06.500Z by the writer, too large to be copied: will be hidden
+
+Of 1 more files only delete markers are left: if they held data then, it has expired.`);
+});
+
+test("an attacker's name cannot move the cursor; a plain one stays as it is", () => {
+  expect(printable("a\u001b]0;x\u0007\n\u009b\u2028b")).toBe("a\\u{1b}]0;x\\u{7}\\u{a}\\u{9b}\\u{2028}b");
+  expect(printable("data/00/grüße é ✓")).toBe("data/00/grüße é ✓");
+});
+
+test("restic and rclone get the owner's keys and the moment, and nothing of the operator's own settings", () => {
+  const environment = resticEnvironment(
+    {
+      bucket: {
+        ...{ endpoint: "s3.example.com", region: "r", bucket: "backups", policy: "", versioning: true },
+        owner: { accessKeyId: "id", secretAccessKey: "secret" },
+        noncurrentVersionDays: 30,
+      },
+      client: "web",
+      repository: "main",
+      password: "a password",
+      at: 5000,
+    },
+    { PATH: "/bin", AWS_PROFILE: "x", RCLONE_S3_NO_HEAD: "true", RESTIC_PASSWORD_COMMAND: "x", HOME: "/h" },
+  );
+  expect(environment).toEqual({
+    PATH: "/bin",
+    HOME: "/h",
+    RCLONE_CONFIG: "/dev/null",
+    RCLONE_CONFIG_RECOVER_TYPE: "s3",
+    RCLONE_CONFIG_RECOVER_PROVIDER: "Other",
+    RCLONE_CONFIG_RECOVER_ENV_AUTH: "false",
+    RCLONE_CONFIG_RECOVER_ACCESS_KEY_ID: "id",
+    RCLONE_CONFIG_RECOVER_SECRET_ACCESS_KEY: "secret",
+    RCLONE_CONFIG_RECOVER_ENDPOINT: "https://s3.example.com",
+    RCLONE_CONFIG_RECOVER_REGION: "r",
+    RCLONE_CONFIG_RECOVER_NO_CHECK_BUCKET: "true",
+    RCLONE_CONFIG_RECOVER_LIST_URL_ENCODE: "true",
+    RCLONE_CONFIG_RECOVER_VERSION_AT: "1970-01-01T00:00:05.000Z",
+    RESTIC_REPOSITORY: "rclone:recover:backups/web/main",
+    RESTIC_PASSWORD: "a password",
+  });
+});
