@@ -1,0 +1,362 @@
+/**
+ * Recovery on the local cloud's S3, with restic and rclone as an operator has them: a repository is wrecked in
+ * every way that the writer's and the keeper's keys allow, and brought back.
+ */
+import { createHash, randomBytes } from "node:crypto";
+import * as fs from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { bucketPolicy, keystonePrincipal } from "../../files/bucket-policy";
+import { Operations } from "../../plan";
+import { repositoryPassword } from "../../plan/keys";
+import { adoptOrCreate, settlePolicy, settleVersioning } from "../../providers/s3-bucket";
+import { cloudFacts } from "../../scripts/lib/local-stack";
+import { CACHE, run } from "../../scripts/lib/run";
+import { RecoverRequest } from "../../scripts/recover/arguments";
+import { applyActions } from "../../scripts/recover/apply";
+import { planRecovery } from "../../scripts/recover/plan";
+import { recover } from "../../scripts/recover/recover";
+import { restic, ResticTarget } from "../../scripts/recover/restic";
+import { listVersions } from "../../scripts/recover/versions";
+import { Identity, s3Identity } from "../harness/s3-identity";
+
+jest.setTimeout(240_000);
+
+const BUCKET = `recover-test-${String(process.pid)}-${Date.now().toString(36)}`;
+const PREFIX = "web/main/";
+const ROOT_KEY = "the root key of a stack";
+const GARBAGE = "5e".repeat(32);
+
+const facts = cloudFacts();
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), "recover-test-"));
+const source = path.join(folder, "source");
+const address = { endpoint: facts.s3Endpoint, region: "eu-central-1", bucket: BUCKET };
+process.env.PATH = `${path.join(CACHE, "artifacts")}:${process.env.PATH ?? ""}`;
+
+let owner: Identity, writer: Identity, keeper: Identity;
+/** The snapshots of before the attack, by what they hold. */
+let first: string, second: string;
+let before: number;
+let operations: Operations;
+
+function keysOf({ accessKeyId, secretAccessKey }: Identity) {
+  return { accessKeyId, secretAccessKey };
+}
+
+/** The repository with the writer's keys, as the proxy reaches it. */
+function asWriter(repository = "main"): ResticTarget {
+  return {
+    bucket: { ...operations.bucket, owner: keysOf(writer) },
+    client: "web",
+    repository,
+    password: repositoryPassword(ROOT_KEY, "web", repository),
+  };
+}
+
+/** Runs restic, which must succeed, and gives what it printed. */
+async function succeed(target: ResticTarget, ...args: string[]): Promise<string> {
+  let text = "";
+  const code = await restic(target, args, { show: (line) => (text += `${line}\n`), seconds: 60 });
+  if (code !== 0) throw new Error(`restic ${args[0] ?? ""} ended with ${code}: ${text}`);
+  return text;
+}
+
+async function backup(target: ResticTarget, ...args: string[]): Promise<string> {
+  const text = await succeed(target, "backup", source, ...args);
+  return /snapshot ([0-9a-f]+) saved/.exec(text)?.[1] ?? "";
+}
+
+/** Runs the tool, and gives its exit status and what it said. */
+async function tool(change: Partial<RecoverRequest> = {}, stack = operations) {
+  const said: string[] = [];
+  const code = await recover(
+    stack,
+    { client: "web", repository: "main", at: before, apply: false, ...change },
+    (text) => said.push(text),
+  );
+  return { code, text: said.join("\n") };
+}
+
+/** A moment with nothing at or just before it, by a service that may tell times to the second only. */
+async function quietMoment(): Promise<number> {
+  await setTimeout(1100);
+  const moment = Date.now();
+  await setTimeout(1100);
+  return moment;
+}
+
+/** Names of the repository's objects that are there now. */
+async function present(kind = ""): Promise<string[]> {
+  const entries = await listVersions(owner.s3, address, PREFIX + kind);
+  return entries.filter(({ latest, marker }) => latest && !marker).map(({ key }) => key);
+}
+
+async function versionIds(prefix = ""): Promise<string[]> {
+  const entries = await listVersions(owner.s3, address, prefix);
+  return entries.filter(({ marker }) => !marker).map(({ versionId }) => versionId);
+}
+
+const put = (key: string, body: string | Buffer = "garbage of an attacker") =>
+  writer.s3.putObject({ Bucket: BUCKET, Key: PREFIX + key, Body: body });
+
+/** What an attacker does. */
+const deleteAll = async () => {
+  for (const Key of await present()) await keeper.s3.deleteObject({ Bucket: BUCKET, Key });
+};
+const overwriteAll = async () => {
+  await overwrite(await present());
+};
+const overwrite = async (keys: string[]) => {
+  for (const Key of keys) {
+    await writer.s3.putObject({ Bucket: BUCKET, Key, Body: `overwritten ${Key}` });
+  }
+};
+const addGarbage = async () => {
+  for (const kind of ["keys", "index", "snapshots", "data/5e"]) await put(`${kind}/${GARBAGE}`);
+  // A pack with the right name for its content: restic alone would not find it strange.
+  const pack = randomBytes(4096);
+  const name = createHash("sha256").update(pack).digest("hex");
+  await put(`data/${name.slice(0, 2)}/${name}`, pack);
+  for (const key of ["keys/\u0001 +%41&é", "data/../keys/x", "/twice", "config/x"]) await put(key);
+};
+const addFutureSnapshot = () => backup(asWriter(), "--no-lock", "--time", "2099-01-01 00:00:00");
+const addLocks = async () => {
+  for (const name of [GARBAGE, "ab".repeat(32)]) await put(`locks/${name}`);
+};
+
+beforeAll(async () => {
+  const { projects } = facts;
+  [owner, writer, keeper] = (await Promise.all(
+    [projects.owner, projects.writer, projects.keeper].map(s3Identity),
+  )) as [Identity, Identity, Identity];
+  await adoptOrCreate(owner.s3, address, owner);
+  await settleVersioning(owner.s3, address, true);
+  const policy = bucketPolicy({
+    bucket: BUCKET,
+    owner: keystonePrincipal(projects.owner),
+    writer: keystonePrincipal(projects.writer),
+    keeper: keystonePrincipal(projects.keeper),
+  });
+  await settlePolicy(owner.s3, address, policy);
+  operations = {
+    bucket: {
+      ...address,
+      policy,
+      owner: keysOf(owner),
+      writer: keysOf(writer),
+      keeper: keysOf(keeper),
+      versioning: true,
+      noncurrentVersionDays: 30,
+    },
+    clients: [
+      {
+        name: "web",
+        kind: "vm",
+        frozen: true,
+        repositories: [
+          { name: "main", publicKey: "", password: repositoryPassword(ROOT_KEY, "web", "main") },
+        ],
+      },
+    ],
+    repositoryRootKey: ROOT_KEY,
+  } as unknown as Operations;
+
+  fs.mkdirSync(path.join(source, "sub folder"), { recursive: true });
+  for (let i = 0; i < 40; i += 1) {
+    fs.writeFileSync(path.join(source, `sub folder/${i}`), randomBytes(i * 3000));
+  }
+  for (const repository of ["main", "gone"]) await succeed(asWriter(repository), "init");
+  first = await backup(asWriter());
+  fs.writeFileSync(path.join(source, "later"), "written after the first backup");
+  second = await backup(asWriter());
+  await backup(asWriter("gone"));
+  before = await quietMoment();
+});
+
+afterAll(async () => {
+  fs.rmSync(folder, { recursive: true });
+  const Policy = JSON.stringify({ Version: "2012-10-17", Statement: [] });
+  await owner.s3
+    .putBucketPolicy({ Bucket: BUCKET, Policy })
+    .catch(() => owner.s3.deleteBucketPolicy({ Bucket: BUCKET }));
+  const rest = await listVersions(owner.s3, address, "");
+  const clean = async () => {
+    for (let next = rest.pop(); next !== undefined; next = rest.pop()) {
+      await owner.s3.deleteObject({ Bucket: BUCKET, Key: next.key, VersionId: next.versionId });
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, clean));
+  await owner.s3.deleteBucket({ Bucket: BUCKET });
+  await Promise.all([owner, writer, keeper].map((identity) => identity.forget()));
+});
+
+/** The repository is whole: for restic with every byte read and with the writer's keys, and in a restore. */
+async function expectWhole(): Promise<void> {
+  await succeed(asWriter(), "check", "--read-data");
+  const snapshots = JSON.parse(await succeed(asWriter(), "snapshots", "--json")) as { short_id: string }[];
+  expect(snapshots.map(({ short_id }) => short_id).sort()).toEqual([first, second].sort());
+  const target = fs.mkdtempSync(path.join(folder, "restored-"));
+  await succeed(asWriter(), "restore", second, "--target", target);
+  await run("diff", ["-r", source, path.join(target, source)]);
+}
+
+/** The keys that a recovery moved away, by what it said. */
+async function movedAway(said: string): Promise<string[]> {
+  const run = /\.quarantine\/[0-9TZ]+\//.exec(said)?.[0] ?? "none";
+  const entries = await listVersions(owner.s3, address, run);
+  return entries.map(({ key }) => key.slice(run.length));
+}
+
+test.each([
+  ["everything deleted with the keeper's keys", [deleteAll]],
+  ["packs, index, config, keys and snapshots overwritten with the writer's keys", [overwriteAll]],
+  ["a garbage key, index, snapshot and pack, and names that no program expects", [addGarbage]],
+  ["a snapshot dated 2099, and stale locks", [addFutureSnapshot, addLocks]],
+])("%s: is undone, and nothing is lost", async (_name, attacks) => {
+  const good = await present();
+  for (const attack of attacks) await attack();
+  const versions = await versionIds();
+  const strangers = (await present()).filter((key) => !good.includes(key));
+
+  const { code, text } = await tool({ apply: true });
+  expect(text).toContain("is clean");
+  expect(code).toBe(0);
+  await expectWhole();
+  expect(await present()).toEqual(good);
+  expect(await movedAway(text)).toEqual([...strangers, "web/main.1.json"].sort());
+  expect(await versionIds()).toEqual(expect.arrayContaining(versions));
+});
+
+describe("all of it at once, again and again", () => {
+  let good: string[], versions: string[];
+
+  beforeAll(async () => {
+    good = await present();
+    await addFutureSnapshot();
+    await overwrite(good.slice(0, 6));
+    await deleteAll();
+    await addGarbage();
+    await addLocks();
+    await overwriteAll();
+    for (const Key of good.slice(0, 3)) {
+      await overwrite([Key]);
+      await keeper.s3.deleteObject({ Bucket: BUCKET, Key });
+    }
+    for (const path of [".canary/verify/config", ".canary/proof/keys/undeletable", "web/mainly/config"]) {
+      await writer.s3.putObject({ Bucket: BUCKET, Key: path, Body: "not of this repository" });
+    }
+    versions = await versionIds();
+  });
+
+  test("the plan tells what was done, by whom, and what is there to be brought back; it changes nothing", async () => {
+    const { code, text } = await tool();
+    expect(code).toBe(0);
+    for (const line of [
+      /^ +deleted +overwritten +added$/m,
+      /^ {2}config +0 +1 +0$/m,
+      /^ {2}locks +0 +0 +2$/m,
+      /^Deleted since.*\n {2}from .* to .*, by the keeper$/m,
+      /^Overwritten since.*\n {2}from .* to .*, by the writer\n {4}config {2}20\S+ by the writer$/m,
+      /^Added since.*\n {2}from .* to .*, by the writer$/m,
+      new RegExp(`^${first} `, "m"),
+      new RegExp(`^${second} `, "m"),
+      /^ {2}npm run recover -- --client web --repository main --at \S+Z --apply$/m,
+    ]) {
+      expect(text).toMatch(line);
+    }
+    expect(text).not.toMatch(/2099|Warning/);
+    expect(await versionIds()).toEqual(versions);
+  });
+
+  test("the repository of then can be read, and is whole", async () => {
+    const target = path.join(folder, "view");
+    const { code } = await tool({ restic: ["restore", second, "--target", target, "--quiet"] });
+    expect(code).toBe(0);
+    await run("diff", ["-r", source, path.join(target, source)]);
+    expect(await versionIds()).toEqual(versions);
+  });
+
+  test("one S3 identity for all: nothing is touched, and the remedy is named", async () => {
+    const bucket = { ...operations.bucket };
+    delete bucket.writer;
+    await expect(tool({ apply: true }, { ...operations, bucket })).rejects.toThrow(/s3\.identities\.writer/);
+    expect(await versionIds()).toEqual(versions);
+  });
+
+  test("no versions kept now: nothing is touched, and the remedy is named", async () => {
+    await settleVersioning(owner.s3, address, false);
+    try {
+      await expect(tool({ apply: true })).rejects.toThrow(/s3\.versioning/);
+      expect((await tool()).text).toContain("cannot be applied");
+    } finally {
+      await settleVersioning(owner.s3, address, true);
+    }
+    expect(await versionIds()).toEqual(versions);
+  });
+
+  test("a recovery that was interrupted goes on, and all comes back", async () => {
+    const { actions } = planRecovery(await listVersions(owner.s3, address, PREFIX), PREFIX, before);
+    const half = actions.filter((_, i) => i % 2 === 0);
+    const quiet = { quarantine: ".quarantine/interrupted", progress: () => undefined };
+    await applyActions(owner.s3, { address, actions: half, ...quiet });
+    const { code, text } = await tool({ apply: true });
+    expect(text).toContain("is clean");
+    expect(code).toBe(0);
+    await expectWhole();
+    expect(await present()).toEqual(good);
+    expect(await versionIds()).toEqual(expect.arrayContaining(versions));
+  });
+
+  test("another run changes nothing", async () => {
+    const entries = await listVersions(owner.s3, address, "");
+    const { code, text } = await tool({ apply: true });
+    expect(text).toContain("nothing was changed");
+    expect(code).toBe(0);
+    expect(await listVersions(owner.s3, address, "")).toEqual(entries);
+  });
+
+  test("nothing else in the bucket was touched", async () => {
+    for (const prefix of [".canary/", "web/mainly/", "web/gone/"]) {
+      const entries = await listVersions(owner.s3, address, prefix);
+      expect(entries.length).toBeGreaterThan(0);
+      expect(entries.filter(({ marker, key }) => marker && !key.includes("/locks/"))).toEqual([]);
+    }
+  });
+});
+
+describe("what is asked for", () => {
+  test("a repository that the stack has no more opens with its derived password", async () => {
+    const { code, text } = await tool({ repository: "gone" });
+    expect(text).toMatch(/^1 snapshots$/m);
+    expect(code).toBe(0);
+  });
+
+  test.each([
+    [{ client: "wbe" }, /--client: .* wbe\/main.*; there are web\/main$/],
+    [{ repository: "files" }, /--repository: .* web\/files.*; there are web\/main$/],
+  ])("an unknown name is told, with those that there are: %j", async (change, message) => {
+    await expect(tool(change)).rejects.toThrow(message);
+  });
+
+  test("a time before the repository is told, with the first that works", async () => {
+    const at = before - 3600_000;
+    const error = await tool({ at, apply: true }).catch((e: unknown) => String(e));
+    const from = /give a time from (\S+) on/.exec(error as string)?.[1] ?? "";
+    expect((await tool({ at: Date.parse(from) })).text).toContain("as it was");
+  });
+
+  test("a service that does not answer is told, with its endpoint", async () => {
+    const bucket = { ...operations.bucket, endpoint: "http://127.0.0.1:9" };
+    await expect(tool({}, { ...operations, bucket })).rejects.toThrow(/127\.0\.0\.1:9.*ECONNREFUSED/);
+  });
+
+  test("a client at work and a time before the oldest kept versions are told", async () => {
+    const clients = operations.clients.map((client) => ({ ...client, frozen: false }));
+    const bucket = { ...operations.bucket, noncurrentVersionDays: 0 };
+    const { text } = await tool({}, { ...operations, clients, bucket });
+    expect(text).toMatch(/Warning: the client web is not frozen/);
+    expect(text).toMatch(/Warning: the bucket keeps old versions for 0 days/);
+  });
+});
