@@ -1,48 +1,29 @@
 /** The bucket's settings as the service has them, and what they are worth: pure judgements over plain answers. */
-import type {
-  BucketVersioningStatus,
-  GetBucketAclCommandOutput,
-  LifecycleRule,
-  ObjectLockConfiguration,
-  S3,
-} from "@aws-sdk/client-s3";
+import type { GetBucketAclCommandOutput, LifecycleRule, S3 } from "@aws-sdk/client-s3";
 import type { BucketOperations } from "../../plan";
-import { CANARY_PREFIX } from "../../providers/s3-bucket";
-import { answerOf, isUnsupported } from "../../providers/s3-client";
+import {
+  CANARY_PREFIX,
+  observe,
+  retentionOf,
+  type ObjectLock,
+  type Observed,
+  type Quota,
+  type Versioning,
+} from "../../providers/s3-bucket";
+import { answerOf, isUnsupported, where, type BucketAddress } from "../../providers/s3-client";
 import { samePolicy } from "../../providers/s3-policy";
 import type { Seen } from "./probe";
 
-/** The settings of a bucket; what is not set is `undefined`. */
-export interface BucketSettings {
-  /** JSON text; empty: none. */
-  policy: string;
-  /** `undefined`: never switched on. */
-  versioning: BucketVersioningStatus | undefined;
-  lifecycle: LifecycleRule[] | undefined;
-  objectLock: ObjectLockConfiguration | undefined;
+/** What is in force, as the owner reads it. */
+export interface BucketSettings extends Observed {
   acl: Pick<GetBucketAclCommandOutput, "Owner" | "Grants">;
 }
 
-/** Reads all settings, as the owner. Each is a promise of its own: one that cannot be read says nothing of the rest. */
-export function readSettings(
-  s3: S3,
-  Bucket: string,
-): { [Name in keyof BucketSettings]: Promise<BucketSettings[Name]> } {
-  return {
-    policy: unless("NoSuchBucketPolicy", async () => (await s3.getBucketPolicy({ Bucket })).Policy).then(
-      (policy) => policy ?? "",
-    ),
-    versioning: s3.getBucketVersioning({ Bucket }).then(({ Status }) => Status),
-    lifecycle: unless(
-      "NoSuchLifecycleConfiguration",
-      async () => (await s3.getBucketLifecycleConfiguration({ Bucket })).Rules ?? [],
-    ),
-    objectLock: unless(
-      "ObjectLockConfigurationNotFoundError",
-      async () => (await s3.getObjectLockConfiguration({ Bucket })).ObjectLockConfiguration,
-    ),
-    acl: s3.getBucketAcl({ Bucket }),
-  };
+/** @throws Error where there is no such bucket, or something of it cannot be read */
+export async function readSettings(owner: S3, address: BucketAddress): Promise<BucketSettings> {
+  const observed = await observe(owner, address);
+  if (observed === undefined) throw new Error(`${where(address)}: does not exist`);
+  return { ...observed, acl: await owner.getBucketAcl({ Bucket: address.bucket }) };
 }
 
 /** What lets others in, or data out, and is set by no update: each with S3's code for "there is none". */
@@ -143,12 +124,18 @@ function names({ Action = [] }: Statement, action: string): boolean {
 }
 
 /** Whether old versions are kept at all. */
-export function judgeVersioning(status: BucketVersioningStatus | undefined, wanted: boolean): Seen {
-  if (status === "Enabled") return { holds: true, happened: "on" };
+export function judgeVersioning(versioning: Versioning, wanted: boolean): Seen {
+  if (versioning === "Enabled") return { holds: true, happened: "on" };
   return {
     holds: wanted ? false : "open",
-    happened: status === undefined ? "never switched on" : "suspended",
+    happened: versioning === "unsupported" ? "this service keeps no versions" : "off",
   };
+}
+
+/** Whether anything bounds what a client, or whoever takes the proxy, can fill the bucket with. */
+export function judgeQuota(quota: Quota): Seen {
+  if (typeof quota === "number") return { holds: true, happened: `${String(quota)} bytes` };
+  return { holds: "open", happened: quota === "none" ? "there is none" : "the service does not tell of any" };
 }
 
 /** What matters of a rule; its `Prefix` is how older services spell the filter. */
@@ -163,7 +150,8 @@ function concernsData({ Status, Filter, Prefix }: Rule): boolean {
 const ruleName = ({ ID }: Rule): string => `rule "${ID ?? ""}"`;
 
 /** Whether old versions are kept for as long as configured. */
-export function judgeOldVersions(rules: readonly Rule[], days: number): Seen {
+export function judgeOldVersions(rules: readonly Rule[] | "unsupported", days: number): Seen {
+  if (rules === "unsupported") return { holds: true, happened: "the service has no rules that remove any" };
   const ends = rules
     .filter(concernsData)
     .flatMap((rule) =>
@@ -186,7 +174,8 @@ export function judgeOldVersions(rules: readonly Rule[], days: number): Seen {
 }
 
 /** Whether any rule removes backups that nobody has removed. */
-export function judgeExpiry(rules: readonly Rule[]): Seen {
+export function judgeExpiry(rules: readonly Rule[] | "unsupported"): Seen {
+  if (rules === "unsupported") return { holds: true, happened: "the service has no such rules" };
   const expiring = rules
     .filter(concernsData)
     .filter(({ Expiration }) => Expiration?.Days !== undefined || Expiration?.Date !== undefined);
@@ -195,17 +184,12 @@ export function judgeExpiry(rules: readonly Rule[]): Seen {
     : { holds: false, happened: `${expiring.map(ruleName).join(", ")} does` };
 }
 
-/** Whether new objects are locked as configured. */
-export function judgeObjectLock(
-  lock: ObjectLockConfiguration | undefined,
-  wanted: NonNullable<BucketOperations["objectLock"]>,
-): Seen {
-  const retention = lock?.ObjectLockEnabled === "Enabled" ? lock.Rule?.DefaultRetention : undefined;
-  if (retention === undefined) return { holds: false, happened: "new objects are not locked" };
-  const days = (retention.Days ?? 0) + 365 * (retention.Years ?? 0);
+/** Whether new versions are locked as configured, or for longer. */
+export function judgeObjectLock(lock: ObjectLock, wanted: NonNullable<BucketOperations["objectLock"]>): Seen {
+  const retention = retentionOf(lock);
   return {
-    holds: retention.Mode === wanted.mode && days >= wanted.days,
-    happened: `${retention.Mode ?? "no mode"}, ${String(days)} days`,
+    holds: retention?.mode === wanted.mode && retention.days >= wanted.days,
+    happened: retention === undefined ? "new versions are not locked" : lock,
   };
 }
 

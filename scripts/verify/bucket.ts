@@ -4,7 +4,9 @@
  * is put only as it is already in force; what cannot be tried like that is judged by the policy's text.
  */
 import type { S3 } from "@aws-sdk/client-s3";
+import { CANARY } from "../../files/names";
 import type { BucketOperations, IdentityKeys, Operations } from "../../plan";
+import { retentionOf } from "../../providers/s3-bucket";
 import {
   answerOf,
   connect,
@@ -21,6 +23,7 @@ import {
   judgeOldVersions,
   judgePolicy,
   judgePrincipals,
+  judgeQuota,
   judgeVersioning,
   notDenied,
   readSettings,
@@ -33,7 +36,7 @@ import { openStackSession, type OpenStackSession } from "./openstack-session";
 import { probe, type Finding, type ProbeAbout, type Seen } from "./probe";
 
 /** The canary's repository. */
-const REPOSITORY = ".canary/verify/";
+const REPOSITORY = `${CANARY.client}/${CANARY.repository}/`;
 /**
  * Where the objects of these probes lie: in a repository's form, for the policy goes by that, and under names
  * that restic takes for none of its own. Always the same ones: where the policy binds the owner too, nobody can
@@ -105,8 +108,9 @@ export async function probeBucket(
     open: { writer: remedyOf(bucket.writer === undefined), versioning: remedyOf(!bucket.versioning) },
   };
   try {
-    const seen = readSettings(bench.owner, bucket.bucket);
-    const inForce = await whole(seen);
+    const seen = readSettings(bench.owner, address);
+    // Where it cannot be read, the probes of the settings say why.
+    const inForce = await seen.catch(() => undefined);
     const findings = await Promise.all([
       ...settingsAsTheyAre(bench, seen),
       identities(bench),
@@ -181,30 +185,9 @@ async function allowed(bench: Bench, doing: string, work: () => Promise<Seen>): 
   }
 }
 
-/** All settings, or `undefined` where one of them cannot be read. */
-async function whole(seen: ReturnType<typeof readSettings>): Promise<BucketSettings | undefined> {
-  const { policy, versioning, lifecycle, objectLock, acl } = seen;
-  // All are waited for, so that none fails later unheard.
-  await Promise.allSettled(Object.values(seen));
-  try {
-    return {
-      policy: await policy,
-      versioning: await versioning,
-      lifecycle: await lifecycle,
-      objectLock: await objectLock,
-      acl: await acl,
-    };
-  } catch {
-    // The probe of that setting says why.
-    return undefined;
-  }
-}
-
-function settingsAsTheyAre(bench: Bench, seen: ReturnType<typeof readSettings>): Promise<Finding>[] {
-  const { bucket, owner, address } = bench;
-  const read = <T>(setting: Promise<T>, judge: (value: T) => Seen): (() => Promise<Seen>) => {
-    return async () => judge(await explained(address, "read the bucket's settings", () => setting));
-  };
+function settingsAsTheyAre(bench: Bench, seen: Promise<BucketSettings>): Promise<Finding>[] {
+  const { bucket, owner } = bench;
+  const read = (judge: (settings: BucketSettings) => Seen) => async (): Promise<Seen> => judge(await seen);
   const { objectLock } = bucket;
   return [
     ring2(
@@ -214,7 +197,7 @@ function settingsAsTheyAre(bench: Bench, seen: ReturnType<typeof readSettings>):
         expected: "the policy that the last update put and proved",
         remedy: UPDATE,
       },
-      read(seen.policy, (policy) => judgePolicy(policy, bucket.policy)),
+      read(({ policy }) => judgePolicy(policy, bucket.policy)),
     ),
     ring2(
       {
@@ -223,7 +206,7 @@ function settingsAsTheyAre(bench: Bench, seen: ReturnType<typeof readSettings>):
         expected: "each names its Principal: without one services store a statement and enforce nothing",
         remedy: UPDATE,
       },
-      read(seen.policy, judgePrincipals),
+      read(({ policy }) => judgePrincipals(policy)),
     ),
     ring2(
       {
@@ -232,7 +215,7 @@ function settingsAsTheyAre(bench: Bench, seen: ReturnType<typeof readSettings>):
         expected: bucket.versioning ? "on" : "off, as configured",
         remedy: bench.open.versioning ?? UPDATE,
       },
-      read(seen.versioning, (status) => judgeVersioning(status, bucket.versioning)),
+      read(({ versioning }) => judgeVersioning(versioning, bucket.versioning)),
     ),
     ring2(
       {
@@ -241,7 +224,7 @@ function settingsAsTheyAre(bench: Bench, seen: ReturnType<typeof readSettings>):
         expected: `overwritten and removed objects stay for ${String(bucket.noncurrentVersionDays)} days`,
         remedy: UPDATE,
       },
-      read(seen.lifecycle, (rules) => judgeOldVersions(rules ?? [], bucket.noncurrentVersionDays)),
+      read(({ rules }) => judgeOldVersions(rules, bucket.noncurrentVersionDays)),
     ),
     ring2(
       {
@@ -250,7 +233,7 @@ function settingsAsTheyAre(bench: Bench, seen: ReturnType<typeof readSettings>):
         expected: "no rule removes objects that nobody has removed",
         remedy: UPDATE,
       },
-      read(seen.lifecycle, (rules) => judgeExpiry(rules ?? [])),
+      read(({ rules }) => judgeExpiry(rules)),
     ),
     ...(objectLock === undefined
       ? []
@@ -262,7 +245,7 @@ function settingsAsTheyAre(bench: Bench, seen: ReturnType<typeof readSettings>):
               expected: `new objects are locked: ${objectLock.mode}, ${String(objectLock.days)} days`,
               remedy: UPDATE,
             },
-            read(seen.objectLock, (lock) => judgeObjectLock(lock, objectLock)),
+            read((settings) => judgeObjectLock(settings.objectLock, objectLock)),
           ),
         ]),
     ring2(
@@ -272,7 +255,17 @@ function settingsAsTheyAre(bench: Bench, seen: ReturnType<typeof readSettings>):
         expected: "it admits the owner alone",
         remedy: "set the bucket's ACL to private, as its owner, and find out who changed it",
       },
-      read(seen.acl, judgeAcl),
+      read(({ acl }) => judgeAcl(acl)),
+    ),
+    ring2(
+      {
+        id: "s3.quota",
+        tried: "the owner asks for the quota of the bucket and of its user",
+        expected:
+          "there is one: nothing else bounds what a taken client, or the proxy, fills the bucket with",
+        remedy: "ask the operator of the S3 service for a quota on the bucket; until then watch its size",
+      },
+      read(({ quota }) => judgeQuota(quota)),
     ),
     ring2(
       {
@@ -524,6 +517,9 @@ interface Tampering {
   call: (inForce: BucketSettings, canary: Canary) => ((s3: S3) => Promise<unknown>) | undefined;
 }
 
+/** The one checksum that every service knows for settings; some refuse the call without it. */
+const ChecksumAlgorithm = "MD5";
+
 /** By the ends of their findings' ids. */
 const TAMPERINGS: Record<string, Tampering> = {
   "puts-policy": {
@@ -534,21 +530,35 @@ const TAMPERINGS: Record<string, Tampering> = {
   },
   "puts-versioning": {
     action: "s3:PutBucketVersioning",
-    deed: "sets versioning to what it is already",
+    deed: "switches versioning on, which it is already",
     call: ({ versioning: Status }, { Bucket }) =>
-      Status && ((s3) => s3.putBucketVersioning({ Bucket, VersioningConfiguration: { Status } })),
+      Status === "Enabled"
+        ? (s3) => s3.putBucketVersioning({ Bucket, VersioningConfiguration: { Status } })
+        : undefined,
   },
   "puts-lifecycle": {
     action: "s3:PutLifecycleConfiguration",
     deed: "puts the lifecycle that is in force already",
-    call: ({ lifecycle: Rules }, { Bucket }) =>
-      Rules && ((s3) => s3.putBucketLifecycleConfiguration({ Bucket, LifecycleConfiguration: { Rules } })),
+    call: ({ rules }, { Bucket }) =>
+      rules === "unsupported" || rules.length === 0
+        ? undefined
+        : (s3) =>
+            s3.putBucketLifecycleConfiguration({
+              Bucket,
+              ChecksumAlgorithm,
+              LifecycleConfiguration: { Rules: [...rules] },
+            }),
   },
   "puts-object-lock": {
     action: "s3:PutBucketObjectLockConfiguration",
     deed: "puts the object lock that is in force already",
-    call: ({ objectLock: ObjectLockConfiguration }, { Bucket }) =>
-      ObjectLockConfiguration && ((s3) => s3.putObjectLockConfiguration({ Bucket, ObjectLockConfiguration })),
+    call: ({ objectLock }, { Bucket }) => {
+      const retention = retentionOf(objectLock);
+      if (retention === undefined) return undefined;
+      const DefaultRetention = { Mode: retention.mode, Days: retention.days };
+      const ObjectLockConfiguration = { ObjectLockEnabled: "Enabled" as const, Rule: { DefaultRetention } };
+      return (s3) => s3.putObjectLockConfiguration({ Bucket, ChecksumAlgorithm, ObjectLockConfiguration });
+    },
   },
   "puts-acl": {
     action: "s3:PutBucketAcl",

@@ -6,7 +6,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { bucketPolicy, keystonePrincipal } from "../../files/bucket-policy";
 import type { BucketOperations, Operations } from "../../plan";
-import { adoptOrCreate, settlePolicy, settleVersioning } from "../../providers/s3-bucket";
+import { adoptOrCreate, settleLifecycle, settlePolicy, settleVersioning } from "../../providers/s3-bucket";
+import { lifecycleRules } from "../../providers/s3-lifecycle";
 import type { BucketAddress } from "../../providers/s3-client";
 import { type CloudFacts, cloudFacts } from "../../scripts/lib/local-stack";
 import { probeBucket } from "../../scripts/verify/bucket";
@@ -68,7 +69,7 @@ function granted(action: string, to: "HostsList" | "HostsReadAndAdd"): string {
 async function settle(): Promise<void> {
   await settleVersioning(owner.s3, at, true);
   await settlePolicy(owner.s3, at, sound.policy);
-  await lifecycle({ NoncurrentVersionExpiration: { NoncurrentDays: 30 } });
+  await settleLifecycle(owner.s3, at, lifecycleRules(30));
 }
 
 async function lifecycle(rule: object): Promise<void> {

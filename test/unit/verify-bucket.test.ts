@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test } from "@jest/globals";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { bucketPolicy, keystonePrincipal } from "../../files/bucket-policy";
+import { lifecycleRules } from "../../providers/s3-lifecycle";
 import {
   judgeAcl,
   judgeExpiry,
@@ -10,6 +11,7 @@ import {
   judgeOldVersions,
   judgePolicy,
   judgePrincipals,
+  judgeQuota,
   judgeVersioning,
   notDenied,
 } from "../../scripts/verify/bucket-settings";
@@ -87,9 +89,15 @@ describe("the policy", () => {
 
 test("versioning is on, or open where the configuration has none", () => {
   expect(judgeVersioning("Enabled", true).holds).toBe(true);
-  expect(judgeVersioning("Suspended", true)).toEqual({ holds: false, happened: "suspended" });
-  expect(judgeVersioning(undefined, true)).toEqual({ holds: false, happened: "never switched on" });
-  expect(judgeVersioning(undefined, false).holds).toBe("open");
+  expect(judgeVersioning("Suspended", true)).toEqual({ holds: false, happened: "off" });
+  expect(judgeVersioning("unsupported", true).holds).toBe(false);
+  expect(judgeVersioning("Suspended", false).holds).toBe("open");
+});
+
+test("a quota is there, or it is open what fills the bucket", () => {
+  expect(judgeQuota(1024)).toEqual({ holds: true, happened: "1024 bytes" });
+  expect(judgeQuota("none").holds).toBe("open");
+  expect(judgeQuota("unknown").holds).toBe("open");
 });
 
 describe("the lifecycle", () => {
@@ -108,9 +116,14 @@ describe("the lifecycle", () => {
     expect(after(1, { Prefix: "web/" }).holds).toBe(false);
     expect(after(1, { Filter: { And: { Prefix: ".canary/" } } }).holds).toBe(true);
     expect(judgeOldVersions([], 30).happened).toMatch(/kept for ever/);
+    expect(judgeOldVersions("unsupported", 30).holds).toBe(true);
+    expect(judgeOldVersions(lifecycleRules(30), 30).holds).toBe(true);
+    expect(judgeOldVersions(lifecycleRules(30), 31).holds).toBe(false);
   });
 
   test("ends no object that nobody has removed", () => {
+    expect(judgeExpiry(lifecycleRules(30)).holds).toBe(true);
+    expect(judgeExpiry("unsupported").holds).toBe(true);
     const expiry = (Expiration: object, parts = {}) => judgeExpiry([rule({ Expiration, ...parts })]).holds;
     expect(expiry({ Days: 3650 })).toBe(false);
     expect(expiry({ Date: new Date(0) })).toBe(false);
@@ -124,15 +137,12 @@ describe("the lifecycle", () => {
 });
 
 test("the object lock is at least the one that is configured, in its mode", () => {
-  const wanted = { mode: "GOVERNANCE" as const, days: 7 };
-  const lock = (DefaultRetention?: object) =>
-    judgeObjectLock({ ObjectLockEnabled: "Enabled", Rule: { DefaultRetention } }, wanted).holds;
-  expect(lock({ Mode: "GOVERNANCE", Days: 7 })).toBe(true);
-  expect(lock({ Mode: "GOVERNANCE", Years: 1 })).toBe(true);
-  expect(lock({ Mode: "GOVERNANCE", Days: 6 })).toBe(false);
-  expect(lock({ Mode: "COMPLIANCE", Days: 7 })).toBe(false);
-  expect(lock()).toBe(false);
-  expect(judgeObjectLock(undefined, wanted).holds).toBe(false);
+  const holds = (lock: string) => judgeObjectLock(lock, { mode: "GOVERNANCE", days: 7 }).holds;
+  expect(holds("GOVERNANCE 7 days")).toBe(true);
+  expect(holds("GOVERNANCE 365 days")).toBe(true);
+  for (const lock of ["GOVERNANCE 6 days", "COMPLIANCE 7 days", "Enabled", "none", "unsupported"]) {
+    expect(holds(lock)).toBe(false);
+  }
 });
 
 test("the ACL admits the owner alone", () => {
