@@ -4,19 +4,27 @@
  */
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import type { LifecycleRule, S3 } from "@aws-sdk/client-s3";
-import { bucketPolicies, bucketPolicy, keystonePrincipal } from "../../files/bucket-policy";
+import { bucketPolicies, bucketPolicy, keystonePrincipal, type PolicyForm } from "../../files/bucket-policy";
 import { bucketProvider, type BucketInputs, type BucketState } from "../../providers/bucket";
 import {
   adoptOrCreate,
   observe,
   removeIfEmpty,
+  settleLifecycle,
   settlePolicy,
   settleVersioning,
 } from "../../providers/s3-bucket";
 import { answerOf, connect, type BucketAddress, type S3Credentials } from "../../providers/s3-client";
 import { canonicalLifecycle, lifecycleRules } from "../../providers/s3-lifecycle";
 import { samePolicy } from "../../providers/s3-policy";
-import { CANARY_KEY, PROOF_PREFIX, prove, settleBestPolicy, type InForce } from "../../providers/s3-proof";
+import {
+  CANARY_KEY,
+  PROOF_PREFIX,
+  prove,
+  settleBestPolicy,
+  type Hands,
+  type InForce,
+} from "../../providers/s3-proof";
 import { type CloudFacts, cloudFacts } from "../../scripts/lib/local-stack";
 import { type Identity, s3Identity } from "../harness/s3-identity";
 
@@ -79,7 +87,7 @@ afterAll(async () => {
     await owner.s3.putBucketPolicy({ Bucket, Policy: harmless(Bucket) });
     const { Versions = [], DeleteMarkers = [] } = await owner.s3.listObjectVersions({ Bucket });
     for (const { Key, VersionId } of [...Versions, ...DeleteMarkers]) {
-      await owner.s3.deleteObject({ Bucket, Key, VersionId });
+      await owner.s3.deleteObject({ Bucket, Key, VersionId, BypassGovernanceRetention: true });
     }
     await owner.s3.deleteBucket({ Bucket });
   }
@@ -193,6 +201,7 @@ describe("three identities", () => {
       policy: inputs.policies[0]?.policy,
       lifecycle: canonicalLifecycle(lifecycleRules(30)),
       objectLock: "none",
+      quota: 8 * 1024 ** 3,
     });
     const seen = await observe(owner.s3, at);
     expect(seen?.versioning).toBe("Enabled");
@@ -520,6 +529,223 @@ describe("a policy that does not do what it should", () => {
     await expect(
       settleBestPolicy({ owner: owner.s3, writer: keeper.s3 }, at, forms, BARE, SOON),
     ).rejects.toThrow(/as the writer: .*The writer could not add backups either/);
+  });
+});
+
+describe("the choice of the policy's form", () => {
+  let at: BucketAddress;
+  let hands: Hands;
+  const inForce = { versioning: "Enabled", rules: lifecycleRules(30), locked: false } as const;
+
+  beforeAll(async () => {
+    at = address();
+    hands = { owner: owner.s3, writer: writer.s3, keeper: keeper.s3 };
+    await adoptOrCreate(owner.s3, at, owner);
+    await settleVersioning(owner.s3, at, true);
+    await settleLifecycle(owner.s3, at, inForce.rules);
+  });
+
+  test("falls to the first that holds, past what is stored without effect and what is refused", async () => {
+    const forms = bucketPolicies({ bucket: at.bucket, ...arns() });
+    const weak = [
+      {
+        name: "binds nobody",
+        policy: forms[0].policy.replaceAll(/arn:aws:iam::(\w+):root/g, "arn:aws:iam:::user/$1"),
+      },
+      { name: "unknown", policy: forms[0].policy.replace("s3:PutBucketTagging", "s3:PutBucketColour") },
+    ];
+    const { form, failed } = await settleBestPolicy(hands, at, [...weak, ...forms.slice(1)], inForce, SOON);
+    expect(form.name).toBe(forms[1]?.name);
+    expect(failed).toEqual([
+      expect.stringMatching(/^binds nobody: cannot write .* as the writer: .*HTTP 403/),
+      expect.stringMatching(/^unknown: cannot set the bucket policy: InvalidArgument/),
+    ]);
+  });
+
+  test.each([0, 1, 2, 3])("form %i holds, and keeps each part of a repository", async (index) => {
+    const form = bucketPolicies({ bucket: at.bucket, ...arns() })[index] as PolicyForm;
+    await settleBestPolicy(hands, at, [form], inForce, SOON);
+    for (const Key of ["data/aa/pack", "index/1", "keys/1", "snapshots/1", "config"].map(
+      (k) => `web/main/${k}`,
+    )) {
+      expect(await outcome(writer.s3.deleteObject({ Bucket: at.bucket, Key }))).toBe("403 AccessDenied");
+    }
+    const tagging = { Bucket: at.bucket, Tagging: { TagSet: [{ Key: "a", Value: "b" }] } };
+    expect(await outcome(writer.s3.putBucketTagging(tagging))).toBe("403 AccessDenied");
+  });
+
+  test("without a separate writer both forms hold", async () => {
+    // A bucket of its own: what another writer wrote, the owner could not read then.
+    const own = address();
+    await adoptOrCreate(owner.s3, own, owner);
+    for (const form of bucketPolicies({ bucket: own.bucket })) {
+      await settleBestPolicy({ owner: owner.s3 }, own, [form], BARE, SOON);
+      const call = owner.s3.deleteObject({ Bucket: own.bucket, Key: "web/main/data/aa/pack" });
+      expect(await outcome(call)).toBe("403 AccessDenied");
+    }
+  });
+
+  interface Statement {
+    Sid: string;
+    Action: string | string[];
+  }
+  /** The strongest form, but for one action: one identity may do it, or nobody may. */
+  function weakened(action: string, who?: Role): string {
+    const document = JSON.parse(bucketPolicy({ bucket: at.bucket, ...arns() })) as { Statement: Statement[] };
+    const without = document.Statement.map((statement) => ({
+      ...statement,
+      Action: [statement.Action].flat().filter((one) => one !== action),
+    })).filter(({ Action }) => Action.length > 0);
+    const allowed = {
+      Effect: "Allow",
+      Principal: { AWS: who && arn(who) },
+      Action: action,
+      Resource: [`arn:aws:s3:::${at.bucket}`, `arn:aws:s3:::${at.bucket}/*`],
+    };
+    return JSON.stringify({ ...document, Statement: [...without, ...(who ? [allowed] : [])] });
+  }
+
+  test.each<[string, () => string, RegExp]>([
+    [
+      "lets the writer put a policy",
+      () => weakened("s3:PutBucketPolicy", "writer"),
+      /the writer could put a policy/,
+    ],
+    [
+      "lets the writer set versioning",
+      () => weakened("s3:PutBucketVersioning", "writer"),
+      /the writer could set versioning/,
+    ],
+    [
+      "lets the keeper set the lifecycle",
+      () => weakened("s3:PutLifecycleConfiguration", "keeper"),
+      /the keeper could set the lifecycle/,
+    ],
+    [
+      "lets the keeper delete versions",
+      () => weakened("s3:DeleteObjectVersion", "keeper"),
+      /the keeper could delete a version/,
+    ],
+    [
+      "lets nobody delete, not even locks",
+      () => weakened("s3:DeleteObject"),
+      /every restic command would leave a lock/,
+    ],
+    [
+      "does not name the owner",
+      () => bucketPolicy({ bucket: at.bucket, writer: arn("writer"), keeper: arn("keeper") }),
+      /The owner could not repair the backups: .*give s3\.identities\.owner/,
+    ],
+    [
+      "does not name the keeper",
+      () => bucketPolicy({ bucket: at.bucket, owner: arn("owner"), writer: arn("writer") }),
+      /remove ".*" as the keeper: .*Retention could not remove/,
+    ],
+  ])("one that %s is found out", async (what, policy, message) => {
+    const forms = [{ name: what, policy: policy() }];
+    await expect(settleBestPolicy(hands, at, forms, inForce, [100])).rejects.toThrow(message);
+  });
+});
+
+describe("the lifecycle", () => {
+  test("of an adopted bucket is replaced, and what it would have destroyed is said", async () => {
+    const at = address();
+    await adoptOrCreate(owner.s3, at, owner);
+    await owner.s3.putBucketLifecycleConfiguration({
+      Bucket: at.bucket,
+      LifecycleConfiguration: {
+        Rules: [{ ID: "tidy", Status: "Enabled", Filter: { Prefix: "web/" }, Expiration: { Days: 1 } }],
+      },
+    });
+    const said = jest.spyOn(console, "log").mockImplementation(() => undefined);
+    const { outs } = await bucketProvider.create({
+      ...at,
+      owner: keys(owner),
+      writer: keys(owner),
+      policies: bucketPolicies({ bucket: at.bucket }),
+      versioned: true,
+      noncurrentVersionDays: 90,
+    });
+    expect(said.mock.calls.flat().join("\n")).toMatch(
+      /rules that were not the stack's are replaced\. They would: REMOVE OBJECTS below "web\/" 1 days after/,
+    );
+    said.mockRestore();
+    expect((outs as BucketState).lifecycle).toBe(canonicalLifecycle(lifecycleRules(90)));
+    const { Rules = [] } = await owner.s3.getBucketLifecycleConfiguration({ Bucket: at.bucket });
+    expect(Rules).toMatchObject([
+      {
+        Status: "Enabled",
+        NoncurrentVersionExpiration: { NoncurrentDays: 90 },
+        Expiration: { ExpiredObjectDeleteMarker: true },
+      },
+    ]);
+    expect(Rules[0]?.Expiration?.Days).toBeUndefined();
+  });
+});
+
+describe("object lock", () => {
+  const retention = { mode: "GOVERNANCE", days: 1 } as const;
+  const inputsAt = (at: BucketAddress): BucketInputs => ({
+    ...at,
+    owner: keys(owner),
+    writer: keys(writer),
+    keeper: keys(keeper),
+    policies: bucketPolicies({ bucket: at.bucket, ...arns() }),
+    versioned: true,
+    noncurrentVersionDays: 30,
+    retention,
+  });
+
+  test("keeps a version from the owner too, and lets the writer remove its locks", async () => {
+    const at = address();
+    const Bucket = at.bucket;
+    const inputs = inputsAt(at);
+    const state = (await bucketProvider.create(inputs)).outs as BucketState;
+    expect(state).toMatchObject({ objectLock: "GOVERNANCE 1 days", versioning: "Enabled" });
+    const pack = { Bucket, Key: "web/main/data/aa/pack" };
+    const { VersionId } = await writer.s3.putObject({ ...pack, Body: "x" });
+    expect(await outcome(owner.s3.deleteObject({ ...pack, VersionId }))).toBe("403 AccessDenied");
+    const lock = { Bucket, Key: "web/main/locks/1" };
+    await writer.s3.putObject({ ...lock, Body: "x" });
+    await writer.s3.deleteObject(lock);
+    expect(await outcome(writer.s3.headObject(lock))).toBe("404 NotFound");
+
+    await owner.s3.putObjectLockConfiguration({
+      Bucket,
+      ObjectLockConfiguration: { ObjectLockEnabled: "Enabled" },
+    });
+    const drifted = await bucketProvider.read?.(Bucket, state);
+    expect(drifted?.props).toEqual({ ...state, objectLock: "Enabled" });
+    expect(drifted?.inputs).toEqual({ ...inputs, retention: undefined });
+    expect((await bucketProvider.diff?.(Bucket, drifted?.props as BucketState, inputs))?.changes).toBe(true);
+    const updated = await bucketProvider.update?.(Bucket, drifted?.props as BucketState, inputs);
+    expect(updated?.outs).toEqual(state);
+    expect((await bucketProvider.diff?.(Bucket, state, inputs))?.changes).toBe(false);
+    const left = await owner.s3.listObjectVersions({ Bucket, Prefix: PROOF_PREFIX });
+    expect([...(left.Versions ?? []), ...(left.DeleteMarkers ?? [])].map(({ Key }) => Key)).toEqual([
+      CANARY_KEY,
+    ]);
+  });
+
+  test("of an empty bucket does not keep it from being removed", async () => {
+    const said = jest.spyOn(console, "log").mockImplementation(() => undefined);
+    const at = address();
+    const { outs } = await bucketProvider.create(inputsAt(at));
+    await bucketProvider.delete?.(at.bucket, outs as BucketState);
+    expect(said.mock.calls.flat().join("\n")).toMatch(/was empty and is removed/);
+    said.mockRestore();
+  });
+
+  test("is refused for a bucket that was made without it, before anything changes", async () => {
+    const at = address();
+    await adoptOrCreate(owner.s3, at, owner);
+    const before = await observe(owner.s3, at);
+    const said = jest.spyOn(console, "log").mockImplementation(() => undefined);
+    await expect(bucketProvider.create(inputsAt(at))).rejects.toThrow(
+      /exists without object lock, which a bucket gets only when it is made\. Nothing was changed\./,
+    );
+    said.mockRestore();
+    expect(await observe(owner.s3, at)).toEqual(before);
   });
 });
 
