@@ -775,7 +775,8 @@ function publishes(bench: Bench, judge: (status: number) => Seen): Promise<Findi
       tried: "the writer adds canaries with a public ACL, and somebody without credentials reads them",
       expected: "refused: encrypted or not, backups are not for everybody",
       remedy:
-        "let the service disregard public ACLs, as the bucket's owner: aws s3api put-public-access-block --bucket BUCKET " +
+        "let the service disregard public ACLs, as the bucket's owner: aws s3api put-public-access-block " +
+        `--endpoint-url ${endpointUrl(address.endpoint)} --bucket ${address.bucket} ` +
         "--public-access-block-configuration IgnorePublicAcls=true; nothing is at stake that whoever holds the " +
         "writer's keys could not read, encrypted, and publish elsewhere",
     },

@@ -6,7 +6,13 @@
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { bucketPolicy, keystonePrincipal } from "../../files/bucket-policy";
 import type { BucketOperations, Operations } from "../../plan";
-import { adoptOrCreate, settleLifecycle, settlePolicy, settleVersioning } from "../../providers/s3-bucket";
+import {
+  adoptOrCreate,
+  settleLifecycle,
+  settleObjectLock,
+  settlePolicy,
+  settleVersioning,
+} from "../../providers/s3-bucket";
 import { lifecycleRules } from "../../providers/s3-lifecycle";
 import type { BucketAddress } from "../../providers/s3-client";
 import { type CloudFacts, cloudFacts } from "../../scripts/lib/local-stack";
@@ -195,6 +201,31 @@ test("the requests for a token are signed as Keystone reads them: its own servic
     const forged = { ...writer, secretAccessKey: "another" };
     expect((await asked(call, request(forged), admin)).status).toBe(401);
     expect((await asked(call, request(writer), headers)).status).toBe(401);
+  }
+});
+
+test("a bucket with object lock is green too, is tidied, and a shorter lock is named", async () => {
+  const locked = { ...at, bucket: `${at.bucket}-locked` };
+  const Bucket = locked.bucket;
+  await adoptOrCreate(owner.s3, locked, owner, true);
+  try {
+    const wanted = { mode: "GOVERNANCE", days: 2 } as const;
+    const inForce = sound.policy.replaceAll(`:::${at.bucket}`, `:::${Bucket}`);
+    await settleObjectLock(owner.s3, locked, wanted);
+    await settleLifecycle(owner.s3, locked, lifecycleRules(30));
+    await settlePolicy(owner.s3, locked, inForce);
+    const bucket = { ...sound, bucket: Bucket, policy: inForce, objectLock: wanted };
+    const findings = await probed(bucket);
+    expect(told(findings)).toEqual({});
+    expect(withVerdict(findings, "pass")).toEqual(
+      expect.arrayContaining(["s3.object-lock", "s3.writer-puts-object-lock", "s3.keeper-puts-object-lock"]),
+    );
+    expect((await owner.s3.listObjectVersions({ Bucket })).Versions ?? []).toEqual([]);
+
+    await settleObjectLock(owner.s3, locked, { ...wanted, days: 1 });
+    expect(told(await probed(bucket))).toEqual({ FAIL: ["s3.object-lock"] });
+  } finally {
+    await owner.s3.deleteBucket({ Bucket });
   }
 });
 
