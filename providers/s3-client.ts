@@ -59,7 +59,7 @@ export async function connect(address: BucketAddress, credentials: S3Credentials
   // The engine would print the SDK's advice about coming Node versions into every update.
   process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] ??= "true";
   const sdk = await import("@aws-sdk/client-s3");
-  return new sdk.S3({
+  const client = new sdk.S3({
     endpoint: endpointUrl(address.endpoint),
     region: address.region,
     credentials: { accessKeyId: credentials.accessKeyId, secretAccessKey: credentials.secretAccessKey },
@@ -77,6 +77,19 @@ export async function connect(address: BucketAddress, credentials: S3Credentials
       throwOnRequestTimeout: true,
     },
   });
+  // Asked for MD5 the SDK sends Content-MD5, which every service knows, and names the algorithm in a header that
+  // makes some services look for another one.
+  client.middlewareStack.add(
+    (next) => (args) => {
+      const { headers } = args.request as { headers: Record<string, string> };
+      if (headers["x-amz-sdk-checksum-algorithm"] === "MD5") {
+        delete headers["x-amz-sdk-checksum-algorithm"];
+      }
+      return next(args);
+    },
+    { step: "build", priority: "low" },
+  );
+  return client;
 }
 
 /** Reads the code, status and message out of whatever a call threw. */

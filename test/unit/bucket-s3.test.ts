@@ -271,6 +271,7 @@ describe("settings", () => {
     expect(await settleLifecycle(s3, address, RULES, SOON)).toEqual([]);
     expect(log.filter((line) => line === "PUT /vault?lifecycle")).toHaveLength(1);
     expect(headers["PUT /vault?lifecycle"]?.["content-md5"]).toMatch(/^[A-Za-z0-9+/]{22}==$/);
+    expect(headers["PUT /vault?lifecycle"]).not.toHaveProperty("x-amz-sdk-checksum-algorithm");
   });
 
   test("an object lock that the bucket has not, or the service, is a failure before anything is put", async () => {
