@@ -1,4 +1,5 @@
 /** Carries a plan out. */
+import { createHash } from "node:crypto";
 import type { S3 } from "@aws-sdk/client-s3";
 import { answerOf, BucketAddress, explained, patiently, where } from "../../providers/s3-client";
 import { Action, Entry, Version } from "./plan";
@@ -105,11 +106,14 @@ export async function writeRecord(
   key: string,
   record: object,
 ): Promise<void> {
+  const body = JSON.stringify(record);
   await explained(address, "write the record of the recovery", () =>
     s3.putObject({
       Bucket: address.bucket,
       Key: key,
-      Body: JSON.stringify(record),
+      Body: body,
+      // A bucket with object lock takes nothing without it.
+      ContentMD5: createHash("md5").update(body).digest("base64"),
       ContentType: "application/json",
     }),
   );

@@ -69,18 +69,22 @@ function changes(actions: Action[], nameOf: (id: string) => string): string {
 
 function table(plan: Plan, prefix: string): string {
   const columns = HEADINGS.map(([does]) => plan.actions.filter((action) => action.does === does));
-  const rows = KINDS.map((kind) => [
+  const rows = KINDS.map((kind) => ({
     kind,
-    ...columns.map((actions) => actions.filter(({ key }) => kindOf(key, prefix) === kind).length),
-  ]);
+    counts: columns.map((actions) => actions.filter(({ key }) => kindOf(key, prefix) === kind).length),
+  }));
+  const line = (name: string, cells: (string | number)[]) =>
+    `  ${name.padEnd(10)}${cells.map((cell) => String(cell).padStart(13)).join("")}`;
+  const unchanged = `  unchanged: ${plan.unchanged}`;
+  if (plan.actions.length === 0) return unchanged;
   return [
-    ["", ...HEADINGS.map(([, column]) => column)],
-    ...rows.filter(([, ...counts]) => counts.some((count) => count !== 0)),
-  ]
-    .map(
-      ([kind, ...cells]) =>
-        `  ${String(kind).padEnd(10)}${cells.map((c) => String(c).padStart(13)).join("")}`,
-    )
-    .concat(`  ${plan.unchanged} files are what they were`)
-    .join("\n");
+    line(
+      "",
+      HEADINGS.map(([, column]) => column),
+    ),
+    ...rows
+      .filter(({ counts }) => counts.some((count) => count > 0))
+      .map(({ kind, counts }) => line(kind, counts)),
+    unchanged,
+  ].join("\n");
 }

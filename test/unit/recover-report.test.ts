@@ -34,7 +34,7 @@ test("a plan in words", () => {
   keys                  0            0            1
   data                  6            0            0
   locks                 0            0            1
-  1 files are what they were
+  unchanged: 1
 
 Deleted since; will come back (6):
   from 1970-01-01T00:00:09Z to 1970-01-01T00:00:09Z, by the keeper
