@@ -847,12 +847,10 @@ function tidied(bench: Bench): Promise<Finding> {
     remedy: bench.open.writer ?? PROVE,
   };
   return ring2(about, async () => {
-    const { Versions = [], DeleteMarkers = [] } = await explained(address, "list the canaries", () =>
-      owner.listObjectVersions({ Bucket: address.bucket, Prefix: REPOSITORY }),
+    const pages = await explained(address, "list the canaries", () =>
+      Promise.all([DATA, LOCK].map((Prefix) => owner.listObjectVersions({ Bucket: address.bucket, Prefix }))),
     );
-    const mine = [...Versions, ...DeleteMarkers].filter(
-      ({ Key = "" }) => Key.startsWith(DATA) || Key.startsWith(LOCK),
-    );
+    const mine = pages.flatMap(({ Versions = [], DeleteMarkers = [] }) => [...Versions, ...DeleteMarkers]);
     const bypass = bucket.objectLock && { BypassGovernanceRetention: true };
     const removals = await Promise.allSettled(
       mine.map(({ Key, VersionId }) =>
