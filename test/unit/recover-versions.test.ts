@@ -1,0 +1,80 @@
+import type { ListObjectVersionsCommandInput, ListObjectVersionsCommandOutput, S3 } from "@aws-sdk/client-s3";
+import { describe, expect, test } from "@jest/globals";
+import { listVersions } from "../../scripts/recover/versions";
+
+const ADDRESS = { endpoint: "s3.example.com", region: "r", bucket: "backups" };
+const KEYS = [
+  "web/main/100%",
+  "web/main/a b",
+  "web/main/a%41",
+  "web/main/a+b",
+  "web/main/aA",
+  "web/main/é/\u0001",
+];
+
+/** Two versions and, between them, a delete marker of each key, in the order in which S3 lists them. */
+const STORED = KEYS.flatMap((key) =>
+  ["new", "marker", "old"].map((versionId, i) => ({ key, versionId, latest: i === 0, modified: 3 - i })),
+);
+
+/** A service that gives four entries a page, and spells a page's end as given. */
+function service(spelt: (key: string) => string): { s3: S3; asked: ListObjectVersionsCommandInput[] } {
+  const asked: ListObjectVersionsCommandInput[] = [];
+  const listObjectVersions = (
+    input: ListObjectVersionsCommandInput,
+  ): Promise<Partial<ListObjectVersionsCommandOutput>> => {
+    asked.push(input);
+    const { KeyMarker, VersionIdMarker, MaxKeys = 4 } = input;
+    const start =
+      KeyMarker === undefined
+        ? 0
+        : STORED.findIndex(({ key, versionId }) => key === KeyMarker && versionId === VersionIdMarker) + 1;
+    if (KeyMarker !== undefined && start === 0) throw new Error(`no such position: ${KeyMarker}`);
+    const page = STORED.slice(start, start + MaxKeys);
+    const listed = page.map(({ key, versionId, latest, modified }) => ({
+      Key: encodeURIComponent(key).replaceAll("%20", "+"),
+      VersionId: versionId,
+      IsLatest: latest,
+      LastModified: new Date(modified),
+    }));
+    const last = page.at(-1);
+    return Promise.resolve({
+      Versions: listed.filter(({ VersionId }) => VersionId !== "marker"),
+      DeleteMarkers: listed.filter(({ VersionId }) => VersionId === "marker"),
+      IsTruncated: start + MaxKeys < STORED.length,
+      ...(last && { NextKeyMarker: spelt(last.key), NextVersionIdMarker: last.versionId }),
+    });
+  };
+  return { s3: { listObjectVersions } as unknown as S3, asked };
+}
+
+describe.each([
+  ["Amazon's", (key: string) => encodeURIComponent(key).replaceAll("%20", "+")],
+  ["Ceph's", (key: string) => key],
+])("pages with %s spelling of their end", (_name, spelt) => {
+  test("give every version and marker once, whatever stands in the keys", async () => {
+    const { s3, asked } = service(spelt);
+    const entries = await listVersions(s3, ADDRESS, "web/main/");
+    const told = (list: { key: string; versionId: string }[]) =>
+      list.map(({ key, versionId }) => `${key} ${versionId}`).sort();
+    expect(told(entries)).toEqual(told(STORED));
+    for (const { marker, versionId, latest } of entries) {
+      expect(marker).toBe(versionId === "marker");
+      expect(latest).toBe(versionId === "new");
+    }
+    expect(asked.length).toBeGreaterThan(3);
+  });
+
+  test("end where enough has been seen", async () => {
+    const { s3, asked } = service(spelt);
+    expect(await listVersions(s3, ADDRESS, "web/main/", 1)).toHaveLength(1);
+    expect(asked).toHaveLength(1);
+  });
+});
+
+test("a service that lists no times is told", async () => {
+  const listObjectVersions = () => Promise.resolve({ Versions: [{ Key: "web/main/x", VersionId: "v" }] });
+  await expect(listVersions({ listObjectVersions } as unknown as S3, ADDRESS, "web/main/")).rejects.toThrow(
+    /"web\/main\/x" without a version or a time/,
+  );
+});
