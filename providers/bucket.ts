@@ -285,7 +285,7 @@ async function settle(inputs: BucketInputs, kept?: string): Promise<BucketState>
     const seen = await observe(owner, inputs);
     if (seen?.quota === "none") {
       say(
-        "has NO QUOTA: whoever takes a client or the proxy can fill the service. Ask its operator for one; on Ceph " +
+        "the service tells NO QUOTA: whoever takes a client or the proxy can fill it. Ask its operator for one; on Ceph " +
           `RGW: radosgw-admin quota set --quota-scope=bucket --bucket=${inputs.bucket} --max-size=SIZE, and quota ` +
           "enable likewise.",
       );

@@ -36,7 +36,10 @@ export interface Retention {
  */
 export type ObjectLock = string;
 
-/** The quota of the bucket in bytes, `none`, or `unknown` where the service does not tell. */
+/**
+ * The quota of the bucket in bytes, `none`, or `unknown` where the service does not tell. Ceph RGW tells what was set
+ * for the bucket or its owner, not whether that is switched on, and not a default for all buckets.
+ */
 export type Quota = number | "none" | "unknown";
 
 /** What the service says about the bucket. */

@@ -531,6 +531,26 @@ describe("removing", () => {
     expect(log.some((line) => line.startsWith("DELETE"))).toBe(false);
   });
 
+  test("a canary that nobody may delete yet keeps the bucket, with its policy", async () => {
+    const lock =
+      "<ObjectLockConfiguration><ObjectLockEnabled>Enabled</ObjectLockEnabled><Rule><DefaultRetention>" +
+      "<Mode>COMPLIANCE</Mode><Years>1</Years></DefaultRetention></Rule></ObjectLockConfiguration>";
+    const { address, s3 } = await service((request) =>
+      request === "GET /vault?object-lock"
+        ? { status: 200, body: lock }
+        : request.startsWith("DELETE /vault/")
+          ? error(403, "AccessDenied")
+          : undefined,
+    );
+    await settlePolicy(s3, address, POLICY, SOON);
+    await s3.putObject({ Bucket: "vault", Key: CANARY_KEY, Body: "x" });
+    expect(await removeIfEmpty(s3, address, SOON)).toEqual({
+      removed: false,
+      holds: ".canary/…, until the object lock's time is over",
+    });
+    expect(await observe(s3, address)).toMatchObject({ policy: POLICY, objectLock: "COMPLIANCE 365 days" });
+  });
+
   test("data that comes in between keeps the bucket, and brings its policy back", async () => {
     const { address, s3 } = await service((request) =>
       request === "DELETE /vault" ? error(409, "BucketNotEmpty") : undefined,
@@ -598,6 +618,47 @@ describe("the resource on such a service", () => {
       ),
       properties: { bucket: "vault", policy: "", versioning: "Enabled" },
     });
+  });
+
+  test.each<[string, Bend, RegExp]>([
+    [
+      "no quota",
+      (request) =>
+        request === "HEAD /vault" ? { status: 200, headers: { "x-rgw-quota-bucket-size": "-1" } } : undefined,
+      /the service tells NO QUOTA: .*radosgw-admin quota set --quota-scope=bucket --bucket=vault/,
+    ],
+    [
+      "a quota that is not told",
+      (request) => (request === "HEAD /vault" ? { status: 200 } : undefined),
+      /does not tell the bucket's quota/,
+    ],
+    [
+      "no lifecycle",
+      (request) => (request.endsWith("?lifecycle") ? error(405, "MethodNotAllowed") : undefined),
+      /this service has no lifecycle\. Old versions and unfinished uploads stay/,
+    ],
+    [
+      "no versions",
+      (request) => (request.endsWith("?versioning") ? error(501, "NotImplemented") : undefined),
+      /this service has no versioning\./,
+    ],
+    [
+      "a policy of which it knows a weaker form only",
+      (() => {
+        let puts = 0;
+        return (request) =>
+          request === "PUT /vault?policy" && puts++ === 0 ? error(400, "MalformedPolicy") : undefined;
+      })(),
+      /the policy in force is: deletion denied on each part of a repository\. Stronger forms do not hold here:\n- deletion denied but on locks: .*MalformedPolicy/,
+    ],
+  ])("%s is said in words, and the update goes on", async (_what, bend, words) => {
+    const said = jest.spyOn(console, "log").mockImplementation(() => undefined);
+    const { address } = await service(bend);
+    const inputs = inputsFor(address);
+    const { outs } = await bucketProvider.create(inputs);
+    expect(said.mock.calls.flat().join("\n")).toMatch(words);
+    said.mockRestore();
+    expect((await bucketProvider.diff?.("vault", outs as BucketState, inputs))?.changes).toBe(false);
   });
 
   test("create, read, drift and update", async () => {
