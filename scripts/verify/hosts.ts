@@ -2,7 +2,7 @@
  * The hosts from within: one script (inspect.sh) prints what is there, and functions of these facts judge it. All
  * secrets stay on the operator's machine: what hosts print is searched here.
  */
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
@@ -25,6 +25,7 @@ import {
 } from "../../files";
 import { ClientOperations, HostAccess, Operations } from "../../plan";
 import { inParallel } from "../lib/parallel";
+import { RunError } from "../lib/run";
 import { SshHost } from "../lib/ssh";
 import { judgeVersion, Program } from "./known-bad";
 import { Finding, probe, ProbeAbout, Seen } from "./probe";
@@ -77,8 +78,16 @@ async function inspect(
   name: string,
   access: HostAccess,
   parameters: Record<string, string>,
-  judge: (facts: HostFacts) => Promise<Finding[]>,
+  judgeFacts: (facts: HostFacts) => Promise<Finding[]>,
 ): Promise<Finding[]> {
+  const boundary = randomBytes(16).toString("hex");
+  const host = new SshHost(access, { folder: path.join(folder, name) });
+  // Its own limit of time is longer than a probe's.
+  const inspection = host.sh(inspectScript(parameters, boundary), {
+    accept: "any",
+    timeout: INSPECT_SECONDS,
+  });
+  const ended = await inspection.catch((error: unknown) => error as Error);
   let facts: HostFacts | undefined;
   const about: ProbeAbout = {
     ring: 1,
@@ -87,19 +96,24 @@ async function inspect(
     expected: "the host has that key and lets the operator in",
     remedy: `another host key means another machine, or one between: find out before anybody logs in to ${name} again`,
   };
-  const reached = await probe(about, async () => {
-    const host = new SshHost(access, { folder: path.join(folder, name) });
-    const result = await host.sh(inspectScript(parameters), { accept: "any", timeout: INSPECT_SECONDS });
-    if (/host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED/i.test(result.stderr))
+  const reached = await judge(about, () => {
+    if (ended instanceof RunError) throw new Error(ended.message.split("\n", 1)[0]);
+    if (ended instanceof Error) throw ended;
+    if (/host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED/i.test(ended.stderr))
       return { holds: false, happened: "it has ANOTHER host key" };
-    if (result.code !== 0) throw new Error(result.stderr.trim().split("\n").at(-1) ?? "ssh said nothing");
-    facts = parseFacts(result.stdout);
-    return { holds: true, happened: `logged in, and looked around in ${result.seconds.toFixed(0)} s` };
+    if (ended.code !== 0) throw new Error(ended.stderr.trim().split("\n").at(-1) ?? "ssh said nothing");
+    facts = parseFacts(ended.stdout, boundary);
+    return { holds: true, happened: `logged in, and looked around in ${ended.seconds.toFixed(0)} s` };
   });
-  const nothing: HostFacts = () => {
-    throw new Error(`${name} was not reached: ${reached.happened}`);
-  };
-  return [reached, ...(await judge(facts ?? nothing))];
+  if (facts !== undefined) return [reached, ...(await judgeFacts(facts))];
+  const rest = {
+    ring: 1,
+    id: `host.${name}`,
+    tried: `everything within ${name}`,
+    expected: "as the stack made it",
+  } as const;
+  const remedy = `see host-key.${name}: nothing was found out about what is within`;
+  return [reached, { ...rest, happened: "not looked at: nobody could log in", verdict: "unknown", remedy }];
 }
 
 // ---- the script and what it prints -----------------------------------------------------------------------------
@@ -127,9 +141,11 @@ function clientParameters({ bucket }: Operations, client: ClientOperations): Rec
   };
 }
 
-/** The script as it is sent: nothing runs before all of it has arrived. */
-export function inspectScript(parameters: Record<string, string>): string {
-  const assignments = Object.entries(parameters).map(([name, value]) => `${name}=${shellQuote(value)}\n`);
+/** The script as it is sent: nothing runs before all of it has arrived. `boundary` is a line that nobody can guess. */
+export function inspectScript(parameters: Record<string, string>, boundary: string): string {
+  const assignments = Object.entries({ ...parameters, BOUNDARY: boundary }).map(
+    ([name, value]) => `${name}=${shellQuote(value)}\n`,
+  );
   const body = fs.readFileSync(path.join(__dirname, "inspect.sh"), "utf8");
   return `verify_inspect() {\n${assignments.join("")}${body}\n}\nverify_inspect </dev/null\n`;
 }
@@ -138,17 +154,18 @@ export function inspectScript(parameters: Record<string, string>): string {
  * Reads what inspect.sh printed.
  * @throws Error where it did not come to its end
  */
-export function parseFacts(stdout: string): HostFacts {
-  const lines = stdout.trimEnd().split("\n");
-  if (lines.pop() !== "end") throw new Error("the inspection broke off");
-  const facts = new Map(lines.map((line) => line.split(" ", 2) as [string, string]));
+export function parseFacts(stdout: string, boundary: string): HostFacts {
+  const text = gunzipSync(Buffer.from(stdout, "base64")).toString("utf8");
+  if (!text.endsWith(`\n${boundary}\n`)) throw new Error("the inspection broke off");
+  const facts = new Map<string, [text: string, status: string]>();
+  for (const part of text.split(`\n${boundary} `).slice(1)) {
+    const [, name = "", content = "", status = ""] = /^(\S+)\n([^]*)\n(\d+)(?:\n\S+\n)?$/.exec(part) ?? [];
+    facts.set(name, [content, status]);
+  }
   return (name) => {
-    const packed = facts.get(name);
-    if (packed === undefined) throw new Error(`the host says nothing about ${name}`);
-    const [, text = "", status = ""] =
-      /^([^]*)\n(\d+)$/.exec(gunzipSync(Buffer.from(packed, "base64")).toString("utf8")) ?? [];
+    const [content, status] = facts.get(name) ?? ["", "none"];
     if (status !== "0") throw new Error(`the host could not find out about ${name} (status ${status})`);
-    return text;
+    return content;
   };
 }
 
@@ -669,9 +686,9 @@ function judgeAccounts(facts: HostFacts): Promise<Finding[]> {
     judge({ ring: 1, id: `users.${id}`, tried, expected, remedy }, see);
   const accounts = () =>
     linesOf(facts("accounts")).map((line) => {
-      const [kind = "", uid = "", ...entry] = line.split(" ");
-      const fields = entry.join(" ").split(":");
-      return { kind, uid, name: fields[0] ?? "", home: fields[5] ?? "", shell: fields[6] ?? "" };
+      const [kind = "", ...entry] = line.split(" ");
+      const [name = "", , uid = "", , , home = "", shell = ""] = entry.join(" ").split(":");
+      return { kind, name, uid, home, shell };
     });
   return Promise.all([
     users(PROXY_USER, `the account ${PROXY_USER}`, "no password, its own home, /bin/sh", UPDATE, () => {
@@ -965,17 +982,26 @@ const OWN_PROGRAM =
 
 function clientLeaks(operations: Operations, { name }: ClientOperations, facts: HostFacts): Seen {
   const { secrets } = stackSecrets(operations);
+  const programs = new Map(
+    linesOf(facts("processes")).map((line) => {
+      const [, pid = "", command = ""] = /^\s*(\d+) +\S+ +(.*)$/.exec(line) ?? [];
+      return [pid, command];
+    }),
+  );
   const found = PLACES.flatMap(([, fact, where]) => {
     const text = facts(fact);
     if (fact !== "environments") return secretsIn(text, secrets).map((secret) => `${secret} is in ${where}`);
     const own = secrets.filter((secret) => !secret.name.startsWith(`the password of ${name}/`));
-    return text.split(/^== /m).flatMap((part) => {
-      const program = part.split("\n", 1)[0] ?? "";
-      const searched = OWN_PROGRAM.test(program) ? own : secrets;
-      return secretsIn(part, searched).map(
-        (secret) => `${secret} is in the environment of ${program.slice(0, 60)}`,
-      );
-    });
+    return text
+      .split(/^==> \/proc\//m)
+      .slice(1)
+      .flatMap((part) => {
+        const program = programs.get(part.split("/", 1)[0] ?? "") ?? "a process that has ended";
+        const searched = OWN_PROGRAM.test(program) ? own : secrets;
+        return secretsIn(part, searched).map(
+          (secret) => `${secret} is in the environment of ${program.slice(0, 60)}`,
+        );
+      });
   });
   return seen([...new Set(found)], `none in ${String(PLACES.length)} places`);
 }

@@ -1,8 +1,8 @@
 # shellcheck shell=sh
-# Prints facts about this host and changes nothing: a line `NAME BASE64` for each, what the command printed and its
-# status in gzip. Secrets are searched in them on the operator's machine, so none is brought here. The assignments of
-# ROLE (proxy or client), KEY_IDS (access key IDs, which are no secrets, a line each), REPOSITORIES and ADDRESSES (of
-# clients, for sshd's Match) stand before this text, which is wrapped in a function.
+# Prints facts about this host, in gzip and base64, and changes nothing. Secrets are searched in them on the operator's
+# machine, so none is brought here. Assignments stand before this text, which is wrapped in a function: ROLE (proxy or
+# client), KEY_IDS (access key IDs, which are no secrets), REPOSITORIES, ADDRESSES (for sshd's Match) and BOUNDARY,
+# which no text of the host can hold. A process costs much on a small host: facts of many parts come from one.
 
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C
@@ -16,34 +16,32 @@ log_bytes=2000000
 file_bytes=300000
 seconds=40
 
-# fact NAME COMMAND…
+# fact NAME COMMAND…: what it prints, and its status.
 fact() {
-  fact_name=$1
+  printf '\n%s %s\n' "$BOUNDARY" "$1"
   shift
-  printf '%s ' "$fact_name"
-  {
-    fact_status=0
-    "$@" 2>/dev/null </dev/null || fact_status=$?
-    printf '\n%s' "$fact_status"
-  } | gzip -1 | base64 -w 0
-  echo
+  fact_status=0
+  "$@" 2>/dev/null </dev/null || fact_status=$?
+  printf '\n%s' "$fact_status"
 }
 
 # modes PATH…: mode, owner, type and name of each and of every directory above it; a missing one is not listed.
 modes() {
+  modes_paths=
   for modes_path in "$@"; do
     while [ -n "$modes_path" ]; do
-      if [ -e "$modes_path" ] || [ -L "$modes_path" ]; then stat -c '%a %U:%G %F|%n' "$modes_path"; fi
+      modes_paths="$modes_paths $modes_path"
       modes_path=${modes_path%/*}
     done
-  done | sort -u
+  done
+  # No name has a blank.
+  # shellcheck disable=SC2086
+  stat -c '%a %U:%G %F|%n' $modes_paths || :
 }
 
 # A missing file has no line.
 sums() {
-  for sums_file in "$@"; do
-    [ ! -f "$sums_file" ] || sha256sum "$sums_file"
-  done
+  sha256sum "$@" || :
 }
 
 version_of() {
@@ -61,15 +59,9 @@ processes() {
   ps -ww -e -o pid= -o user= -o args=
 }
 
-# Each with its command line first, for a program of ours has its repository's password in its environment.
+# After a line `==> /proc/PID/environ <==` each.
 environments() {
-  for environ_dir in /proc/[0-9]*; do
-    [ "${environ_dir#/proc/}" != $$ ] || continue
-    environ_args=$(tr '\0' ' ' <"$environ_dir/cmdline") || continue
-    [ -n "$environ_args" ] || continue
-    printf '== %s\n' "$environ_args"
-    tr '\0' '\n' <"$environ_dir/environ" || :
-  done
+  head -v -c 100000 /proc/[0-9]*/environ | tr '\0' '\n'
 }
 
 logs() {
@@ -136,21 +128,19 @@ readable() {
 # Everything that a process of the user could change where settings, programs and jobs are; it may not look into
 # all of them, which is find's status 1.
 writable() {
-  runuser -u "$user" -- timeout $seconds find /etc /usr /opt /home "/var/spool/cron" /var/lib/secure-backups -xdev \
+  runuser -u "$user" -- timeout $seconds find /etc /usr/local /usr/bin /usr/sbin /opt /home /var/spool/cron \
+    /var/lib/secure-backups -xdev \
     -writable ! -type l ! -type c ! -type s -print || [ $? -eq 1 ]
 }
 
-# Name, kind of password, user ID, home and shell of everybody; never a hash.
+# Kind of password, then the line of passwd; never a hash.
 accounts() {
-  getent shadow | while IFS=: read -r account hash _; do
-    case $hash in
-      '!'* | '*'*) kind=locked ;;
-      '') kind=empty ;;
-      *) kind=password ;;
-    esac
-    account_line=$(getent passwd "$account") || continue
-    printf '%s %s %s\n' "$kind" "$(printf '%s' "$account_line" | cut -d: -f3)" "$account_line"
-  done
+  {
+    getent shadow
+    getent passwd
+  } | awk -F: '
+    NF == 9 { kind[$1] = $2 == "" ? "empty" : $2 ~ /^[!*]/ ? "locked" : "password" }
+    NF == 7 { print ($1 in kind ? kind[$1] : $2 == "" ? "empty" : $2 ~ /^(x$|[!*])/ ? "locked" : "password"), $0 }'
 }
 
 sudo_rights() {
@@ -169,12 +159,7 @@ jobs_of_user() {
 
 # What sshd runs: a program that was replaced on disk since is the old one.
 running_sshd() {
-  for running_dir in /proc/[0-9]*; do
-    running_program=$(readlink "$running_dir/exe") || continue
-    case $running_program in
-      */sshd | */sshd\ * | */sshd-session | */sshd-session\ *) printf '%s\n' "$running_program" ;;
-    esac
-  done | sort -u
+  readlink /proc/[0-9]*/exe | grep -E '/sshd(-session|-auth)?( \(deleted\))?$' | sort -u
 }
 
 slice() {
@@ -188,50 +173,54 @@ ssh_settings() {
   done
 }
 
-fact processes processes
-fact environments environments
-case $ROLE in
-  proxy)
-    for address in $ADDRESSES; do
-      fact "sshd:$user:$address" sshd -T -C "user=$user,host=client,addr=$address"
-    done
-    fact sshd:root sshd -T -C user=root,host=client,addr=192.0.2.1
-    fact authorized_keys cat /etc/ssh/authorized_keys.d/$user
-    fact modes modes /home/$user/.config/rclone/rclone.conf /etc/ssh/authorized_keys.d/$user \
-      /etc/ssh/ssh_host_ed25519_key /usr/local/bin/rclone $lib/rclone /etc/ssh/sshd_config \
-      /etc/ssh/sshd_config.d/*.conf
-    fact sums sums /home/$user/.config/rclone/rclone.conf /usr/local/bin/rclone $lib/rclone \
-      /etc/ssh/sshd_config.d/00-secure-backups.conf
-    fact stamp cat $lib/rclone.sha256
-    fact version.rclone version_of $lib/rclone
-    fact package.openssh package openssh-server
-    fact running_sshd running_sshd
-    fact writable writable
-    fact accounts accounts
-    fact sudo sudo_rights
-    fact jobs jobs_of_user
-    fact home find /home/$user -mindepth 1
-    fact sockets ss -H -lntup
-    fact slice slice
-    fact connection_limits nft list table inet secure_backups
-    ;;
-  client)
-    set -- $settings/known_hosts $settings/ssh_config /usr/local/bin/restic-backup
-    for repository in $REPOSITORIES; do
-      for file in env id_ed25519 paths excludes; do
-        set -- "$@" "$settings/$repository/$file"
+facts() {
+  fact processes processes
+  fact environments environments
+  case $ROLE in
+    proxy)
+      for address in $ADDRESSES; do
+        fact "sshd:$user:$address" sshd -T -C "user=$user,host=client,addr=$address"
       done
-    done
-    fact modes modes "$@"
-    fact sums sums "$@"
-    fact ssh ssh_settings
-    if [ -x $lib/restic ]; then fact version.restic version_of $lib/restic; else fact version.restic version_of restic; fi
-    fact package.openssh package openssh-client
-    ;;
-esac
-fact version.openssh sh -c 'ssh -V 2>&1'
-fact key_ids files_with_key_ids
-fact logs logs
-fact cloud_init cloud_init
-fact histories histories
-echo end
+      fact sshd:root sshd -T -C user=root,host=client,addr=192.0.2.1
+      fact authorized_keys cat /etc/ssh/authorized_keys.d/$user
+      fact modes modes /home/$user/.config/rclone/rclone.conf /etc/ssh/authorized_keys.d/$user \
+        /etc/ssh/ssh_host_ed25519_key /usr/local/bin/rclone $lib/rclone /etc/ssh/sshd_config \
+        /etc/ssh/sshd_config.d/*.conf
+      fact sums sums /home/$user/.config/rclone/rclone.conf /usr/local/bin/rclone $lib/rclone \
+        /etc/ssh/sshd_config.d/00-secure-backups.conf
+      fact stamp cat $lib/rclone.sha256
+      fact version.rclone version_of $lib/rclone
+      fact package.openssh package openssh-server
+      fact running_sshd running_sshd
+      fact writable writable
+      fact accounts accounts
+      fact sudo sudo_rights
+      fact jobs jobs_of_user
+      fact home find /home/$user -mindepth 1
+      fact sockets ss -H -lntup
+      fact slice slice
+      fact connection_limits nft list table inet secure_backups
+      ;;
+    client)
+      set -- $settings/known_hosts $settings/ssh_config /usr/local/bin/restic-backup
+      for repository in $REPOSITORIES; do
+        for file in env id_ed25519 paths excludes; do
+          set -- "$@" "$settings/$repository/$file"
+        done
+      done
+      fact modes modes "$@"
+      fact sums sums "$@"
+      fact ssh ssh_settings
+      if [ -x $lib/restic ]; then fact version.restic version_of $lib/restic; else fact version.restic version_of restic; fi
+      fact package.openssh package openssh-client
+      ;;
+  esac
+  fact version.openssh sh -c 'ssh -V 2>&1'
+  fact key_ids files_with_key_ids
+  fact logs logs
+  fact cloud_init cloud_init
+  fact histories histories
+  printf '\n%s\n' "$BOUNDARY"
+}
+
+facts | gzip -1 | base64 -w 0

@@ -13,6 +13,7 @@ import { CACHE } from "../../scripts/lib/run";
 import { attackAsClient } from "../../scripts/verify/client-attacks";
 import { inspectHosts } from "../../scripts/verify/hosts";
 import { Finding } from "../../scripts/verify/probe";
+import { exitStatus } from "../../scripts/verify/report";
 import { NamespaceHost, sshKey, SshKey } from "../harness/namespace-host";
 import { Identity, s3Identity } from "../harness/s3-identity";
 
@@ -154,17 +155,271 @@ afterAll(async () => {
   await Promise.all([owner, writer, keeper].map((identity) => identity.forget()));
 });
 
+/** What a namespace host cannot have: systemd puts these limits in force. */
+const WITHOUT_SYSTEMD = ["unknown limits.slice", "unknown limits.connections"];
+
+/** What is not as it must be on the proxy alone. */
+async function faultsOfProxy(): Promise<string[]> {
+  const clients = operations.clients.map((client) => ({ ...client, host: undefined }));
+  const found = faults(await inspectHosts({ ...operations, clients }));
+  return found.filter((fault) => !WITHOUT_SYSTEMD.includes(fault));
+}
+
+/** Makes a weakness on a host, looks, and takes it away again. */
+async function weakened<T>(
+  host: NamespaceHost,
+  make: string,
+  undo: string,
+  look: () => Promise<T>,
+): Promise<T> {
+  await host.ssh.sh(make);
+  try {
+    return await look();
+  } finally {
+    await host.ssh.sh(undo);
+  }
+}
+
+/** What is not as it must be on all hosts. */
+async function faultsOfHosts(): Promise<string[]> {
+  return faults(await inspectHosts(operations)).filter((fault) => !WITHOUT_SYSTEMD.includes(fault));
+}
+
+const KEYS = "/etc/ssh/authorized_keys.d/rcloneproxy";
+const KEEP_KEYS = `cp -p ${KEYS} /root/keys`;
+const RESTORE_KEYS = `cp -p /root/keys ${KEYS}`;
+
 describe("a sound deployment", () => {
-  test("withstands every attack with a client's key", async () => {
-    const findings = await attackAsClient(operations);
-    expect(faults(findings)).toEqual([]);
+  test("withstands every attack with a client's key, which leaves nothing behind", async () => {
+    expect(faults(await attackAsClient(operations))).toEqual([]);
     const { Contents = [] } = await owner.s3.listObjectsV2({ Bucket: BUCKET, Prefix: ".canary/" });
     expect(Contents.map(({ Key }) => Key)).toEqual([".canary/verify/config"]);
   });
 
   test("its hosts are as they must be", async () => {
-    const findings = await inspectHosts(operations);
-    // A namespace host has no systemd, which puts these in force.
-    expect(faults(findings)).toEqual(["unknown limits.slice", "unknown limits.connections"]);
+    expect(faults(await inspectHosts(operations))).toEqual(WITHOUT_SYSTEMD);
+  });
+});
+
+describe("a weakness of the proxy is named", () => {
+  test.each<[what: string, make: string, undo: string, named: string[]]>([
+    [
+      "a line of authorized_keys without restrict",
+      `${KEEP_KEYS}; sed -i 's/^restrict,\\(.* db-main\\)$/\\1/' ${KEYS}`,
+      RESTORE_KEYS,
+      ["FAIL authorized-keys.exact"],
+    ],
+    [
+      "a key that is nobody's",
+      `${KEEP_KEYS}; echo 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGUPIecixyzQL8DLOtF/sLzzjhRZ87dhfL9IdY4e36aV me' >>${KEYS}`,
+      RESTORE_KEYS,
+      ["FAIL authorized-keys.exact", "FAIL authorized-keys.separate"],
+    ],
+    [
+      "a key that opens all repositories of another client",
+      `${KEEP_KEYS}; sed -i 's#/db/main"#/web"#' ${KEYS}`,
+      RESTORE_KEYS,
+      ["FAIL authorized-keys.exact", "FAIL authorized-keys.separate"],
+    ],
+    [
+      "a world-readable rclone.conf",
+      "chmod 0644 /home/rcloneproxy/.config/rclone/rclone.conf",
+      "chmod 0640 /home/rcloneproxy/.config/rclone/rclone.conf",
+      ["FAIL files.rclone-conf-mode"],
+    ],
+    [
+      "a directory in which rcloneproxy can replace rclone.conf",
+      "chown rcloneproxy /home/rcloneproxy/.config/rclone",
+      "chown root /home/rcloneproxy/.config/rclone",
+      ["FAIL files.rclone-conf-mode", "FAIL files.writable"],
+    ],
+    [
+      "an rclone.conf with other credentials",
+      "sed -i.kept 's/^access_key_id.*/access_key_id = another/' /home/rcloneproxy/.config/rclone/rclone.conf",
+      "cd /home/rcloneproxy/.config/rclone; mv rclone.conf.kept rclone.conf; chown root:rcloneproxy rclone.conf",
+      ["FAIL files.rclone-conf-content", "FAIL files.home"],
+    ],
+    [
+      "rcloneproxy with sudo and a cron job",
+      `echo 'rcloneproxy ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/weak
+echo '* * * * * rcloneproxy true' >/etc/cron.d/weak`,
+      "rm /etc/sudoers.d/weak /etc/cron.d/weak",
+      ["FAIL users.sudo", "FAIL users.jobs"],
+    ],
+    [
+      "a second root, and a password",
+      "useradd -o -u 0 -M toor; echo 'debian:weak' | chpasswd",
+      "sed -i '/^toor:/d' /etc/passwd /etc/shadow; usermod -p '*' debian",
+      ["FAIL users.uid-0", "FAIL users.passwords"],
+    ],
+    [
+      "keys of rcloneproxy's own",
+      "mkdir /home/rcloneproxy/.ssh; echo key >/home/rcloneproxy/.ssh/authorized_keys",
+      "rm -r /home/rcloneproxy/.ssh",
+      ["FAIL files.home"],
+    ],
+  ])("%s", async (_what, make, undo, named) => {
+    expect(await weakened(proxy, make, undo, () => faultsOfProxy())).toEqual(named);
+  });
+
+  test("the keeper's key ID where rcloneproxy can read it", async () => {
+    const make = `mkdir -p /opt/retention; echo 'key = ${keeper.accessKeyId}' >/opt/retention/env; chmod -R go+rX /opt/retention`;
+    expect(await weakened(proxy, make, "rm -r /opt/retention", () => faultsOfProxy())).toEqual([
+      "FAIL secrets.identities-readable",
+      "FAIL secrets.identities",
+    ]);
+  });
+
+  test("secrets in the process list, in an environment and, in base64, in a log", async () => {
+    const leaked = Buffer.from(`{"secret": "${writer.secretAccessKey}"}`).toString("base64");
+    const make = `bash -c "exec -a 'tool --password=the password of web/main' sleep 90" >/dev/null 2>&1 &
+echo $! >/root/pids
+ROOT_KEY=${operations.repositoryRootKey} sleep 91 >/dev/null 2>&1 &
+echo $! >>/root/pids
+echo 'sent ${leaked}' >/var/log/tool.log`;
+    const undo = "kill $(cat /root/pids); rm /var/log/tool.log";
+    const findings = await weakened(proxy, make, undo, () => inspectHosts(operations));
+    expect(faults(findings)).toEqual([
+      ...WITHOUT_SYSTEMD,
+      "FAIL secrets.process-list",
+      "FAIL secrets.environment",
+      "FAIL secrets.logs",
+    ]);
+    const happened = Object.fromEntries(findings.map(({ id, happened }) => [id, happened]));
+    expect(happened).toMatchObject({
+      "secrets.process-list": "the password of web/main IS THERE",
+      "secrets.environment": "the repository root key IS THERE",
+      "secrets.logs": "the S3 secret key of the writer IS THERE",
+    });
+  });
+
+  test("an old rclone whose append-only does not hold", async () => {
+    const make = `cd /usr/local/lib/secure-backups
+mv rclone rclone.kept
+cat >rclone <<'END'
+#!/bin/sh
+[ "$1" != version ] || { echo 'rclone v1.60.1-DEV'; exit; }
+for word do
+  shift
+  [ "$word" = --append-only ] || set -- "$@" "$word"
+done
+exec /usr/local/lib/secure-backups/rclone.kept "$@"
+END
+chmod 0755 rclone`;
+    const undo = "cd /usr/local/lib/secure-backups; mv rclone.kept rclone";
+    const [ofHosts, ofAttacks] = await weakened(proxy, make, undo, async () => [
+      await faultsOfProxy(),
+      faults(await attackAsClient(operations)),
+    ]);
+    expect(ofHosts).toEqual(["FAIL version.rclone", "FAIL files.rclone-program"]);
+    expect(ofAttacks).toEqual(NOT_APPEND_ONLY);
+  });
+
+  test("a line of authorized_keys without --append-only", async () => {
+    const make = `${KEEP_KEYS}; sed -i 's/ --append-only\\(.*canary\\)/\\1/' ${KEYS}`;
+    const [ofHosts, ofAttacks] = await weakened(proxy, make, RESTORE_KEYS, async () => [
+      await faultsOfProxy(),
+      faults(await attackAsClient(operations)),
+    ]);
+    expect(ofHosts).toEqual(["FAIL authorized-keys.exact"]);
+    expect(ofAttacks).toEqual(NOT_APPEND_ONLY);
+  });
+
+  test("terminal and forwarding switched on, and another port that answers", async () => {
+    const make = `${KEEP_KEYS}; sed -i 's/^restrict,\\(.*canary\\)/\\1/' ${KEYS}
+printf 'Match User rcloneproxy\\nPermitTTY yes\\nDisableForwarding no\\nMatch all\\n' >/etc/ssh/sshd_config.d/00-a.conf
+kill -HUP $(cat /run/sshd.pid)
+python3 -m http.server 8080 >/dev/null 2>&1 &
+echo $! >/root/pids`;
+    const undo = `${RESTORE_KEYS}; rm /etc/ssh/sshd_config.d/00-a.conf; kill $(cat /root/pids); kill -HUP $(cat /run/sshd.pid)`;
+    const [ofHosts, ofAttacks] = await weakened(proxy, make, undo, async () => [
+      await faultsOfProxy(),
+      faults(await attackAsClient(operations)),
+    ]);
+    expect(ofHosts).toEqual([
+      "FAIL sshd.effective-disableforwarding",
+      "FAIL sshd.effective-permittty",
+      "FAIL authorized-keys.exact",
+      "FAIL sockets.listening",
+    ]);
+    expect(ofAttacks).toEqual([
+      "FAIL attack.pty",
+      "FAIL attack.forward-to-ssh",
+      "FAIL attack.forward-to-metadata",
+      "FAIL attack.forward-to-s3",
+      "FAIL attack.forward-remote",
+      "FAIL attack.forward-remote-socket",
+      "FAIL attack.ports",
+    ]);
+  });
+});
+
+/** What shows that rclone deletes and overwrites for a client. */
+const NOT_APPEND_ONLY = [
+  ...["data", "keys", "snapshots", "index", "config"].flatMap((type) => [
+    `FAIL attack.delete-${type}`,
+    `FAIL attack.overwrite-${type}`,
+  ]),
+  "FAIL attack.command-rclone",
+  "FAIL attack.environment",
+];
+
+describe("a weakness of a client is named", () => {
+  test.each<[what: string, make: string, undo: string, named: string[]]>([
+    [
+      "a private key that everybody reads",
+      "chmod 0644 /etc/restic-backup/main/id_ed25519",
+      "chmod 0600 /etc/restic-backup/main/id_ed25519",
+      ["FAIL client.files.web"],
+    ],
+    [
+      "another pinned host key, or none that must be",
+      `cd /etc/restic-backup; cp -p known_hosts ssh_config /root
+ssh-keygen -q -t ed25519 -N '' -f /root/other; echo "secure-backups-proxy $(cat /root/other.pub)" >known_hosts
+sed -i 's/StrictHostKeyChecking yes/StrictHostKeyChecking accept-new/' ssh_config`,
+      "cp -p /root/known_hosts /root/ssh_config /etc/restic-backup; rm /root/other*",
+      ["FAIL client.known-hosts.web", "FAIL client.ssh-config.web"],
+    ],
+    [
+      "the password of another client in a shell's history",
+      "echo 'export RESTIC_PASSWORD=\"the password of db/main\"' >/root/.bash_history",
+      "rm /root/.bash_history",
+      ["FAIL secrets.leaks.web"],
+    ],
+  ])("%s", async (_what, make, undo, named) => {
+    expect(await weakened(client, make, undo, () => faultsOfHosts())).toEqual(named);
+  });
+
+  test("S3 credentials on it", async () => {
+    const make = `echo ${writer.accessKeyId} >/srv/rclone.conf`;
+    expect(await weakened(client, make, "rm /srv/rclone.conf", () => faultsOfHosts())).toEqual([
+      "FAIL secrets.identities.web",
+    ]);
+  });
+});
+
+describe("what cannot be seen is never a pass", () => {
+  test("a proxy with another host key than the pinned one", async () => {
+    const { publicKey } = await sshKey();
+    const { proxy: there, ...rest } = operations;
+    const impostor: Operations = {
+      ...rest,
+      proxy: { ...there, host: { ...there.host, hostKey: publicKey } },
+    };
+    const [ofHosts, ofAttacks] = await Promise.all([inspectHosts(impostor), attackAsClient(impostor)]);
+    const ofProxy = ofHosts.filter(({ id }) => !id.endsWith(".web"));
+    expect(ofProxy.find(({ id }) => id === "host-key.proxy")).toMatchObject({ verdict: "FAIL" });
+    const passed = [...ofProxy, ...ofAttacks].filter(({ verdict }) => verdict === "pass").map(({ id }) => id);
+    // The open ports are the same whoever answers.
+    expect(passed).toEqual(["attack.ports"]);
+  });
+
+  test("a client that does not answer", async () => {
+    const [web, ...others] = operations.clients;
+    const host = { ...client.access, port: 1 };
+    const clients = [{ ...(web as Operations["clients"][number]), host }, ...others];
+    const findings = (await inspectHosts({ ...operations, clients })).filter(({ id }) => id.endsWith(".web"));
+    expect(new Set(findings.map(({ verdict }) => verdict))).toEqual(new Set(["unknown"]));
+    expect(exitStatus(findings)).toBe(2);
   });
 });
