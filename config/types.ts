@@ -163,7 +163,11 @@ export interface S3Config {
   };
 }
 
-/** The retention that every new version gets. Only a bucket that was made with object lock can have one. */
+/**
+ * The retention that every new version gets. Only a bucket that was made with object lock can have one. It holds where a
+ * policy fails; its price: whoever takes the proxy may lock what he adds for as long as he likes, for the owner too (as
+ * measured on Ceph RGW 16), and only the service's own operator gets rid of that.
+ */
 export interface ObjectLockConfig {
   /**
    * `GOVERNANCE`: the owner may delete a version before its time, on purpose. `COMPLIANCE`: nobody may, and nobody can

@@ -182,7 +182,6 @@ async function diffBucket(
     !sameCredentials(news.keeper, olds.keeper) ||
     !sameForms(news.policies, olds.policies) ||
     news.versioned !== olds.versioned ||
-    JSON.stringify(news.retention) !== JSON.stringify(olds.retention) ||
     !inOrder(olds, news);
   return { changes, replaces, deleteBeforeReplace: false };
 }

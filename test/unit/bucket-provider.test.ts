@@ -53,6 +53,11 @@ describe("diff", () => {
     ["a service without object lock", { objectLock: "unsupported" }, {}],
     ["an object lock without a retention", { objectLock: "Enabled" }, {}],
     ["a retention that is in force", { retention, objectLock: "GOVERNANCE 30 days" }, { retention }],
+    [
+      "a retention whose fields come in another order",
+      { retention, objectLock: "GOVERNANCE 30 days" },
+      { retention: { days: 30, mode: "GOVERNANCE" } },
+    ],
     ["another quota", { quota: 1 }, {}],
     [
       "versioning that is off as it should be",
