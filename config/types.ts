@@ -164,9 +164,9 @@ export interface S3Config {
 }
 
 /**
- * The retention that every new version gets. Only a bucket that was made with object lock can have one. It holds where a
- * policy fails; its price: whoever takes the proxy may lock what he adds for as long as he likes, for the owner too (as
- * measured on Ceph RGW 16), and only the service's own operator gets rid of that.
+ * The retention that every new version gets. Only a bucket that was made with object lock can have one. It holds where
+ * the policy was lifted, but not against an expiry set through Ceph RGW's Swift API. Its price, as measured on Ceph
+ * RGW 16: whoever takes the proxy may lock what he adds for as long as he likes, and the owner cannot undo that.
  */
 export interface ObjectLockConfig {
   /**

@@ -80,6 +80,11 @@ describe("the text", () => {
     expect(bucketPolicy({ bucket: "databucket", owner: OWNER, writer: WRITER })).toMatchSnapshot();
   });
 
+  test("in its weakest form, for services that know little", () => {
+    const forms = bucketPolicies({ bucket: "databucket", owner: OWNER, writer: WRITER, keeper: KEEPER });
+    expect(forms.at(-1)).toMatchSnapshot();
+  });
+
   test("with the owner alone", () => {
     expect(bucketPolicy({ bucket: "databucket" })).toMatchSnapshot();
   });
