@@ -123,7 +123,7 @@ change_keys() {
 # Repeated until a pass finds nothing, for a login may be under way.
 end_sessions() {
   need_command ps procps
-  sed -n "s/.*command=\"rclone serve restic --stdio --append-only \\([^\" ]*\\)[^\"]*\".*/\\1/p" "$SB_WORK/untouched" >"$SB_WORK/spared"
+  repositories_of <"$SB_WORK/untouched" >"$SB_WORK/spared"
   end_pass=0
   end_quiet=0
   while [ "$end_quiet" -lt 2 ]; do
@@ -143,6 +143,11 @@ end_sessions() {
     fi
     sleep 0.2
   done
+}
+
+# Reads lines of authorized_keys, prints the path of each one's repository.
+repositories_of() {
+  sed -n 's/.*command="rclone serve restic --stdio --append-only \([^" ]*\)[^"]*".*/\1/p'
 }
 
 # Reads the processes (PID PARENT UID STATE ARGUMENTS), prints the PIDs to end: those of the user and of sshd on his

@@ -3,12 +3,20 @@
  * local cloud's S3. First the way it is meant to be used, then what an attacker with a client's keys tries.
  */
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import * as fs from "node:fs";
 import * as http2 from "node:http2";
 import * as path from "node:path";
 import { Duplex } from "node:stream";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
-import { clientInstall, HostInstall, proxyInstall, renderUserData } from "../../files";
+import {
+  clientInstall,
+  HostInstall,
+  proxyInstall,
+  proxyLimits,
+  RCLONE_PER_REPOSITORY,
+  renderUserData,
+} from "../../files";
 import { bucketPolicy, keystonePrincipal } from "../../files/bucket-policy";
 import { adoptOrCreate, settlePolicy, settleVersioning } from "../../providers/s3-bucket";
 import { backupRoundTrip } from "../../scripts/demo/round-trip";
@@ -102,13 +110,18 @@ function attack(args: string, options: { timeout?: number } = {}) {
   );
 }
 
-/** An HTTP/2 session with the rclone that the key of repository main starts, as restic has one. */
-async function withRclone<T>(
-  work: (request: (method: string, target: string) => Promise<number>) => Promise<T>,
-) {
+/** The rclone that a key starts, spoken to over HTTP/2 as restic does. */
+interface Rclone {
+  session: http2.ClientHttp2Session;
+  /** What it and ssh said. */
+  stderr: () => string;
+  end: () => void;
+}
+
+function startRclone(key: SshKey): Rclone {
   const folder = fs.mkdtempSync("/tmp/attack-");
   const keyFile = path.join(folder, "key");
-  fs.writeFileSync(keyFile, main.privateKey, { mode: 0o600 });
+  fs.writeFileSync(keyFile, key.privateKey, { mode: 0o600 });
   fs.writeFileSync(path.join(folder, "known_hosts"), `${PROXY} ${proxy.hostKey}\n`);
   const ssh = spawn(
     "ssh",
@@ -123,14 +136,32 @@ async function withRclone<T>(
         "rclone serve restic --stdio",
       ],
     ],
-    { stdio: ["pipe", "pipe", "ignore"] },
+    { stdio: ["pipe", "pipe", "pipe"] },
   );
+  let stderr = "";
+  ssh.stderr.on("data", (text: Buffer) => (stderr += text.toString()));
   const session = http2.connect("http://localhost", {
     createConnection: () => Duplex.from({ readable: ssh.stdout, writable: ssh.stdin }),
   });
   session.on("error", () => {
     // The test sees it as a request without an answer.
   });
+  return {
+    session,
+    stderr: () => stderr,
+    end: () => {
+      session.destroy();
+      ssh.kill();
+      fs.rmSync(folder, { recursive: true });
+    },
+  };
+}
+
+/** Asks the rclone that the key of repository main starts, as restic would. */
+async function withRclone<T>(
+  work: (request: (method: string, target: string) => Promise<number>) => Promise<T>,
+) {
+  const { session, end } = startRclone(main);
   const request = (method: string, target: string): Promise<number> =>
     new Promise((resolve, reject) => {
       const stream = session.request(
@@ -150,9 +181,7 @@ async function withRclone<T>(
   try {
     return await work(request);
   } finally {
-    session.destroy();
-    ssh.kill();
-    fs.rmSync(folder, { recursive: true });
+    end();
   }
 }
 
@@ -195,6 +224,9 @@ afterAll(async () => {
       await owner.s3.deleteObject({ Bucket: BUCKET, Key, VersionId });
     }
   }
+  const { Uploads = [] } = await owner.s3.listMultipartUploads({ Bucket: BUCKET });
+  for (const { Key, UploadId } of Uploads)
+    await owner.s3.abortMultipartUpload({ Bucket: BUCKET, Key, UploadId });
   await owner.s3.deleteBucket({ Bucket: BUCKET });
   await Promise.all([owner.forget(), writer.forget()]);
 });
@@ -388,6 +420,99 @@ grep -v '^debug1' forward.log`,
     expect(code).not.toBe(INSTALLED);
     expect(text).toMatch(/Host key verification failed|host key/i);
     expect(await putInForce(client, clientFiles())).toMatchObject({ code: INSTALLED });
+  });
+});
+
+describe("one client cannot keep out another", () => {
+  /** Looks every tenth of a second for the rclone processes of repository main, until there are so many. */
+  const rclones = (
+    count: number,
+  ) => `processes() { pgrep -f '^/usr/local/lib/secure-backups/rclone serve .*/web/main$' || true; }
+for try in $(seq 200); do
+  [ "$(processes | wc -l)" != ${String(count)} ] || break
+  sleep 0.1
+done
+`;
+
+  test("a repository has four rclone processes; restic tells why it gets no fifth, and others go on", async () => {
+    await proxy.ssh.sh(rclones(0));
+    const taken = Array.from({ length: RCLONE_PER_REPOSITORY }, () => startRclone(main));
+    try {
+      const { stdout } = await proxy.ssh.sh(`${rclones(taken.length)}cat /proc/self/oom_score_adj
+for pid in $(processes); do cat "/proc/$pid/oom_score_adj"; done | sort -n`);
+      const [own, ...scores] = stdout.trim().split("\n").map(Number);
+      // Where the tests themselves are to be ended early, no process can be less so.
+      expect(scores).toEqual([0, 300, 600, 900].map((score) => Math.max(score, own as number)));
+      const refused = await client.ssh.sh("restic-backup main snapshots 2>&1", { accept: "any" });
+      expect(refused.code).not.toBe(0);
+      expect(refused.stdout).toContain("4 restic commands already use this repository");
+      await client.ssh.sh("restic-backup odd");
+    } finally {
+      for (const { end } of taken) end();
+    }
+    await proxy.ssh.sh(rclones(0));
+    await client.ssh.sh("restic-backup main snapshots");
+  });
+
+  test("a flood of uploads takes little memory and ends with its connection, and others go on", async () => {
+    const flood = startRclone(main);
+    try {
+      const chunk = Buffer.alloc(1 << 20);
+      for (let number = 0; number < 200; number += 1) {
+        const target = `/data/${number.toString(16).padStart(64, "0")}`;
+        const stream = flood.session.request({ ":method": "POST", ":path": target }, { endStream: false });
+        stream.on("error", () => {
+          // The session ends before its uploads do.
+        });
+        for (let part = 0; part < 16; part += 1) stream.write(chunk);
+      }
+      await client.ssh.sh(
+        'head -c 20000000 /dev/urandom >"/srv/o\'dd \\$HOME #1 \\"é\\" %/more"; restic-backup odd',
+      );
+      const { stdout } = await proxy.ssh.sh(
+        `${rclones(1)}sed -n 's/^VmHWM:[^0-9]*\\([0-9]*\\) kB$/\\1/p' "/proc/$(processes)/status"`,
+      );
+      expect(Number(stdout)).toBeGreaterThan(50_000);
+      expect(Number(stdout)).toBeLessThan(200_000);
+    } finally {
+      flood.end();
+    }
+    expect((await proxy.ssh.sh(`${rclones(0)}processes`)).stdout).toBe("");
+    await client.ssh.sh("restic-backup main snapshots");
+  });
+
+  test("one address has so many connections and no more, and others get in", async () => {
+    // The rules as they are put, but for the number: as many logins as they allow take half a minute.
+    const limit = 12;
+    await proxy.ssh.sh(
+      `rules=/etc/secure-backups-connections.nft
+grep -Fq 'ct count over ${String(proxyLimits(3).connectionsPerSource)} ' $rules
+sed 's/ct count over [0-9]*/ct count over ${String(limit)}/' $rules | nft -f -`,
+    );
+    const ssh = "ssh -F /etc/restic-backup/ssh_config -o ControlMaster=no -o ControlPath=none";
+    const { stdout } = await client.ssh.sh(
+      `opened=0
+for number in $(seq ${String(limit + 2)}); do
+  ${ssh} -f -N main </dev/null >/dev/null 2>/root/refused || break
+  opened=$((opened + 1))
+done
+echo "$opened"
+cat /root/refused`,
+    );
+    const [opened, refusal] = stdout.split("\n");
+    // Connections of the tests before may not have ended yet.
+    expect(Number(opened)).toBeGreaterThan(limit - 5);
+    expect(Number(opened)).toBeLessThanOrEqual(limit);
+    expect(refusal).toMatch(/Connection (reset|refused)|kex_exchange_identification/);
+
+    const stranger = startRclone(other);
+    const stream = stranger.session.request({ ":path": "/config" });
+    const [headers] = (await once(stream, "response")) as [http2.IncomingHttpHeaders];
+    expect(headers[":status"]).toBe(404);
+    stranger.end();
+
+    await client.ssh.sh("pkill -x ssh; sleep 1; restic-backup main snapshots");
+    await proxy.ssh.sh("nft delete table inet secure_backups");
   });
 });
 

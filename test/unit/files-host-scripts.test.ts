@@ -2,7 +2,7 @@ import { describe, expect, jest, test } from "@jest/globals";
 import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { clientInstall, installCommand, proxyInstall } from "../../files";
+import { authorizedKeysLine, CANARY, clientInstall, installCommand, proxyInstall } from "../../files";
 import { wrapScript } from "../../files/install";
 import { attempt, inDirectory, run } from "./files-tools";
 
@@ -177,12 +177,15 @@ describe("restic-backup", () => {
 });
 
 describe("who loses a session", () => {
+  const scriptText = readFileSync(join(HOST, "proxy.sh"), "utf8");
+  const shellFunction = (name: string) =>
+    new RegExp(`^${name}\\(\\) \\{\\n[^]*?^\\}\\n`, "m").exec(scriptText)?.[0] ?? "";
+
   /** Asks the proxy's script, with what ps would have told of a host where rcloneproxy has the UID 999. */
   function doomed(processes: string[], spared: string[]): string[] {
     return inDirectory((directory) => {
-      const text = readFileSync(join(HOST, "proxy.sh"), "utf8");
-      const body = /^doomed_processes\(\) \{\n[^]*?^\}\n/m.exec(text)?.[0] ?? "";
       writeFileSync(join(directory, "spared"), spared.map((name) => `${name}\n`).join(""));
+      const body = shellFunction("doomed_processes");
       const script = `id() { echo 999; }\nSB_USER=rcloneproxy SB_WORK=${directory}\n${body}doomed_processes`;
       return run("dash", ["-euc", script], { input: processes.map((line) => `${line}\n`).join("") })
         .split("\n")
@@ -224,6 +227,20 @@ describe("who loses a session", () => {
       "40",
       "50",
     ]);
+  });
+  test("the repository of each line of authorized_keys is known, whatever follows it", () => {
+    const grants = [
+      { client: "web", repository: "main", publicKey: KEY },
+      { ...CANARY, publicKey: KEY },
+    ];
+    const input = grants.map((grant) => `${authorizedKeysLine(grant, "b")}\n`).join("");
+    const script = `${shellFunction("repositories_of")}repositories_of`;
+    expect(run("dash", ["-euc", script], { input })).toBe(
+      "s3-resticrepo:b/web/main\ns3-resticrepo:b/.canary/verify\n",
+    );
+    const canary = `   61     1   999 Sl   ${RCLONE.replace("b/c", "b/.canary/verify --max-transfer 1M --cutoff-mode hard")}`;
+    expect(doomed([canary, ...OTHERS], ["s3-resticrepo:b/.canary/verify"])).toEqual([]);
+    expect(doomed([canary, ...OTHERS], ["s3-resticrepo:b/web/main"])).toEqual(["61"]);
   });
   test("all, when no line is untouched", () => {
     expect(doomed([...OTHERS, ...RUNNING], [])).toHaveLength(RUNNING.length);
