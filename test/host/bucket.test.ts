@@ -375,7 +375,10 @@ describe("three identities", () => {
       true,
     );
 
+    const said = jest.spyOn(console, "log").mockImplementation(() => undefined);
     const updated = await bucketProvider.update?.(at.bucket, drifted?.props as BucketState, inputs);
+    expect(said.mock.calls.flat().join("\n")).toMatch(/They would: remove old versions after 1 days\.$/);
+    said.mockRestore();
     expect(updated?.outs).toEqual(state);
     expect(await bucketProvider.read?.(at.bucket, state)).toEqual({ id: at.bucket, props: state, inputs });
     expect(await outcome(writer.s3.deleteObject({ Bucket: at.bucket, Key: "web/main/config" }))).toBe(
