@@ -9,7 +9,6 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { gunzipSync } from "node:zlib";
 import { type Group, type HostAccess, type MadeHost, type Operations, urlPort } from "../../plan";
-import { shellWord } from "../lib/run";
 import { SshHost } from "../lib/ssh";
 import {
   connectionsToTry,
@@ -25,9 +24,11 @@ import { openStackSession, type OpenStackSession } from "./openstack-session";
 import { probe, type Finding, type ProbeAbout, type Seen } from "./probe";
 import { secretsIn, stackSecrets } from "./secrets";
 
-/** How long a host waits for each connection, and for its session to end, in seconds. */
-const CONNECT_SECONDS = 5;
-const SESSION_SECONDS = 45;
+/** How long a host waits for something to come of what is closed, and of what is open, in seconds. */
+const CLOSED_SECONDS = 5;
+const OPEN_SECONDS = 20;
+/** How long its session may take, in seconds. */
+const SESSION_SECONDS = 50;
 
 const UPDATE = 'put it right by "pulumi up --refresh", and find out who changed it';
 
@@ -230,6 +231,9 @@ function noSecretInTheCloud(cloud: Cloud, operations: Operations, host: MadeHost
 /** How a connection ended, as the host saw it. */
 export type Outcome = "open" | "refused" | "nothing" | "unclear";
 
+/** How a host's own system names what is no answer of the far end; its packet filter refuses with EPERM. */
+const NOTHING = ["nothing", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH", "EPERM", "EACCES"];
+
 /**
  * Reads what {@link connectScript} printed. A refusal came from the far end, so that the connection's first packet
  * went through; only where nothing came back was it closed on the way.
@@ -237,14 +241,14 @@ export type Outcome = "open" | "refused" | "nothing" | "unclear";
 export function outcomes(printed: string): Map<string, Outcome> {
   return new Map(
     printed.split("\n").flatMap((line) => {
-      const [, target, code, words = ""] = /^connect (\S+) (\d+) ?(.*)$/.exec(line) ?? [];
+      const [, target, word = ""] = /^connect (\S+) (\w+)$/.exec(line) ?? [];
       if (target === undefined) return [];
       const outcome: Outcome =
-        code === "0"
+        word === "open"
           ? "open"
-          : /refused/i.test(words)
+          : ["ECONNREFUSED", "ECONNRESET"].includes(word)
             ? "refused"
-            : code === "124" || /timed out|unreachable|no route/i.test(words)
+            : NOTHING.includes(word)
               ? "nothing"
               : "unclear";
       return [[target, outcome] as const];
@@ -252,16 +256,49 @@ export function outcomes(printed: string): Map<string, Outcome> {
   );
 }
 
-/** Tries all connections at once, and prints a line for each. */
-function connectScript(targets: readonly Target[]): string {
-  return `export LC_ALL=C
-try() {
-  code=0
-  words=$(timeout ${String(CONNECT_SECONDS)} bash -c 'exec 3<>"/dev/tcp/$0/$1"' "$2" "$3" 2>&1) || code=$?
-  printf 'connect %s %s %s\\n' "$1" "$code" "$(printf %s "$words" | tr '\\n' ' ')"
-}
-${targets.map((target) => `try ${[targetText(target), target.address, String(target.port)].map(shellWord).join(" ")} &`).join("\n")}
-wait
+/**
+ * Tries all connections at once, and prints a line for each. The time runs from when all have begun, so that a slow
+ * host is not taken for a closed one. In Python, which every host that cloud-init set up has.
+ */
+export function connectScript({
+  closed,
+  open,
+}: {
+  closed: readonly Target[];
+  open: readonly Target[];
+}): string {
+  const plain = (targets: readonly Target[]): string =>
+    JSON.stringify(targets.map((target) => [targetText(target), target.address, target.port]));
+  return `exec python3 - <<'END'
+import errno, select, socket, time
+waiting, controls, poll = {}, set(), select.poll()
+def said(name, code):
+    print("connect", name, "open" if code == 0 else errno.errorcode.get(code, str(code)))
+for control, targets in ((False, ${plain(closed)}), (True, ${plain(open)})):
+    for name, address, port in targets:
+        one = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+        one.setblocking(False)
+        code = one.connect_ex((address, port))
+        if code != errno.EINPROGRESS:
+            said(name, code)
+            continue
+        waiting[one.fileno()] = (name, one)
+        poll.register(one, select.POLLOUT)
+        if control:
+            controls.add(one.fileno())
+begun = time.monotonic()
+while waiting:
+    passed = time.monotonic() - begun
+    if passed > ${String(OPEN_SECONDS)} or (passed > ${String(CLOSED_SECONDS)} and not controls):
+        break
+    for ready, _ in poll.poll(200):
+        name, one = waiting.pop(ready)
+        controls.discard(ready)
+        poll.unregister(ready)
+        said(name, one.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+for name, _ in waiting.values():
+    print("connect", name, "nothing")
+END
 `;
 }
 
@@ -298,8 +335,16 @@ function accessTo({ proxy, clients }: Operations, host: MadeHost): HostAccess | 
   return client.frozen ? undefined : client.host;
 }
 
-function closed(cloud: Cloud, operations: Operations, host: MadeHost, folder: string): Promise<Finding> {
-  return ring1(
+async function closed(
+  cloud: Cloud,
+  operations: Operations,
+  host: MadeHost,
+  folder: string,
+): Promise<Finding> {
+  const targets = targetsOf(cloud, operations, host);
+  // The time that OpenStack takes is not taken from the host's; a failure is the probe's to tell.
+  await targets.catch(() => undefined);
+  return await ring1(
     {
       id: `net.closed.${host.name}`,
       tried: `${host.name} connects to what no rule allows: other hosts, S3 or OpenStack, the metadata service`,
@@ -312,9 +357,9 @@ function closed(cloud: Cloud, operations: Operations, host: MadeHost, folder: st
       if (access === undefined) {
         return { holds: "open", happened: "not tried: the client is frozen, so it is not contacted" };
       }
-      const tried = await targetsOf(cloud, operations, host);
+      const tried = await targets;
       const { stdout } = await new SshHost(access, { folder: path.join(folder, host.name) }).sh(
-        connectScript([...tried.closed, ...tried.open]),
+        connectScript(tried),
         { timeout: SESSION_SECONDS },
       );
       return judgeConnections(tried, outcomes(stdout));
