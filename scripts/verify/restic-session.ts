@@ -1,6 +1,10 @@
-import { spawn } from "node:child_process";
+import { ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { once } from "node:events";
+import * as fs from "node:fs";
 import * as http2 from "node:http2";
-import { Duplex } from "node:stream";
+import * as net from "node:net";
+import * as os from "node:os";
+import * as path from "node:path";
 
 /** What rclone answered to one request. */
 export interface ResticAnswer {
@@ -39,9 +43,8 @@ export async function withResticSession<T>(
   ended.catch(() => {
     // Whoever waits for an answer is told.
   });
-  const session = http2.connect("http://localhost", {
-    createConnection: () => Duplex.from({ readable: child.stdout, writable: child.stdin }),
-  });
+  const { socket, close } = await socketOf(child);
+  const session = http2.connect("http://localhost", { createConnection: () => socket });
   session.on("error", () => {
     // A request that is under way says it, or the end of the program does.
   });
@@ -76,5 +79,34 @@ export async function withResticSession<T>(
   } finally {
     session.destroy();
     child.kill();
+    close();
   }
+}
+
+/**
+ * The standard streams of a program as one socket. Node's HTTP/2 breaks down over any other kind of stream when the
+ * far end closes it too early, and an attacker's does.
+ */
+async function socketOf(
+  child: ChildProcessWithoutNullStreams,
+): Promise<{ socket: net.Socket; close: () => void }> {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "verify-session-"));
+  const server = net.createServer();
+  server.listen(path.join(folder, "socket"));
+  await once(server, "listening");
+  const socket = net.connect(path.join(folder, "socket"));
+  const [far] = (await once(server, "connection")) as [net.Socket];
+  for (const stream of [far, child.stdin, child.stdout]) {
+    stream.on("error", () => {
+      // Either end may be gone first; whoever waits for an answer is told.
+    });
+  }
+  far.pipe(child.stdin);
+  child.stdout.pipe(far);
+  const close = () => {
+    far.destroy();
+    server.close();
+    fs.rmSync(folder, { recursive: true, force: true });
+  };
+  return { socket, close };
 }

@@ -1,0 +1,205 @@
+import { gzipSync } from "node:zlib";
+import { describe, expect, test } from "@jest/globals";
+import { proxyLimits, renderSshdConfig } from "../../files";
+import {
+  inspectScript,
+  keyLineProblems,
+  modeProblems,
+  parseFacts,
+  parseModes,
+  sharedAccess,
+  sshProblems,
+  unexpectedSockets,
+  wantedSshdSettings,
+} from "../../scripts/verify/hosts";
+import { pathTricks } from "../../scripts/verify/client-attacks";
+import { attempt } from "./files-tools";
+
+const line = (name: string, key: string, options = "restrict,") => {
+  const path = name.replace("-", "/");
+  return `${options}command="rclone serve restic --stdio --append-only s3-resticrepo:b/${path}" ssh-ed25519 ${key} ${name}`;
+};
+const WANTED = [line("web-main", "AAAA1"), line("db-main", "AAAA2")];
+
+describe("authorized_keys", () => {
+  test("in any order, with comments, is as wanted", () => {
+    expect(keyLineProblems(["# a comment", ...WANTED.toReversed()], WANTED)).toEqual([]);
+  });
+
+  test.each<[string, string[], string]>([
+    [
+      "without restrict",
+      [line("web-main", "AAAA1", ""), WANTED[1] as string],
+      "web-main is without restrict",
+    ],
+    [
+      "with restrict taken back",
+      [line("web-main", "AAAA1", "restrict,pty,"), WANTED[1] as string],
+      "web-main is changed: restrict,pty,command",
+    ],
+    [
+      "without --append-only",
+      WANTED.map((text) => text.replace("--append-only s3-resticrepo:b/web", "s3-resticrepo:b/web")),
+      "web-main is without --append-only",
+    ],
+    ["on another path", WANTED.map((text) => text.replace("b/web/main", "b")), "web-main is changed"],
+    ["missing", WANTED.slice(1), "web-main is missing"],
+    ["too many", [...WANTED, "ssh-ed25519 AAAA3 me"], "a key that is nobody's: ssh-ed25519 AAAA3 me"],
+    ["twice", [...WANTED, line("db-main", "AAAA1")], "web-main is changed"],
+  ])("%s is named", (_what, lines, named) => {
+    const problems = keyLineProblems(lines, WANTED);
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toContain(named);
+  });
+
+  test.each<[string, string[], string[]]>([
+    ["separate", WANTED, []],
+    ["of similar names", [line("web-main", "A1"), line("web-main2", "A2")], []],
+    [
+      "with one key",
+      [line("web-main", "A1"), line("db-main", "A1")],
+      ["one key opens b/web/main and b/db/main"],
+    ],
+    ["on one path", [line("web-main", "A1"), line("web-main", "A2")], ["two keys open b/web/main"]],
+    [
+      "within another's",
+      [line("web-main", "A1"), line("web", "A2").replace("b/web", "b/web")],
+      ["two keys open b/web"],
+    ],
+    ["on everything", [line("web-main", "A1"), "ssh-ed25519 A2 me"], ["two keys open everything"]],
+  ])("lines %s: %j", (_what, lines, problems) => {
+    expect(sharedAccess(lines)).toEqual(problems);
+  });
+});
+
+describe("owners and modes", () => {
+  const file = "/etc/app/secret";
+  const problems = (text: string) => modeProblems(parseModes(text), file, "root:root", "600");
+  const above = "755 root:root directory|/etc\n750 root:app directory|/etc/app\n";
+
+  test("as wanted", () => {
+    expect(problems(`${above}600 root:root regular file|${file}`)).toEqual([]);
+    expect(problems(`${above}600 root:root regular empty file|${file}`)).toEqual([]);
+  });
+
+  test.each([
+    ["", "is missing"],
+    [`${above}644 root:root regular file|${file}`, "is 644 root:root, not 600 root:root"],
+    [`${above}600 app:app regular file|${file}`, "is 600 app:app"],
+    [`${above}777 root:root symbolic link|${file}`, "is a symbolic link"],
+    [
+      `755 root:root directory|/etc\n750 app:root directory|/etc/app\n600 root:root regular file|${file}`,
+      "/etc/app is 750 app:root: others than root can replace",
+    ],
+    [
+      `755 root:root directory|/etc\n770 root:app directory|/etc/app\n600 root:root regular file|${file}`,
+      "/etc/app is 770 root:app: others than root can replace",
+    ],
+    [
+      `1777 root:root directory|/etc\n755 root:root directory|/etc/app\n600 root:root regular file|${file}`,
+      "/etc is 1777 root:root: others than root can replace",
+    ],
+    [`755 root:root directory|/etc\n600 root:root regular file|${file}`, "/etc/app is missing"],
+  ])("%j: %s", (text, named) => {
+    expect(problems(text).join("; ")).toContain(named);
+  });
+});
+
+describe("listening sockets", () => {
+  test("of sshd and the system's small services are expected", () => {
+    const text = `tcp   LISTEN 0      128          0.0.0.0:22        0.0.0.0:*    users:(("sshd",pid=7,fd=3))
+tcp   LISTEN 0      128             [::]:22           [::]:*    users:(("sshd",pid=7,fd=4),("systemd",pid=1,fd=9))
+udp   UNCONN 0      0      127.0.0.53%lo:53        0.0.0.0:*    users:(("systemd-resolve",pid=4,fd=11))
+udp   UNCONN 0      0            0.0.0.0:68        0.0.0.0:*    users:(("dhclient",pid=5,fd=6))
+udp   UNCONN 0      0          127.0.0.1:323       0.0.0.0:*    users:(("chronyd",pid=6,fd=5))
+`;
+    expect(unexpectedSockets(text)).toEqual([]);
+  });
+
+  test.each([
+    ['tcp LISTEN 0 5 0.0.0.0:8080 0.0.0.0:* users:(("python3",pid=1,fd=3))', "python3 on tcp 0.0.0.0:8080"],
+    ['tcp LISTEN 0 5 0.0.0.0:22 0.0.0.0:* users:(("nc",pid=1,fd=3))', "nc on tcp 0.0.0.0:22"],
+    ['tcp LISTEN 0 5 127.0.0.1:2222 0.0.0.0:* users:(("sshd",pid=1,fd=3))', "sshd on tcp 127.0.0.1:2222"],
+    ["tcp LISTEN 0 5 [::]:111 [::]:*", "an unknown program on tcp [::]:111"],
+    [
+      'udp UNCONN 0 0 0.0.0.0:53 0.0.0.0:* users:(("systemd-resolve",pid=1,fd=3))',
+      "systemd-resolve on udp 0.0.0.0:53",
+    ],
+  ])("%s", (text, named) => {
+    expect(unexpectedSockets(text)).toEqual([named]);
+  });
+});
+
+describe("sshd's settings", () => {
+  test("of the proxy's user go before those of everybody; a tunnel is refused too", () => {
+    const settings = wantedSshdSettings(renderSshdConfig(proxyLimits(3)));
+    expect(Object.fromEntries(settings)).toMatchObject({
+      permitrootlogin: "no",
+      disableforwarding: "yes",
+      permittty: "no",
+      permittunnel: "no",
+      authorizedkeysfile: "/etc/ssh/authorized_keys.d/rcloneproxy",
+    });
+    expect(settings.has("match")).toBe(false);
+  });
+});
+
+test("a client's ssh that would take another host key is named, for each repository", () => {
+  const good = `user rcloneproxy
+stricthostkeychecking true
+userknownhostsfile /etc/restic-backup/known_hosts
+globalknownhostsfile /dev/null
+updatehostkeys false
+verifyhostkeydns false
+identitiesonly yes
+identityagent none
+batchmode yes
+clearallforwardings yes
+forwardagent no
+forwardx11 no
+permitlocalcommand no
+identityfile /etc/restic-backup/main/id_ed25519
+`;
+  expect(sshProblems(`== main\n${good}`)).toEqual([]);
+  const other = good.replace("main", "other").replace("checking true", "checking ask");
+  expect(sshProblems(`== main\n${good}== other\n${other}`)).toEqual(["other: stricthostkeychecking is ask"]);
+  expect(sshProblems(`== main\nuser rcloneproxy\n`)).toContain("main: identityfile is not set");
+});
+
+describe("what a host prints", () => {
+  const printed = (text: string) => gzipSync(text).toString("base64");
+
+  test("is read back, other facts' names within it included", () => {
+    const facts = parseFacts(printed("\nB one\na\n\nB\nC two\n\n0\nB two\n\n1\nB\n"), "B");
+    expect(facts("one")).toBe("a\n\nB\nC two\n");
+    expect(() => facts("two")).toThrow("could not find out about two (status 1)");
+    expect(() => facts("three")).toThrow("could not find out about three (status none)");
+  });
+
+  test.each(["", printed("\nB one\na\n0"), printed("\nB one\na\n0\nB\n").slice(0, 40)])(
+    "cut off is an error",
+    (text) => {
+      expect(() => parseFacts(text, "B")).toThrow();
+    },
+  );
+
+  test("is what the script prints, in any POSIX shell", () => {
+    const script = inspectScript({ ROLE: "none", KEY_IDS: "", REPOSITORIES: "", ADDRESSES: "" }, "BOUNDARY");
+    const { status, output } = attempt("dash", ["-eu", "-s"], { input: script, timeout: 60_000 });
+    expect(status).toBe(0);
+    const facts = parseFacts(output, "BOUNDARY");
+    expect(facts("version.openssh")).toContain("OpenSSH_");
+    expect(facts("key_ids")).toBe("");
+    expect(() => facts("authorized_keys")).toThrow();
+  });
+});
+
+test("every trick with a path leads outside once it is decoded often enough", () => {
+  const tricks = pathTricks("../verify/keys/id");
+  expect(new Set(tricks).size).toBe(tricks.length);
+  for (const trick of tricks) {
+    const decoded = decodeURIComponent(decodeURIComponent(trick)).replaceAll("\\", "/");
+    expect(decoded).toContain("../verify/keys/id");
+    expect(trick.startsWith("/")).toBe(true);
+  }
+});

@@ -1,0 +1,98 @@
+import { generateKeyPairSync } from "node:crypto";
+import { describe, expect, test } from "@jest/globals";
+import fc from "fast-check";
+import { Operations } from "../../plan";
+import { secretsIn, stackSecrets, withoutSecrets } from "../../scripts/verify/secrets";
+
+const pem = () =>
+  generateKeyPairSync("rsa", { modulusLength: 2048 })
+    .privateKey.export({ type: "pkcs8", format: "pem" })
+    .toString();
+const host = { host: "192.0.2.1", port: 22, user: "debian", hostKey: "ssh-ed25519 AAAA", privateKey: pem() };
+const PASSWORD = "correct horse battery staple";
+
+const OPERATIONS: Operations = {
+  bucket: {
+    endpoint: "https://s3.example",
+    region: "r",
+    bucket: "b",
+    owner: { accessKeyId: "OWNERID", secretAccessKey: "owner-secret-key" },
+    writer: { accessKeyId: "WRITERID", secretAccessKey: "writer-secret-key" },
+    policy: "{}",
+    versioning: true,
+    noncurrentVersionDays: 30,
+  },
+  proxy: { host, address: "192.0.2.1", rclone: { version: "1.76.0", url: "https://x", sha256: "0" } },
+  clients: [
+    {
+      name: "web",
+      kind: "vm",
+      frozen: false,
+      host,
+      repositories: [
+        { name: "main", publicKey: "ssh-ed25519 AAAA", privateKey: pem(), password: PASSWORD },
+        { name: "tiny", publicKey: "ssh-ed25519 AAAB", password: "short" },
+      ],
+    },
+  ],
+  canary: { publicKey: "ssh-ed25519 AAAC", privateKey: pem() },
+  network: { groups: { proxy: "", appserver: "" }, rules: [], hosts: [] },
+  openRings: [],
+  repositoryRootKey: "root-key-of-all-passwords",
+};
+const { secrets, tooShort } = stackSecrets(OPERATIONS);
+
+describe("every secret of the stack is looked for", () => {
+  test("by name, and what is too short is said", () => {
+    expect(secrets.map(({ name }) => name)).toEqual([
+      "the S3 secret key of the owner",
+      "the S3 secret key of the writer",
+      "the repository root key",
+      "the password of web/main",
+      "the canary's private key",
+      "the operator's private key",
+      "the private key to web",
+      "the private key of web/main",
+    ]);
+    expect(tooShort).toEqual(["the password of web/tiny"]);
+  });
+
+  test("no value of Operations that is secret is missing", () => {
+    const secretFields = /^(secretAccessKey|privateKey|password|repositoryRootKey)$/;
+    JSON.stringify(OPERATIONS, (field, value: unknown) => {
+      if (secretFields.test(field) && value !== "short")
+        expect([field, secretsIn(`before ${String(value)} after`, secrets)]).not.toEqual([field, []]);
+      return value;
+    });
+  });
+
+  test("no public value is taken for one", () => {
+    expect(secretsIn("OWNERID WRITERID ssh-ed25519 AAAA https://s3.example debian short", secrets)).toEqual(
+      [],
+    );
+  });
+});
+
+describe("a secret is found", () => {
+  test("in base64 wherever it begins, in one line or in many", () => {
+    fc.assert(
+      fc.property(fc.string(), fc.string(), fc.integer({ min: 20, max: 80 }), (before, after, width) => {
+        const text = Buffer.from(before + PASSWORD + after).toString("base64");
+        const lines = (text.match(new RegExp(`.{1,${String(width)}}`, "g")) ?? []).join("\n");
+        for (const leaked of [text, lines]) {
+          expect(secretsIn(`log: ${leaked}\nmore`, secrets)).toContain("the password of web/main");
+        }
+      }),
+    );
+  });
+
+  test("by one line of a private key", () => {
+    const line = OPERATIONS.canary.privateKey.split("\n")[9] as string;
+    expect(secretsIn(`… ${line} …`, secrets)).toEqual(["the canary's private key"]);
+  });
+});
+
+test("a text without secrets names what stood there", () => {
+  const text = withoutSecrets(`password '${PASSWORD}' refused`, secrets);
+  expect(text).toBe("password '«the password of web/main»' refused");
+});
