@@ -32,7 +32,10 @@ export async function openStackSettings(stack?: string): Promise<Record<string, 
   const name = (await run("pulumi", ["stack", "--show-name", "--non-interactive", ...chosen])).stdout.trim();
   const file = path.join(ROOT, `Pulumi.${name}.yaml`);
   if (!fs.existsSync(file) || !/^\s*["']?openstack:/m.test(fs.readFileSync(file, "utf8"))) return {};
-  const { stdout } = await run("pulumi", ["config", "--json", "--show-secrets", ...chosen]);
+  const { stdout } = await run("pulumi", ["config", "--json", "--show-secrets", ...chosen]).catch(() => {
+    // Not passed on: what Pulumi printed may hold the secrets.
+    throw new Error(`pulumi config does not read ${file}: is the passphrase set?`);
+  });
   const config = JSON.parse(stdout) as Record<string, { value?: string }>;
   return Object.fromEntries(
     Object.entries(config).flatMap(([key, { value }]) =>
