@@ -9,7 +9,7 @@ import { Operator } from "./components/operator";
 import { Proxy } from "./components/proxy";
 import { readStackConfig } from "./config";
 import { authorizedKeysLine, fingerprint } from "./files";
-import { buildPlan } from "./plan";
+import { buildPlan, ringsOpenByService } from "./plan";
 
 const plan = buildPlan(readStackConfig());
 const { config } = plan;
@@ -101,8 +101,10 @@ export const clients = Object.fromEntries(
   ]),
 );
 
-/** The rings of defence that this configuration leaves open. */
-export const openRings = plan.openRings;
+/** The rings of defence that this configuration leaves open, and those that the S3 service does. */
+export const openRings = pulumi
+  .all([backupBucket.bucket.versioning, backupBucket.bucket.quota])
+  .apply(([versioning, quota]) => [...plan.openRings, ...ringsOpenByService({ versioning, quota })]);
 
 /** The operator's SSH key: the public half for existing servers, the private half (secret) for emergencies. */
 export const operatorPublicKey = operator.publicKey;

@@ -1,0 +1,291 @@
+/**
+ * The attacker at each ring, on the deployed stack, and the operator who gets everything back with the commands of
+ * docs/incident.md as they stand there.
+ */
+import * as fs from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { afterAll, expect, test } from "@jest/globals";
+import { PROXY_USER } from "../../files/names";
+import { IdentityKeys, Operations } from "../../plan";
+import { describeTree } from "../../scripts/demo/round-trip";
+import { LocalStack } from "../../scripts/lib/local-stack";
+import { CACHE, LOCAL_CLOUD, Result, run, RunOptions, shellWord } from "../../scripts/lib/run";
+import { SshHost } from "../../scripts/lib/ssh";
+import { Finding } from "../../scripts/verify/probe";
+import { withResticSession } from "../../scripts/verify/restic-session";
+import { DocumentedCommands } from "../harness/documented";
+
+const incident = new DocumentedCommands("docs/incident.md");
+
+/** What an attacker adds to a repository to spoil it: restic comes upon each first. */
+const GARBAGE = ["keys", "index", "snapshots"].map((kind) => `${kind}/${"00".repeat(32)}`);
+
+/** A host and a tree on it that one of its repositories holds. */
+interface Tree {
+  client: string;
+  repository: string;
+  source: string;
+}
+
+const TREES: Tree[] = [
+  { client: "appsrv1", repository: "main", source: "/srv/data" },
+  { client: "appsrv2", repository: "files", source: "/srv/files" },
+  { client: "appsrv2", repository: "database", source: "/srv/database" },
+];
+
+/** Registers the tests. They leave clients and backups as they were, with other keys and two hosts anew. */
+export function ringTests(stack: LocalStack): void {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "rings-"));
+
+  afterAll(() => {
+    fs.rmSync(folder, { recursive: true });
+  });
+
+  /** Runs commands in the operator's environment. */
+  const operator = (script: string, options: RunOptions = {}): Promise<Result> =>
+    run(LOCAL_CLOUD, ["exec", "--", "bash", "-euo", "pipefail", "-c", script], {
+      timeout: 900,
+      ...options,
+      env: { ...stack.environment(), PULUMI_OPTION_CONFIG_FILE: stack.configFile, ...options.env },
+    });
+
+  /** Follows one step of docs/incident.md. */
+  const follow = (section: string, step: number, variables: Record<string, string> = {}): Promise<Result> => {
+    const settings = Object.entries({ STACK: "local", ...variables }).map(
+      ([name, value]) => `export ${name}=${shellWord(value)}`,
+    );
+    return operator([incident.preamble, ...settings, incident.step(section, step)].join("\n"), {
+      env: { WORK: folder },
+    });
+  };
+
+  const operations = async (): Promise<Operations> => {
+    const { stdout } = await stack.pulumi(["stack", "output", "operations", "--json", "--show-secrets"]);
+    return JSON.parse(stdout) as Operations;
+  };
+
+  /** What verify finds that is no pass, as `VERDICT ID`, and its exit status. */
+  const verify = async (): Promise<{ code: number; amiss: string[]; seconds: number }> => {
+    const { code, stdout, seconds } = await operator("npm run --silent verify -- --stack local --json", {
+      accept: "any",
+    });
+    const { findings } = JSON.parse(stdout) as { findings: Finding[] };
+    for (const ring of [1, 2, 3]) expect(findings.map((finding) => finding.ring)).toContain(ring);
+    return {
+      code,
+      seconds,
+      amiss: findings
+        .filter(({ verdict }) => verdict !== "pass")
+        .map(({ id, verdict }) => `${verdict} ${id}`),
+    };
+  };
+
+  /** A time with nothing happening at it or just before: S3 may tell times to the second only. */
+  const quietMoment = async (): Promise<string> => {
+    await setTimeout(2000);
+    const moment = new Date().toISOString();
+    await setTimeout(2000);
+    return moment;
+  };
+
+  const described = async (host: SshHost, tree: string): Promise<string> =>
+    (await host.sh(describeTree(tree))).stdout;
+
+  /** What a repository's last snapshot of a tree holds, restored on its client. */
+  const restored = async ({ client, repository, source }: Tree): Promise<string> => {
+    const host = await stack.host(client);
+    const { stdout } = await host.sh(
+      `target=$(mktemp -d /var/tmp/restore.XXXXXX)\ntrap 'rm -rf "$target"' EXIT\n` +
+        `restic-backup ${repository} restore latest --path ${source} --target "$target" >&2\n` +
+        describeTree(`"$target"${source}`),
+    );
+    return stdout;
+  };
+
+  const restic = async (client: string, args: string): Promise<Result> =>
+    (await stack.host(client)).sh(`restic-backup ${args} 2>&1`, { accept: "any", timeout: 240 });
+
+  /** What is open on the local cloud by design: nothing copies its bucket to another account. */
+  const BY_DESIGN = ["open ring-3.account"];
+
+  test("verify finds no fault with the stack, within two minutes", async () => {
+    const { code, amiss, seconds } = await verify();
+    expect(amiss).toEqual(BY_DESIGN);
+    expect(code).toBe(0);
+    expect(seconds).toBeLessThan(120);
+  });
+
+  test("verify names each weakness of the stack, and an update mends what is the stack's to mend", async () => {
+    const { bucket, network } = await operations();
+    const proxy = await stack.host("rclonesrv");
+    const openstack = (args: string) => run(LOCAL_CLOUD, ["openstack", ...args.split(" ")]);
+    const rule = await openstack(
+      `security group rule create --protocol tcp --dst-port 8080 --remote-ip 0.0.0.0/0 -f value -c id ${network.groups.proxy}`,
+    );
+    await proxy.sh(`chmod 0644 /home/rcloneproxy/.config/rclone/rclone.conf
+systemctl set-property --runtime "user-$(id -u rcloneproxy).slice" MemoryMax=infinity
+echo 'keeper ${bucket.keeper?.accessKeyId ?? ""}' >/var/tmp/notes
+chmod 0644 /var/tmp/notes`);
+    await rclone(bucket, bucket.owner, ["backend", "versioning", "s3:databucket", "Suspended"]);
+    try {
+      const { code, amiss } = await verify();
+      expect(code).toBe(1);
+      expect(amiss).toEqual(BY_DESIGN);
+    } finally {
+      await openstack(`security group rule delete ${rule.stdout.trim()}`);
+      await proxy.sh(`rm /var/tmp/notes
+chmod 0640 /home/rcloneproxy/.config/rclone/rclone.conf
+systemctl revert "user-$(id -u rcloneproxy).slice"; systemctl daemon-reload`);
+    }
+    const drift = await stack.pulumi(["preview", "--refresh", "--diff"]);
+    expect(drift.stdout).toMatch(/versioned/);
+    await stack.up(["--refresh"]);
+    expect((await verify()).amiss).toEqual(BY_DESIGN);
+  });
+
+  test("a client is taken: its repository comes back to the byte, by the documented commands", async () => {
+    const [tree] = TREES as [Tree];
+    const taken = { CLIENT: tree.client, REPOSITORY: tree.repository, INDEX: "0", WHEN: await quietMoment() };
+    const before = await described(await stack.host(tree.client), tree.source);
+
+    // The intruder has the client's key and password, and does what these let him do.
+    const { clients, proxy } = await operations();
+    const key = clients.find(({ name }) => name === tree.client)?.repositories[0]?.privateKey as string;
+    expect((await restic(tree.client, "main forget --keep-last 1 --prune")).stdout).toContain("403");
+    for (const year of [2097, 2098, 2099]) {
+      const fake = await restic(
+        tree.client,
+        `main backup --time '${String(year)}-01-01 00:00:00' /etc/hostname`,
+      );
+      expect(fake.code).toBe(0);
+    }
+    const access = { ...proxy.host, host: proxy.address, user: PROXY_USER, privateKey: key };
+    const ssh = new SshHost(access, { folder: path.join(folder, "stolen-key") });
+    await withResticSession([LOCAL_CLOUD, "exec", "--", ...ssh.command()], async (request) => {
+      for (const name of GARBAGE) expect((await request("POST", `/${name}`, "garbage")).status).toBe(200);
+    });
+    expect((await restic(tree.client, "main snapshots")).code).not.toBe(0);
+
+    const section = "A client is taken";
+    await follow(section, 1, taken);
+    expect((await restic(tree.client, "main snapshots")).stdout).toContain("Permission denied");
+    const plan = (await follow(section, 2, taken)).stdout;
+    expect(plan).toMatch(/will be moved to \.quarantine\/ \(\d+\)/);
+    await follow(section, 3, taken);
+    const fetched = await run("sh", ["-c", describeTree(shellWord(`${folder}/restored${tree.source}`))]);
+    expect(fetched.stdout).toBe(before);
+    await follow(section, 4, taken);
+    await follow(section, 5, taken);
+    await follow(section, 6, taken);
+    const host = await stack.host(tree.client);
+    expect(await described(host, `/srv/restored${tree.source}`)).toBe(before);
+    await host.sh(`mv /srv/restored${tree.source} ${tree.source}`);
+  });
+
+  test("the proxy is taken: every repository comes back to the byte, by the documented commands", async () => {
+    const trees = await Promise.all(TREES.map(async (tree) => [tree, await restored(tree)] as const));
+    const before = await operations();
+    const WHEN = await quietMoment();
+
+    // Root on the proxy destroys what he can with what he finds there, and with the keeper's keys as well.
+    const proxy = await stack.host("rclonesrv");
+    const attack = await proxy.sh(
+      `export RCLONE_CONFIG=/home/rcloneproxy/.config/rclone/rclone.conf
+rclone=/usr/local/lib/secure-backups/rclone
+bucket=s3-resticrepo:${before.bucket.bucket}
+mkdir /tmp/garbage && cd /tmp/garbage
+$rclone lsf -R --files-only "$bucket" >../list
+while read -r name; do mkdir -p "$(dirname "$name")" && echo garbage >"$name"; done <../list
+$rclone delete --retries 1 "$bucket" 2>&1 | grep -c AccessDenied
+$rclone copy --ignore-times . "$bucket"
+wc -l <../list`,
+      { timeout: 300 },
+    );
+    const [refused, overwritten] = attack.stdout.trim().split("\n").map(Number) as [number, number];
+    expect(overwritten).toBeGreaterThan(30);
+    expect(refused).toBeGreaterThan(0);
+    await rclone(before.bucket, before.bucket.keeper, [
+      "delete",
+      "s3:databucket",
+      "--include",
+      "*[02468ace]",
+    ]);
+    for (const { client, repository } of TREES) {
+      expect((await restic(client, `${repository} snapshots`)).code).not.toBe(0);
+    }
+
+    const section = "The proxy is taken";
+    await follow(section, 1);
+    await follow(section, 2);
+    const after = await operations();
+    expect(after.proxy.host.hostKey).not.toBe(before.proxy.host.hostKey);
+    expect(await mayList(before.bucket, before.bucket.writer)).toBe(false);
+    expect(await mayList(after.bucket, after.bucket.writer)).toBe(true);
+    for (const client of after.clients) {
+      for (const repository of client.repositories) {
+        await follow(section, 3, { CLIENT: client.name, REPOSITORY: repository.name, WHEN });
+      }
+    }
+    for (const [tree, content] of trees) expect(await restored(tree)).toBe(content);
+  });
+
+  test("the workstation is taken: nothing that was on it opens anything any more", async () => {
+    const before = await operations();
+    const HOSTS = before.clients.flatMap(({ name, host }) => (host ? [name] : []));
+    const section = "The operator's workstation is taken";
+    await follow(section, 2);
+    await follow(section, 3, { HOSTS: ["rclonesrv", ...HOSTS].join(" ") });
+    await follow(section, 4);
+
+    const after = await operations();
+    for (const identity of ["owner", "writer", "keeper"] as const) {
+      expect(await mayList(before.bucket, before.bucket[identity])).toBe(false);
+      expect(await mayList(after.bucket, after.bucket[identity])).toBe(true);
+    }
+    const stolen = new SshHost(before.proxy.host, {
+      folder: path.join(folder, "stolen-operator"),
+      via: [LOCAL_CLOUD, "exec", "--"],
+    });
+    expect((await stolen.sh("true", { accept: "any" })).stderr).toContain("Permission denied");
+    const keys = (all: Operations) =>
+      all.clients.flatMap(({ repositories }) => repositories.flatMap(({ privateKey }) => privateKey ?? []));
+    expect(keys(after)).toHaveLength(keys(before).length);
+    expect(keys(after).filter((key) => keys(before).includes(key))).toEqual([]);
+    for (const tree of TREES) {
+      expect((await restic(tree.client, `${tree.repository} snapshots`)).code).toBe(0);
+    }
+  });
+}
+
+/** rclone with an identity's keys, in the cloud's network; `s3:` is the service. */
+function rclone(
+  { endpoint, region }: Operations["bucket"],
+  keys: IdentityKeys | undefined,
+  args: string[],
+  options: RunOptions = {},
+): Promise<Result> {
+  const settings = {
+    TYPE: "s3",
+    PROVIDER: "Other",
+    ENDPOINT: endpoint,
+    REGION: region,
+    ACCESS_KEY_ID: keys?.accessKeyId ?? "",
+    SECRET_ACCESS_KEY: keys?.secretAccessKey ?? "",
+  };
+  const variables = Object.entries(settings).map(([name, value]) => [`RCLONE_CONFIG_S3_${name}`, value]);
+  return run(LOCAL_CLOUD, ["exec", "--", path.join(CACHE, "artifacts/rclone"), ...args], {
+    ...options,
+    env: { RCLONE_CONFIG: "/dev/null", ...(Object.fromEntries(variables) as Record<string, string>) },
+  });
+}
+
+/** Whether these keys still open the bucket. */
+async function mayList(bucket: Operations["bucket"], keys: IdentityKeys | undefined): Promise<boolean> {
+  const { code, stderr } = await rclone(bucket, keys, ["lsf", "--retries", "1", "s3:databucket"], {
+    accept: "any",
+  });
+  if (code !== 0) expect(stderr).toContain("StatusCode: 403");
+  return code === 0;
+}

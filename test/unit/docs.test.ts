@@ -1,0 +1,46 @@
+/** What the documents promise about the project itself. */
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { expect, test } from "@jest/globals";
+import { ROOT } from "../../scripts/lib/run";
+
+const DOCUMENTS = ["README.md", ...fs.readdirSync(path.join(ROOT, "docs")).map((name) => `docs/${name}`)];
+
+const read = (file: string): string => fs.readFileSync(path.join(ROOT, file), "utf8");
+
+/** A heading's anchor as GitHub makes it. */
+const anchor = (heading: string): string =>
+  heading
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N} _-]/gu, "")
+    .replaceAll(" ", "-");
+
+test("every test that the threat model names exists", () => {
+  const named = [...read("docs/threat-model.md").replace(/\n\s+/g, " ").matchAll(/`(test\/[^`]+)` "([^"]+)"/g)];
+  expect(named.length).toBeGreaterThan(20);
+  const missing = named.filter(([, file = "", title = ""]) => !read(file).includes(`"${title}"`));
+  expect(missing.map(([text]) => text)).toEqual([]);
+});
+
+test("every link within the documents leads somewhere", () => {
+  const broken = DOCUMENTS.flatMap((document) =>
+    [...read(document).matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)]
+      .filter(([, file = "", fragment]) => {
+        const target = file === "" ? document : path.join(path.dirname(document), file);
+        if (!fs.existsSync(path.join(ROOT, target))) return true;
+        if (fragment === undefined) return false;
+        const headings = [...read(target).matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) => anchor(heading));
+        return !headings.includes(fragment);
+      })
+      .map(([link]) => `${document}: ${link}`),
+  );
+  expect(broken).toEqual([]);
+});
+
+test("every npm script that the documents use exists", () => {
+  const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
+  const used = DOCUMENTS.flatMap((document) =>
+    [...read(document).matchAll(/npm run (?:--silent )?([a-z][a-z:-]*)/g)].map(([, name]) => name as string),
+  );
+  expect([...new Set(used)].filter((name) => !(name in scripts))).toEqual([]);
+});
