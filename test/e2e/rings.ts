@@ -45,7 +45,7 @@ export function ringTests(stack: LocalStack): void {
 
   /** Runs commands in the operator's environment. */
   const operator = (script: string, options: RunOptions = {}): Promise<Result> =>
-    run(LOCAL_CLOUD, ["exec", "--", "bash", "-euo", "pipefail", "-c", script], {
+    run(LOCAL_CLOUD, ["exec", "--", "bash", "--norc", "-euo", "pipefail", "-c", script], {
       timeout: 900,
       ...options,
       env: { ...stack.environment(), PULUMI_OPTION_CONFIG_FILE: stack.configFile, ...options.env },
