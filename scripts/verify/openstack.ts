@@ -374,10 +374,12 @@ async function targetsOf(
   host: MadeHost,
 ): Promise<{ closed: Target[]; open: Target[] }> {
   const foreign = host.securityGroupIds.filter((id) => !Object.values(network.groups).includes(id));
+  // Before the others begin: nobody would hear of their failure if this one threw.
+  const identity = await cloud.identity();
   const [foreignRules, addresses, services] = await Promise.all([
     Promise.all(foreign.map((id) => cloud.rules(id))),
     Promise.all(network.hosts.map(({ instanceId }) => cloud.ports(instanceId))),
-    Promise.all([new URL(bucket.endpoint), await cloud.identity()].map(addressesOf)),
+    Promise.all([new URL(bucket.endpoint), identity].map(addressesOf)),
   ]);
   const hosts = network.hosts.map(({ name, securityGroupIds }, at) => ({
     name,
