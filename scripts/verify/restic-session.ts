@@ -16,6 +16,8 @@ export interface ResticAnswer {
 export type ResticRequest = (method: string, target: string, body?: string) => Promise<ResticAnswer>;
 
 const ANSWER_SECONDS = 30;
+/** A small proxy may need some time to log a client in and to start rclone. */
+const START_SECONDS = 90;
 /** Nothing that a canary holds is larger; what another sends is cut. */
 const MOST_BYTES = 64 * 1024;
 
@@ -47,6 +49,10 @@ export async function withResticSession<T>(
   const session = http2.connect("http://localhost", { createConnection: () => socket });
   session.on("error", () => {
     // A request that is under way says it, or the end of the program does.
+  });
+  const started = once(session, "remoteSettings", { signal: AbortSignal.timeout(START_SECONDS * 1000) });
+  await Promise.race([started, ended]).catch(() => {
+    // Each request will say that there is no answer.
   });
   const answer: ResticRequest = (method, target, body) =>
     new Promise((resolve, reject) => {
