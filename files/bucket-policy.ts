@@ -57,6 +57,8 @@ const TAMPER = [
 
 /** More of that kind, which some services do not know and then refuse the whole policy. No form allows it. */
 const TAMPER_MORE = [
+  // Whoever may put it may remove it too: S3 has no other action for that.
+  "s3:PutBucketPublicAccessBlock",
   "s3:PutObjectVersionAcl",
   "s3:PutBucketCORS",
   "s3:PutBucketWebsite",
