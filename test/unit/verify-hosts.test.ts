@@ -1,8 +1,10 @@
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "@jest/globals";
 import { proxyLimits, renderSshdConfig } from "../../files";
+import { Operations } from "../../plan";
 import {
   inspectScript,
+  judgeProxy,
   keyLineProblems,
   modeProblems,
   parseFacts,
@@ -164,6 +166,67 @@ identityfile /etc/restic-backup/main/id_ed25519
   const other = good.replace("main", "other").replace("checking true", "checking ask");
   expect(sshProblems(`== main\n${good}== other\n${other}`)).toEqual(["other: stricthostkeychecking is ask"]);
   expect(sshProblems(`== main\nuser rcloneproxy\n`)).toContain("main: identityfile is not set");
+});
+
+describe("what clients may take of the proxy", () => {
+  const host = {
+    host: "192.0.2.1",
+    port: 22,
+    user: "debian",
+    hostKey: "ssh-ed25519 AAAA",
+    privateKey: "key",
+  };
+  const publicKey = `ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI${"A".repeat(43)}`;
+  const operations: Operations = {
+    bucket: {
+      endpoint: "https://s3.example",
+      region: "r",
+      bucket: "b",
+      owner: { accessKeyId: "OWNERID", secretAccessKey: "owner-secret-key" },
+      policy: "{}",
+      versioning: true,
+      noncurrentVersionDays: 30,
+    },
+    proxy: { host, address: "192.0.2.1", rclone: { version: "1.76.0", url: "https://x", sha256: "0" } },
+    clients: [],
+    canary: { publicKey, privateKey: "canary" },
+    network: { groups: { proxy: "", appserver: "" }, rules: [], hosts: [] },
+    openRings: [],
+    repositoryRootKey: "root-key-of-all-passwords",
+  };
+  const most = proxyLimits(1).connectionsPerSource;
+  const limits = async (slice: string, connections: string) => {
+    const facts: Record<string, string> = { slice, connection_limits: connections };
+    const findings = await judgeProxy(operations, (name) => {
+      if (facts[name] === undefined) throw new Error(`nothing about ${name}`);
+      return facts[name];
+    });
+    return findings
+      .filter(({ verdict }) => verdict !== "unknown")
+      .map(({ id, verdict }) => `${verdict} ${id}`);
+  };
+  const slice = "CPUWeight=50\nMemoryMax=346030080\nMemorySwapMax=0\nTasksMax=1200\n";
+  const rule = (count: number) =>
+    `tcp dport 22 ct state new add @sources4 { ip saddr ct count over ${count} }`;
+
+  test.each<[string, string, string, string[]]>([
+    ["is bounded", slice, rule(most), ["pass limits.slice", "pass limits.connections"]],
+    [
+      "is not bounded in memory",
+      slice.replace("346030080", "infinity"),
+      rule(most),
+      ["FAIL limits.slice", "pass limits.connections"],
+    ],
+    ["is bounded too late", slice, rule(most + 1), ["pass limits.slice", "FAIL limits.connections"]],
+    [
+      "is not counted",
+      slice,
+      "table inet secure_backups {\n}",
+      ["pass limits.slice", "FAIL limits.connections"],
+    ],
+  ])("%s; all else that the host does not tell is unknown", async (_what, text, connections, expected) => {
+    expect(await limits(text, connections)).toEqual(expected);
+  });
 });
 
 describe("what a host prints", () => {
