@@ -76,8 +76,8 @@ export class BackupBucket extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    const { policy, versioning, lifecycle, objectLock, quota } = this.bucket;
-    this.registerOutputs({ policy, versioning, lifecycle, objectLock, quota });
+    const { policy, versioning, lifecycle, objectLock, publicAccessBlock, quota } = this.bucket;
+    this.registerOutputs({ policy, versioning, lifecycle, objectLock, publicAccessBlock, quota });
   }
 
   private credentials(name: string, identity: S3Identity): S3Credentials {

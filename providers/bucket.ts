@@ -4,15 +4,18 @@ import type { PolicyForm } from "../files/bucket-policy";
 import {
   adoptOrCreate,
   observe,
+  PUBLIC_ACCESS_BLOCK,
   removeIfEmpty,
   requireObjectLock,
   retentionOf,
   sameLock,
   settleLifecycle,
   settleObjectLock,
+  settlePublicAccessBlock,
   settleVersioning,
   type ObjectLock,
   type Observed,
+  type PublicAccessBlock,
   type Quota,
   type Retention,
   type Versioning,
@@ -53,10 +56,10 @@ export interface CredentialsArgs {
 }
 
 /**
- * A bucket with its policy, versioning, lifecycle and object lock, proved with a canary object after each change: the
- * update fails if writer or keeper can do more than they must. A bucket that exists is adopted if it is the owner's.
- * Settings changed by hand show at a refresh, and the next update puts them right. Destroying removes an empty bucket
- * and leaves one that holds data, saying so.
+ * A bucket with its policy, versioning, lifecycle, object lock and PublicAccessBlock, proved with a canary object after
+ * each change: the update fails if writer or keeper can do more than they must. A bucket that exists is adopted if it
+ * is the owner's. Settings changed by hand show at a refresh, and the next update puts them right. Destroying removes
+ * an empty bucket and leaves one that holds data, saying so.
  */
 export class Bucket extends pulumi.dynamic.Resource {
   /** Name of the bucket. */
@@ -71,6 +74,8 @@ export class Bucket extends pulumi.dynamic.Resource {
   declare readonly lifecycle: pulumi.Output<string>;
   /** `MODE DAYS days`, `Enabled` (a lock without a retention), `none`, or `unsupported` by the service. */
   declare readonly objectLock: pulumi.Output<ObjectLock>;
+  /** `IgnorePublicAcls`, what else is on or `none` where it was changed by hand, or `unsupported` by the service. */
+  declare readonly publicAccessBlock: pulumi.Output<PublicAccessBlock>;
   /** Quota in bytes, `none`, or `unknown` where the service does not tell. As the last update or refresh saw it. */
   declare readonly quota: pulumi.Output<Quota>;
 
@@ -92,6 +97,7 @@ export class Bucket extends pulumi.dynamic.Resource {
       versioning: undefined,
       lifecycle: undefined,
       objectLock: undefined,
+      publicAccessBlock: undefined,
       quota: undefined,
     };
     const secrets = { additionalSecretOutputs: ["owner", "writer", "keeper"] };
@@ -118,6 +124,7 @@ export interface BucketState extends BucketInputs {
   readonly versioning: Versioning;
   readonly lifecycle: string;
   readonly objectLock: ObjectLock;
+  readonly publicAccessBlock: PublicAccessBlock;
   readonly quota: Quota;
 }
 
@@ -196,7 +203,8 @@ function inOrder(seen: BucketState, wanted: BucketInputs): boolean {
     (seen.versioning === versioning || seen.versioning === "unsupported") &&
     (seen.lifecycle === "unsupported" ||
       seen.lifecycle === canonicalLifecycle(wantedRules(wanted, seen.versioning))) &&
-    sameLock(seen.objectLock, wanted.retention)
+    sameLock(seen.objectLock, wanted.retention) &&
+    (seen.publicAccessBlock === PUBLIC_ACCESS_BLOCK || seen.publicAccessBlock === "unsupported")
   );
 }
 
@@ -272,10 +280,23 @@ async function settle(inputs: BucketInputs, kept?: string): Promise<BucketState>
     } else if (replaced.length > 0) {
       say(`lifecycle rules that were not the stack's are replaced. They would: ${replaced.join("; ")}.`);
     }
+    const opened = await settlePublicAccessBlock(owner, inputs);
+    if (opened === "unsupported") {
+      say(
+        "this service has no PublicAccessBlock. Whoever holds the writer's keys can put objects that everybody may " +
+          "read, encrypted as they are.",
+      );
+    } else if (opened.length > 0) {
+      say(
+        `of its PublicAccessBlock ${opened.join(", ")} was not the stack's and is off: services differ in what they ` +
+          "take for public, and refuse uploads or the policy by it.",
+      );
+    }
     const forms = [...inputs.policies].sort((a, b) => Number(b.name === kept) - Number(a.name === kept));
     const { form, failed } = await settleBestPolicy({ owner, writer, keeper }, inputs, forms, {
       versioning,
       rules: replaced === "unsupported" ? replaced : rules,
+      publicAccessBlock: opened === "unsupported" ? opened : PUBLIC_ACCESS_BLOCK,
       locked: inputs.retention !== undefined,
     });
     if (failed.length > 0) {
@@ -325,6 +346,7 @@ function stateOf(
     versioning: seen?.versioning ?? "Suspended",
     lifecycle: rules === "unsupported" ? rules : canonicalLifecycle(rules),
     objectLock: seen?.objectLock ?? "none",
+    publicAccessBlock: seen?.publicAccessBlock ?? "none",
     quota: seen?.quota ?? "unknown",
   };
 }

@@ -2,7 +2,12 @@
  * What the bucket resource does through S3, as functions over a client, so that tests call them on a real
  * service without an engine.
  */
-import type { LifecycleRule, ObjectLockConfiguration, S3 } from "@aws-sdk/client-s3";
+import type {
+  LifecycleRule,
+  ObjectLockConfiguration,
+  PublicAccessBlockConfiguration,
+  S3,
+} from "@aws-sdk/client-s3";
 import {
   answerOf,
   connect,
@@ -42,6 +47,21 @@ export type ObjectLock = string;
  */
 export type Quota = number | "none" | "unknown";
 
+/**
+ * The PublicAccessBlock: the names of its settings that are on, as in `BlockPublicAcls, IgnorePublicAcls`; `none`; or
+ * `unsupported` by the service.
+ */
+export type PublicAccessBlock = string;
+
+/**
+ * What every bucket gets. Disregarding public ACLs covers each of them: the bucket's, an object's, one that comes with
+ * an upload or a copy, and those of before. (An ACL that names one other account is not public, and stands.) The other
+ * settings would add harm to that and little else, as measured on Ceph RGW 16: `BlockPublicAcls` refuses every upload,
+ * private ones too, and no copy; `BlockPublicPolicy` takes any grant to another project for public, and so refuses the
+ * bucket's own policy; `RestrictPublicBuckets` does nothing there, and by that judgement could shut the hosts out.
+ */
+export const PUBLIC_ACCESS_BLOCK: PublicAccessBlock = "IgnorePublicAcls";
+
 /** What the service says about the bucket. */
 export interface Observed {
   readonly versioning: Versioning;
@@ -50,6 +70,7 @@ export interface Observed {
   /** All rules, or `unsupported` by the service. */
   readonly rules: readonly LifecycleRule[] | "unsupported";
   readonly objectLock: ObjectLock;
+  readonly publicAccessBlock: PublicAccessBlock;
   readonly quota: Quota;
 }
 
@@ -158,6 +179,7 @@ export async function observe(owner: S3, address: BucketAddress): Promise<Observ
       policy: await readPolicy(owner, bucket),
       rules: await readRules(owner, bucket),
       objectLock: await readObjectLock(owner, bucket),
+      publicAccessBlock: await readPublicAccessBlock(owner, bucket),
       quota: await readQuota(owner, bucket),
     };
   } catch (error) {
@@ -227,6 +249,24 @@ function lockInWords(lock: ObjectLockConfiguration | undefined): ObjectLock {
     return `${Mode} ${days} days`;
   }
   return lock?.ObjectLockEnabled === "Enabled" ? "Enabled" : "none";
+}
+
+async function readPublicAccessBlock(owner: S3, bucket: string): Promise<PublicAccessBlock> {
+  try {
+    const { PublicAccessBlockConfiguration = {} } = await owner.getPublicAccessBlock({ Bucket: bucket });
+    const settings = Object.entries(PublicAccessBlockConfiguration).filter(([, on]) => on !== undefined);
+    const names = settings.flatMap(([name, on]) => (on ? [name] : [])).sort();
+    // A service that overlooks what it is asked for answers with something else, in which no setting stands.
+    return settings.length === 0 ? "unsupported" : names.length === 0 ? "none" : names.join(", ");
+  } catch (error) {
+    if (answerOf(error).code === "NoSuchPublicAccessBlockConfiguration") {
+      return "none";
+    }
+    if (isUnsupported(error)) {
+      return "unsupported";
+    }
+    throw error;
+  }
 }
 
 /** Ceph RGW tells the owner the quotas of the bucket and of its user with a HEAD; the SDK does not pass that on. */
@@ -402,6 +442,49 @@ export function sameLock(lock: ObjectLock, wanted: Retention | undefined): boole
 export function retentionOf(lock: ObjectLock): Retention | undefined {
   const [, mode, days] = /^(GOVERNANCE|COMPLIANCE) (\d+) days$/.exec(lock) ?? [];
   return mode === undefined ? undefined : { mode: mode as Retention["mode"], days: Number(days) };
+}
+
+/**
+ * Puts {@link PUBLIC_ACCESS_BLOCK} unless it is there already, and waits until it reads back as the same.
+ *
+ * @returns the settings that were on and are off now; `unsupported` by the service
+ * @throws Error when the service refuses it, or accepts it and shows another
+ */
+export async function settlePublicAccessBlock(
+  owner: S3,
+  address: BucketAddress,
+  patience = PATIENCE,
+): Promise<readonly string[] | "unsupported"> {
+  return await explained(address, "set the PublicAccessBlock", async () => {
+    const before = await readPublicAccessBlock(owner, address.bucket);
+    if (before === "unsupported" || before === PUBLIC_ACCESS_BLOCK) {
+      return before === "unsupported" ? before : [];
+    }
+    try {
+      await owner.putPublicAccessBlock({
+        Bucket: address.bucket,
+        ChecksumAlgorithm: "MD5",
+        PublicAccessBlockConfiguration: settingsOf(PUBLIC_ACCESS_BLOCK),
+      });
+    } catch (error) {
+      if (isUnsupported(error)) {
+        return "unsupported";
+      }
+      throw error;
+    }
+    await patiently(patience, async () => {
+      const now = await readPublicAccessBlock(owner, address.bucket);
+      if (now !== PUBLIC_ACCESS_BLOCK) {
+        throw new Error(`the service accepted the setting but says ${now}`);
+      }
+    });
+    return Object.keys(settingsOf(before)).filter((name) => name !== PUBLIC_ACCESS_BLOCK);
+  });
+}
+
+/** A PublicAccessBlock as S3 takes it. */
+export function settingsOf(block: PublicAccessBlock): PublicAccessBlockConfiguration {
+  return Object.fromEntries(block === "none" ? [] : block.split(", ").map((name) => [name, true]));
 }
 
 /**

@@ -1,7 +1,14 @@
 /** The proof that a bucket's policy is in force: each identity tries what it must be able to do, and what it must not. */
 import type { LifecycleRule, S3 } from "@aws-sdk/client-s3";
 import type { PolicyForm } from "../files/bucket-policy";
-import { CANARY_PREFIX, PATIENCE, settlePolicy, type Versioning } from "./s3-bucket";
+import {
+  CANARY_PREFIX,
+  PATIENCE,
+  settingsOf,
+  settlePolicy,
+  type PublicAccessBlock,
+  type Versioning,
+} from "./s3-bucket";
 import {
   answerOf,
   explained,
@@ -34,6 +41,7 @@ export interface InForce {
   readonly policy: string;
   readonly versioning: Versioning;
   readonly rules: readonly LifecycleRule[] | "unsupported";
+  readonly publicAccessBlock: PublicAccessBlock;
   /** Whether versions are kept from deletion for a time, the canary's too. */
   readonly locked: boolean;
 }
@@ -90,7 +98,7 @@ function saysNothingOfPolicy(error: unknown): boolean {
  * Proves with a canary that the policy is in force; a policy may be stored and yet bind nobody. The writer can add
  * an object, cannot delete it nor a version of it, and can delete a lock. The keeper removes the canary, which leaves a
  * delete marker, and can delete no version; the owner reads what the writer wrote and brings it back. Neither can put
- * policy, versioning or lifecycle.
+ * policy, versioning, lifecycle or PublicAccessBlock.
  *
  * Leaves one object behind, always the same. What else it writes the owner removes again; where policy or object lock
  * bind the owner too, a versioned bucket keeps one hidden version of the lock per proof.
@@ -192,7 +200,7 @@ async function mustNotTamper(
   address: BucketAddress,
   role: string,
   hand: S3,
-  { policy, versioning, rules }: InForce,
+  { policy, versioning, rules, publicAccessBlock }: InForce,
 ): Promise<void> {
   const Bucket = address.bucket;
   await mustBeDenied(address, role, "put a policy", () => hand.putBucketPolicy({ Bucket, Policy: policy }));
@@ -207,6 +215,15 @@ async function mustNotTamper(
         Bucket,
         ChecksumAlgorithm: "MD5",
         LifecycleConfiguration: { Rules: [...rules] },
+      }),
+    );
+  }
+  if (publicAccessBlock !== "unsupported") {
+    await mustBeDenied(address, role, "set the PublicAccessBlock", () =>
+      hand.putPublicAccessBlock({
+        Bucket,
+        ChecksumAlgorithm: "MD5",
+        PublicAccessBlockConfiguration: settingsOf(publicAccessBlock),
       }),
     );
   }

@@ -4,9 +4,11 @@ import type { BucketOperations } from "../../plan";
 import {
   CANARY_PREFIX,
   observe,
+  PUBLIC_ACCESS_BLOCK,
   retentionOf,
   type ObjectLock,
   type Observed,
+  type PublicAccessBlock,
   type Quota,
   type Versioning,
 } from "../../providers/s3-bucket";
@@ -191,6 +193,13 @@ export function judgeObjectLock(lock: ObjectLock, wanted: NonNullable<BucketOper
     holds: retention?.mode === wanted.mode && retention.days >= wanted.days,
     happened: retention === undefined ? "new versions are not locked" : lock,
   };
+}
+
+/** Whether the bucket disregards public ACLs, as every update sets it, and nothing else that would hinder backups. */
+export function judgePublicAccessBlock(block: PublicAccessBlock): Seen {
+  if (block === PUBLIC_ACCESS_BLOCK) return { holds: true, happened: "it does" };
+  if (block === "unsupported") return { holds: "open", happened: "the service has no PublicAccessBlock" };
+  return { holds: false, happened: block === "none" ? "nothing is set" : `what is set is ${block}` };
 }
 
 /** Whether the bucket's ACL, which stands beside the policy, lets in anybody but the owner. */

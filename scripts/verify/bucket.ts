@@ -6,7 +6,7 @@
 import type { S3 } from "@aws-sdk/client-s3";
 import { CANARY } from "../../files/names";
 import type { BucketOperations, IdentityKeys, Operations } from "../../plan";
-import { retentionOf } from "../../providers/s3-bucket";
+import { PUBLIC_ACCESS_BLOCK, retentionOf, settingsOf } from "../../providers/s3-bucket";
 import {
   answerOf,
   connect,
@@ -23,6 +23,7 @@ import {
   judgeOldVersions,
   judgePolicy,
   judgePrincipals,
+  judgePublicAccessBlock,
   judgeQuota,
   judgeVersioning,
   notDenied,
@@ -48,6 +49,10 @@ const LOCK = `${REPOSITORY}locks/s3-`;
 const UPDATE = 'put it right by "pulumi up --refresh", and find out who changed it';
 const PROVE =
   'run "pulumi up --refresh": it chooses and proves a policy that this service enforces; until then whoever takes the proxy can do this';
+
+const ACLS_STAND =
+  "where the service has no PublicAccessBlock nothing is at stake that whoever holds the writer's keys could not " +
+  "read, encrypted, and publish elsewhere";
 
 /** Findings of ring 2 need no more than what a probe says beside its ring. */
 type About = Omit<ProbeAbout, "ring">;
@@ -129,7 +134,7 @@ export async function probeBucket(
           ]),
       ownerReads(bench),
       ownerRestores(bench),
-      ...anonymous(bench),
+      ...anonymous(bench, inForce),
       ...keystoneTokens(bench, session),
     ]);
     return [...findings, await tidied(bench), ...ring3(operations)];
@@ -256,6 +261,15 @@ function settingsAsTheyAre(bench: Bench, seen: Promise<BucketSettings>): Promise
         remedy: "set the bucket's ACL to private, as its owner, and find out who changed it",
       },
       read(({ acl }) => judgeAcl(acl)),
+    ),
+    ring2(
+      {
+        id: "s3.public-access-block",
+        tried: "the owner reads the bucket's PublicAccessBlock",
+        expected: `${PUBLIC_ACCESS_BLOCK} alone: public ACLs let nobody in, and nothing hinders backups`,
+        remedy: `${UPDATE}; ${ACLS_STAND}`,
+      },
+      read(({ publicAccessBlock }) => judgePublicAccessBlock(publicAccessBlock)),
     ),
     ring2(
       {
@@ -513,8 +527,11 @@ interface Tampering {
   action: string;
   /** As the sentence "the writer …" goes on. */
   deed: string;
-  /** `undefined` where nothing is in force that could be put again. */
-  call: (inForce: BucketSettings, canary: Canary) => ((s3: S3) => Promise<unknown>) | undefined;
+  /** `undefined` where nothing is in force that could be put again; `unsupported` where nobody can put it. */
+  call: (
+    inForce: BucketSettings,
+    canary: Canary,
+  ) => ((s3: S3) => Promise<unknown>) | undefined | "unsupported";
 }
 
 /** The one checksum that every service knows for settings; some refuse the call without it. */
@@ -559,6 +576,19 @@ const TAMPERINGS: Record<string, Tampering> = {
       const ObjectLockConfiguration = { ObjectLockEnabled: "Enabled" as const, Rule: { DefaultRetention } };
       return (s3) => s3.putObjectLockConfiguration({ Bucket, ChecksumAlgorithm, ObjectLockConfiguration });
     },
+  },
+  "puts-public-access-block": {
+    action: "s3:PutBucketPublicAccessBlock",
+    deed: "puts the PublicAccessBlock that is in force already",
+    call: ({ publicAccessBlock }, { Bucket }) =>
+      publicAccessBlock === "unsupported"
+        ? publicAccessBlock
+        : (s3) =>
+            s3.putPublicAccessBlock({
+              Bucket,
+              ChecksumAlgorithm,
+              PublicAccessBlockConfiguration: settingsOf(publicAccessBlock),
+            }),
   },
   "puts-acl": {
     action: "s3:PutBucketAcl",
@@ -612,11 +642,11 @@ function tampering(
   return Object.entries(TAMPERINGS).flatMap(([end, { action, deed, call }]) => {
     const canary = { Bucket: bench.address.bucket, Key: `${DATA}${role}-${end}` };
     const again = inForce && call(inForce, canary);
-    if (inForce && !again) return [];
+    if (inForce && typeof again !== "function") return [];
     const about = { id: `s3.${role}-${end}`, tried: `the ${role} ${deed}`, expected, remedy: PROVE };
     return [
       ring2(about, async () => {
-        if (again === undefined) throw new Error("the owner could not read what is in force");
+        if (typeof again !== "function") throw new Error("the owner could not read what is in force");
         await place(bench, canary.Key);
         return await refused(bench, action, () => again(s3));
       }),
@@ -737,7 +767,7 @@ async function anonymousStatus(bench: Bench, path: string, init: RequestInit = {
   return answer.status;
 }
 
-function anonymous(bench: Bench): Promise<Finding>[] {
+function anonymous(bench: Bench, inForce: BucketSettings | undefined): Promise<Finding>[] {
   const remedy = 'run "pulumi up --refresh", and make the bucket\'s ACL private as its owner';
   const expected = "refused";
   const judge = (status: number): Seen => {
@@ -762,23 +792,23 @@ function anonymous(bench: Bench): Promise<Finding>[] {
       async () =>
         judge(await anonymousStatus(bench, `/${DATA}anonymous-writes`, { method: "PUT", body: "garbage" })),
     ),
-    publishes(bench, judge),
+    publishes(bench, inForce, judge),
   ];
 }
 
 /** An ACL that comes with an object is no action of its own, so that a policy hardly reaches it. */
-function publishes(bench: Bench, judge: (status: number) => Seen): Promise<Finding> {
+function publishes(
+  bench: Bench,
+  inForce: BucketSettings | undefined,
+  judge: (status: number) => Seen,
+): Promise<Finding> {
   const { writer, address } = bench;
   return ring2(
     {
       id: "s3.writer-publishes",
       tried: "the writer adds canaries with a public ACL, and somebody without credentials reads them",
       expected: "refused: encrypted or not, backups are not for everybody",
-      remedy:
-        "let the service disregard public ACLs, as the bucket's owner: aws s3api put-public-access-block " +
-        `--endpoint-url ${endpointUrl(address.endpoint)} --bucket ${address.bucket} ` +
-        "--public-access-block-configuration IgnorePublicAcls=true; nothing is at stake that whoever holds the " +
-        "writer's keys could not read, encrypted, and publish elsewhere",
+      remedy: `run "pulumi up --refresh", which lets the service disregard public ACLs; ${ACLS_STAND}`,
     },
     async () => {
       const source = await place(bench, `${DATA}publishes`);
@@ -802,7 +832,10 @@ function publishes(bench: Bench, judge: (status: number) => Seen): Promise<Findi
       );
       return seen.every((closed) => closed)
         ? { holds: true, happened: "refused" }
-        : { holds: "open", happened: "the writer can publish what it can read, as long as it stands" };
+        : {
+            holds: inForce?.publicAccessBlock === "unsupported" ? "open" : false,
+            happened: "the writer can publish what it can read, as long as it stands",
+          };
     },
   );
 }

@@ -4,6 +4,8 @@
  * `scripts/local-cloud/local-cloud exec -- npx jest test/host/verify-bucket`.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { createServer, request as httpRequest } from "node:http";
+import type { AddressInfo } from "node:net";
 import { bucketPolicy, keystonePrincipal } from "../../files/bucket-policy";
 import type { BucketOperations, Operations } from "../../plan";
 import {
@@ -11,6 +13,7 @@ import {
   settleLifecycle,
   settleObjectLock,
   settlePolicy,
+  settlePublicAccessBlock,
   settleVersioning,
 } from "../../providers/s3-bucket";
 import { lifecycleRules } from "../../providers/s3-lifecycle";
@@ -76,6 +79,7 @@ async function settle(): Promise<void> {
   await settleVersioning(owner.s3, at, true);
   await settlePolicy(owner.s3, at, sound.policy);
   await settleLifecycle(owner.s3, at, lifecycleRules(30));
+  await settlePublicAccessBlock(owner.s3, at);
 }
 
 async function lifecycle(rule: object): Promise<void> {
@@ -97,6 +101,32 @@ function probed(bucket: BucketOperations): Promise<Finding[]> {
     ],
   } as Partial<Operations> as Operations;
   return probeBucket(operations, session);
+}
+
+/** The same service, as if it did not know one of the bucket's settings. */
+async function serviceLacking(setting: string): Promise<{ endpoint: string; close: () => void }> {
+  const { hostname, port } = new URL(at.endpoint);
+  const server = createServer((request, response) => {
+    const { method, url = "", headers } = request;
+    if (new URL(url, at.endpoint).searchParams.has(setting)) {
+      response.writeHead(501).end("<Error><Code>NotImplemented</Code></Error>");
+      return;
+    }
+    // With the Host header as it was signed.
+    const passed = httpRequest({ hostname, port, method, path: url, headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 500, answer.headers);
+      answer.pipe(response);
+    });
+    request.pipe(passed);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    endpoint: `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`,
+    close: () => {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
 }
 
 const withVerdict = (findings: Finding[], verdict: Finding["verdict"]): string[] =>
@@ -151,7 +181,7 @@ function told(findings: Finding[]): Partial<Record<Finding["verdict"], string[]>
 test("a sound bucket is green, but for what is known to be open", async () => {
   const findings = await probed(sound);
   expect(findings.filter(({ verdict }) => verdict === "FAIL" || verdict === "unknown")).toEqual([]);
-  expect(withVerdict(findings, "open")).toEqual(["s3.ring-3", "s3.writer-publishes"]);
+  expect(withVerdict(findings, "open")).toEqual(["s3.ring-3"]);
   expect(new Set(findings.map(({ id }) => id)).size).toBe(findings.length);
   expect(findings.filter(({ verdict, remedy }) => (verdict === "pass") === (remedy !== undefined))).toEqual(
     [],
@@ -164,17 +194,6 @@ test("nothing is left behind, and no secret is told", async () => {
   const { Versions = [], DeleteMarkers = [] } = await owner.s3.listObjectVersions({ Bucket: at.bucket });
   expect([...Versions, ...DeleteMarkers]).toEqual([]);
   expect((await owner.s3.listMultipartUploads({ Bucket: at.bucket })).Uploads ?? []).toEqual([]);
-});
-
-test("public ACLs are nothing where the service disregards them", async () => {
-  const Bucket = at.bucket;
-  const PublicAccessBlockConfiguration = { IgnorePublicAcls: true };
-  await owner.s3.putPublicAccessBlock({ Bucket, PublicAccessBlockConfiguration });
-  try {
-    expect(withVerdict(await probed(sound), "open")).toEqual(["s3.ring-3"]);
-  } finally {
-    await owner.s3.deletePublicAccessBlock({ Bucket });
-  }
 });
 
 test("the requests for a token are signed as Keystone reads them: its own services get one for them", async () => {
@@ -213,6 +232,7 @@ test("a bucket with object lock is green too, is tidied, and a shorter lock is n
     const inForce = sound.policy.replaceAll(`:::${at.bucket}`, `:::${Bucket}`);
     await settleObjectLock(owner.s3, locked, wanted);
     await settleLifecycle(owner.s3, locked, lifecycleRules(30));
+    await settlePublicAccessBlock(owner.s3, locked);
     await settlePolicy(owner.s3, locked, inForce);
     const bucket = { ...sound, bucket: Bucket, policy: inForce, objectLock: wanted };
     const findings = await probed(bucket);
@@ -320,7 +340,7 @@ describe("one weakness at a time is named, and nothing else", () => {
     const everybody = { Sid: "Everybody", Effect: "Allow", Principal: "*", Action: "s3:GetObject" };
     const Resource = `arn:aws:s3:::${at.bucket}/*`;
     const changed = policy((statements) => [...statements, { ...everybody, Resource }]);
-    expect(told(await inForce(changed))).toEqual({ FAIL: ["s3.anonymous-reads"] });
+    expect(told(await inForce(changed))).toEqual({ FAIL: ["s3.anonymous-reads", "s3.writer-publishes"] });
   });
 
   test("versioning suspended", async () => {
@@ -351,10 +371,44 @@ describe("one weakness at a time is named, and nothing else", () => {
   test("the bucket's ACL admits others", async () => {
     await owner.s3.putBucketAcl({ Bucket: at.bucket, ACL: "public-read" });
     try {
-      expect(told(await probed(sound))).toEqual({ FAIL: ["s3.acl", "s3.anonymous-lists"] });
+      expect(told(await probed(sound))).toEqual({ FAIL: ["s3.acl"] });
     } finally {
       await owner.s3.putBucketAcl({ Bucket: at.bucket, ACL: "private" });
     }
+  });
+
+  test("public ACLs let others in", async () => {
+    await owner.s3.deletePublicAccessBlock({ Bucket: at.bucket });
+    expect(told(await probed(sound))).toEqual({
+      FAIL: ["s3.public-access-block", "s3.writer-publishes"],
+    });
+  });
+
+  test("public ACLs let others in where the service has nothing against it, which is open", async () => {
+    await owner.s3.deletePublicAccessBlock({ Bucket: at.bucket });
+    const lacking = await serviceLacking("publicAccessBlock");
+    try {
+      const findings = await probed({ ...sound, endpoint: lacking.endpoint });
+      expect(told(findings)).toEqual({});
+      expect(withVerdict(findings, "open")).toEqual([
+        "s3.public-access-block",
+        "s3.ring-3",
+        "s3.writer-publishes",
+      ]);
+      expect(findings.filter(({ id }) => id.endsWith("puts-public-access-block"))).toEqual([]);
+    } finally {
+      lacking.close();
+    }
+  });
+
+  test("hosts may set the PublicAccessBlock", async () => {
+    expect(told(await inForce(granted("s3:PutBucketPublicAccessBlock", "HostsList")))).toEqual({
+      FAIL: ["s3.keeper-puts-public-access-block", "s3.writer-puts-public-access-block"],
+    });
+    const { PublicAccessBlockConfiguration: block } = await owner.s3.getPublicAccessBlock({
+      Bucket: at.bucket,
+    });
+    expect(block?.IgnorePublicAcls).toBe(true);
   });
 
   test("something is set that no update sets", async () => {
@@ -404,7 +458,6 @@ describe("fewer identities", () => {
       "s3.owner-tidies",
       "s3.ring-3",
       "s3.writer-buckets",
-      "s3.writer-publishes",
       "s3.writer-settings",
     ]);
     expect(withVerdict(findings, "pass")).toEqual(
@@ -423,7 +476,6 @@ describe("fewer identities", () => {
       "s3.versioning",
       "s3.writer-copies-over",
       "s3.writer-overwrites",
-      "s3.writer-publishes",
       "s3.writer-uploads-over",
     ]);
   });

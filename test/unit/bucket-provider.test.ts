@@ -27,6 +27,7 @@ const state: BucketState = {
   versioning: "Enabled",
   lifecycle: canonicalLifecycle(lifecycleRules(30)),
   objectLock: "none",
+  publicAccessBlock: "IgnorePublicAcls",
   quota: "none",
 };
 const WITHOUT_VERSIONS = canonicalLifecycle(lifecycleRules(undefined));
@@ -58,6 +59,7 @@ describe("diff", () => {
       { retention, objectLock: "GOVERNANCE 30 days" },
       { retention: { days: 30, mode: "GOVERNANCE" } },
     ],
+    ["a service without PublicAccessBlock", { publicAccessBlock: "unsupported" }, {}],
     ["another quota", { quota: 1 }, {}],
     [
       "versioning that is off as it should be",
@@ -89,6 +91,9 @@ describe("diff", () => {
     ["a retention, wanted now", {}, { retention }],
     ["a retention changed by hand", { retention, objectLock: "GOVERNANCE 1 days" }, { retention }],
     ["a retention that nobody wants", { objectLock: "COMPLIANCE 30 days" }, {}],
+    ["a PublicAccessBlock that was lifted by hand", { publicAccessBlock: "none" }, {}],
+    ["one that was tightened by hand", { publicAccessBlock: "BlockPublicAcls, IgnorePublicAcls" }, {}],
+    ["the state of a version without PublicAccessBlock", { publicAccessBlock: undefined }, {}],
     ["versioning, wanted no more", {}, { versioned: false }],
     ["versioning, suspended by hand", { versioning: "Suspended" }, {}],
     ["versioning, switched on by hand", { versioned: false, versioning: "Enabled" }, { versioned: false }],

@@ -15,6 +15,7 @@ import {
   requireObjectLock,
   settleLifecycle,
   settleObjectLock,
+  settlePublicAccessBlock,
   settlePolicy,
   settleVersioning,
 } from "../../providers/s3-bucket";
@@ -26,7 +27,13 @@ const SOON = [1, 1];
 const POLICY = bucketPolicy({ bucket: "vault" });
 const FORMS = bucketPolicies({ bucket: "vault" });
 const RULES = lifecycleRules(30);
-const IN_FORCE: InForce = { policy: POLICY, versioning: "Suspended", rules: [], locked: false };
+const IN_FORCE: InForce = {
+  policy: POLICY,
+  versioning: "Suspended",
+  rules: [],
+  publicAccessBlock: "none",
+  locked: false,
+};
 const KEYS = { accessKeyId: "AKIDEXAMPLE", secretAccessKey: "s3cr3t-0f-the-0wner" };
 
 interface Answer {
@@ -61,6 +68,7 @@ async function service(bend: Bend = () => undefined): Promise<{
   let policy = "";
   let versioning = "";
   let lifecycle = "";
+  let publicAccessBlock = "";
   let exists = false;
   const objects = new Set<string>();
   const answer = (request: string, body: string): Answer => {
@@ -102,6 +110,12 @@ async function service(bend: Bend = () => undefined): Promise<{
     if (action.has("lifecycle")) {
       lifecycle = method === "PUT" ? body : lifecycle;
       return lifecycle === "" ? error(404, "NoSuchLifecycleConfiguration") : { status: 200, body: lifecycle };
+    }
+    if (action.has("publicAccessBlock")) {
+      publicAccessBlock = method === "PUT" ? body : publicAccessBlock;
+      return publicAccessBlock === ""
+        ? error(404, "NoSuchPublicAccessBlockConfiguration")
+        : { status: 200, body: publicAccessBlock };
     }
     if (action.has("object-lock")) {
       return error(404, "ObjectLockConfigurationNotFoundError");
@@ -167,6 +181,7 @@ const SETTLED = {
   versioning: "Enabled",
   lifecycle: canonicalLifecycle(lifecycleRules(30)),
   objectLock: "none",
+  publicAccessBlock: "IgnorePublicAcls",
   quota: 1_000_000,
 };
 
@@ -295,6 +310,46 @@ describe("settings", () => {
     await expect(settleObjectLock(s3, address, { mode: "GOVERNANCE", days: 1 }, SOON)).rejects.toThrow(
       /cannot set the object lock: the service accepted the retention but says Enabled/,
     );
+  });
+
+  test.each<[string, string, Answer]>([
+    ["refuses to read", "GET", error(501, "NotImplemented")],
+    ["refuses to set", "PUT", error(405, "MethodNotAllowed")],
+    ["overlooks", "GET", { status: 200, body: "<ListBucketResult><Name>vault</Name></ListBucketResult>" }],
+  ])("a PublicAccessBlock that the service %s is reported", async (_how, method, answer) => {
+    const { address, s3 } = await service((request) =>
+      request === `${method} /vault?publicAccessBlock` ? answer : undefined,
+    );
+    expect(await settlePublicAccessBlock(s3, address, SOON)).toBe("unsupported");
+  });
+
+  test("a PublicAccessBlock that is accepted without effect is a failure", async () => {
+    const { address, s3 } = await service((request) =>
+      request === "PUT /vault?publicAccessBlock" ? { status: 200 } : undefined,
+    );
+    await expect(settlePublicAccessBlock(s3, address, SOON)).rejects.toThrow(
+      /cannot set the PublicAccessBlock: the service accepted the setting but says none/,
+    );
+  });
+
+  test("the PublicAccessBlock is the one setting alone, and put once", async () => {
+    const { address, s3, log, headers } = await service();
+    await s3.putPublicAccessBlock({
+      Bucket: "vault",
+      PublicAccessBlockConfiguration: {
+        BlockPublicAcls: true,
+        IgnorePublicAcls: false,
+        RestrictPublicBuckets: true,
+      },
+    });
+    const others = "BlockPublicAcls, RestrictPublicBuckets";
+    expect((await observe(s3, address))?.publicAccessBlock).toBe(others);
+    log.splice(0);
+    expect(await settlePublicAccessBlock(s3, address, SOON)).toEqual(others.split(", "));
+    expect(await settlePublicAccessBlock(s3, address, SOON)).toEqual([]);
+    expect((await observe(s3, address))?.publicAccessBlock).toBe("IgnorePublicAcls");
+    expect(log.filter((line) => line === "PUT /vault?publicAccessBlock")).toHaveLength(1);
+    expect(headers["PUT /vault?publicAccessBlock"]?.["content-md5"]).toMatch(/^[A-Za-z0-9+/]{22}==$/);
   });
 
   test.each<[string, Record<string, string>, unknown]>([
@@ -636,6 +691,11 @@ describe("the resource on such a service", () => {
       "no lifecycle",
       (request) => (request.endsWith("?lifecycle") ? error(405, "MethodNotAllowed") : undefined),
       /this service has no lifecycle\. Old versions and unfinished uploads stay/,
+    ],
+    [
+      "no PublicAccessBlock",
+      (request) => (request.endsWith("?publicAccessBlock") ? error(501, "NotImplemented") : undefined),
+      /this service has no PublicAccessBlock\. Whoever holds the writer's keys can put objects that everybody/,
     ],
     [
       "no versions",

@@ -11,6 +11,7 @@ import {
   judgeOldVersions,
   judgePolicy,
   judgePrincipals,
+  judgePublicAccessBlock,
   judgeQuota,
   judgeVersioning,
   notDenied,
@@ -98,6 +99,16 @@ test("a quota is there, or it is open what fills the bucket", () => {
   expect(judgeQuota(1024)).toEqual({ holds: true, happened: "1024 bytes" });
   expect(judgeQuota("none").holds).toBe("open");
   expect(judgeQuota("unknown").holds).toBe("open");
+});
+
+test("public ACLs are ignored, and no more than that is set", () => {
+  expect(judgePublicAccessBlock("IgnorePublicAcls").holds).toBe(true);
+  expect(judgePublicAccessBlock("none")).toEqual({ holds: false, happened: "nothing is set" });
+  expect(judgePublicAccessBlock("BlockPublicAcls, IgnorePublicAcls")).toEqual({
+    holds: false,
+    happened: "what is set is BlockPublicAcls, IgnorePublicAcls",
+  });
+  expect(judgePublicAccessBlock("unsupported").holds).toBe("open");
 });
 
 describe("the lifecycle", () => {
