@@ -677,6 +677,11 @@ describe("the choice of the policy's form", () => {
       /the keeper could set the lifecycle/,
     ],
     [
+      "lets the writer set the PublicAccessBlock",
+      () => weakened("s3:PutBucketPublicAccessBlock", "writer"),
+      /the writer could set the PublicAccessBlock/,
+    ],
+    [
       "lets the keeper delete versions",
       () => weakened("s3:DeleteObjectVersion", "keeper"),
       /the keeper could delete a version/,
