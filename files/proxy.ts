@@ -153,6 +153,7 @@ Match User ${PROXY_USER}
     TrustedUserCAKeys none
     DisableForwarding yes
     PermitTTY no
+    PermitTunnel no
     PermitUserRC no
     # One connection is shared by the restic commands of one repository.
     MaxSessions ${2 * RCLONE_PER_REPOSITORY}
