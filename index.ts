@@ -62,6 +62,7 @@ export const bucket = {
   versioning: backupBucket.bucket.versioning,
   lifecycle: backupBucket.bucket.lifecycle,
   objectLock: backupBucket.bucket.objectLock,
+  publicAccessBlock: backupBucket.bucket.publicAccessBlock,
   quota: backupBucket.bucket.quota,
 };
 
