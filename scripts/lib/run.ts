@@ -9,7 +9,7 @@ export const ROOT = path.resolve(__dirname, "../..");
 export const LOCAL_CLOUD = path.join(ROOT, "scripts/local-cloud/local-cloud");
 
 /** What a command line is put behind to be run inside the local cloud's network. */
-export const IN_LOCAL_CLOUD = [LOCAL_CLOUD, "exec", "--"];
+export const IN_LOCAL_CLOUD = [LOCAL_CLOUD, "exec", "--"] as const;
 
 /** The folder that keeps what is costly to make, outside the checkout. */
 export const CACHE =
