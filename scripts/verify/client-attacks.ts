@@ -15,7 +15,7 @@ import { connect } from "../../providers/s3-client";
 import { inParallel } from "../lib/parallel";
 import { Result, run } from "../lib/run";
 import { SshHost } from "../lib/ssh";
-import { Finding, probe, Seen } from "./probe";
+import { Finding, probe, PUT_BACK, Seen } from "./probe";
 import { ResticRequest, withResticSession } from "./restic-session";
 
 /** The types of objects that a restic repository keeps for good. */
@@ -25,8 +25,8 @@ const KEPT = ["data", "keys", "snapshots", "index"] as const;
 const SSH_SECONDS = 50;
 
 const REMEDIES = {
-  command: `run pulumi up, which writes authorized_keys and sshd's configuration anew; see the findings authorized-keys.* and sshd.*`,
-  rclone: `run pulumi up, which writes authorized_keys and puts the configured rclone in place; see authorized-keys.exact and version.rclone`,
+  command: `${PUT_BACK}; see the findings authorized-keys.* and sshd.*`,
+  rclone: `${PUT_BACK}; see authorized-keys.exact and version.rclone`,
   network: "close the port in the proxy's security group and stop what listens there; see sockets.listening",
   reach: "make sure that this machine reaches port 22 of the proxy, and that rclone on it reaches the bucket",
 } as const;
@@ -654,7 +654,7 @@ async function attackLogin(canary: Attacker, operations: Operations): Promise<Fi
       tried,
       expected: "refused; keys alone are asked for",
     };
-    const remedy = "run pulumi up, which writes sshd's configuration anew; see the findings sshd.*";
+    const remedy = `${PUT_BACK}; see the findings sshd.*`;
     findings.push(
       await probe({ ...about, remedy }, async () => {
         const [program = "ssh", ...args] = canary

@@ -28,7 +28,7 @@ import { inParallel } from "../lib/parallel";
 import { RunError } from "../lib/run";
 import { SshHost } from "../lib/ssh";
 import { judgeVersion, Program } from "./known-bad";
-import { Finding, probe, ProbeAbout, Seen } from "./probe";
+import { Finding, probe, ProbeAbout, PUT_BACK, Seen } from "./probe";
 import { Secret, secretsIn, stackSecrets } from "./secrets";
 
 /** Seconds for the inspection of one host. */
@@ -43,8 +43,6 @@ const KEYS = `/etc/ssh/authorized_keys.d/${PROXY_USER}`;
 const RCLONE_COMMAND = "/usr/local/bin/rclone";
 const RCLONE_PROGRAM = "/usr/local/lib/secure-backups/rclone";
 const SSHD_DROP_IN = "/etc/ssh/sshd_config.d/00-secure-backups.conf";
-
-const UPDATE = "run pulumi up, which puts every file back, and find out who changed it";
 
 /** Inspects the proxy and every client that the stack reaches. Never throws: what could not be seen is a finding. */
 export async function inspectHosts(operations: Operations): Promise<Finding[]> {
@@ -295,7 +293,7 @@ const wantedLimits = (operations: Operations): ProxyLimits => proxyLimits(wanted
 const wantedSshdConfig = (operations: Operations): string => renderSshdConfig(wantedLimits(operations));
 
 function judgeAuthorizedKeys(operations: Operations, facts: HostFacts): Promise<Finding[]> {
-  const remedy = "run pulumi up, which writes authorized_keys anew; who could write it was root on the proxy";
+  const remedy = `${PUT_BACK}: who could was root on the proxy`;
   return Promise.all([
     judge(
       {
@@ -444,7 +442,7 @@ function contentSeen(
 function judgeProxyFiles(operations: Operations, facts: HostFacts): Promise<Finding[]> {
   const { bucket } = operations;
   const files = (id: string, tried: string, expected: string, see: () => Seen) =>
-    judge({ ring: 1, id: `files.${id}`, tried, expected, remedy: UPDATE }, see);
+    judge({ ring: 1, id: `files.${id}`, tried, expected, remedy: PUT_BACK }, see);
   const modes = (id: string, what: string, wanted: readonly [file: string, owner: string, mode: string][]) =>
     files(
       `${id}-mode`,
@@ -557,8 +555,7 @@ function judgePrograms({ proxy: { rclone } }: Operations, facts: HostFacts): Pro
         id: "files.rclone-program",
         tried: "the SHA-256 of the rclone that serves clients",
         expected: `that of the configured ${rclone.version}`,
-        remedy:
-          "run pulumi up, which downloads and checks it again; who could replace it was root on the proxy",
+        remedy: `${PUT_BACK}: who could was root on the proxy`,
       },
       () => {
         const sum = parseSums(facts("sums")).get(RCLONE_PROGRAM) ?? "missing";
@@ -623,7 +620,7 @@ function judgeLimits(operations: Operations, facts: HostFacts): Promise<Finding[
         id: `limits.${id}`,
         tried,
         expected,
-        remedy: "run pulumi up, which puts the limits in force anew",
+        remedy: PUT_BACK,
       },
       see,
     );
@@ -691,7 +688,7 @@ function judgeAccounts(facts: HostFacts): Promise<Finding[]> {
       return { kind, name, uid, home, shell };
     });
   return Promise.all([
-    users(PROXY_USER, `the account ${PROXY_USER}`, "no password, its own home, /bin/sh", UPDATE, () => {
+    users(PROXY_USER, `the account ${PROXY_USER}`, "no password, its own home, /bin/sh", PUT_BACK, () => {
       const account = accounts().find(({ name }) => name === PROXY_USER);
       if (account === undefined) return { holds: false, happened: "there is NO such account" };
       return seen(
@@ -854,7 +851,7 @@ export function judgeClient(
   facts: HostFacts,
 ): Promise<Finding[]> {
   const { name, repositories } = client;
-  const about = (id: string, tried: string, expected: string, remedy = UPDATE): ProbeAbout => ({
+  const about = (id: string, tried: string, expected: string, remedy = PUT_BACK): ProbeAbout => ({
     ring: 1,
     id: `${id}.${name}`,
     tried,

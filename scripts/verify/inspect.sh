@@ -104,7 +104,7 @@ files_with_key_ids() {
   done
   # grep finds nothing in most files, which is its status 1 and find's.
   found_status=0
-  found=$(timeout $seconds find /etc /home /root /srv /var/lib /usr/local /opt /run /tmp -xdev -type f -size -300k \
+  found=$(timeout $seconds find /etc /home /root /srv /var/lib /usr/local /opt /run /tmp /var/tmp -xdev -type f -size -300k \
     -exec grep -lFs "$@" {} +) || found_status=$?
   [ $found_status -le 1 ] || return $found_status
   printf '%s\n' "$found" | while IFS= read -r found_file; do

@@ -83,6 +83,7 @@ export async function openStackSession(settings: Record<string, string> = {}): P
 async function authScope(settings: Record<string, string>): Promise<openstack.identity.GetAuthScopeResult> {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "secure-backups-verify-"));
   const url = `file://${folder}`;
+  const options = Object.keys(process.env).filter((name) => name.startsWith("PULUMI_OPTION_"));
   try {
     let scope: openstack.identity.GetAuthScopeResult | undefined;
     let failure: Error | undefined;
@@ -102,6 +103,8 @@ async function authScope(settings: Record<string, string>): Promise<openstack.id
         workDir: folder,
         projectSettings: { name: "verify", runtime: "nodejs", backend: { url } },
         envVars: {
+          // What the operator set for every command of his concerns his own stack.
+          ...Object.fromEntries(options.map((name) => [name, ""])),
           PULUMI_BACKEND_URL: url,
           PULUMI_CONFIG_PASSPHRASE: randomBytes(16).toString("hex"),
           PULUMI_CONFIG_PASSPHRASE_FILE: "",

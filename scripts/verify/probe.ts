@@ -22,6 +22,11 @@ export interface Finding {
   remedy?: string;
 }
 
+/** How files of a host that were changed by hand come back: an update alone sees no reason to write them again. */
+export const PUT_BACK =
+  "put the host's files back: pulumi up --replace URN, with the URN of its Command from pulumi stack --show-urns; " +
+  "and find out who changed them";
+
 /** What a probe is about, said before it is tried. */
 export interface ProbeAbout extends Pick<Finding, "ring" | "id" | "tried" | "expected"> {
   /** What to do where it does not hold. */
