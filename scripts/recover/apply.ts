@@ -1,78 +1,147 @@
 /** Carries a plan out. */
 import { createHash } from "node:crypto";
+import { setTimeout } from "node:timers/promises";
 import type { S3 } from "@aws-sdk/client-s3";
-import { answerOf, BucketAddress, explained, patiently, where } from "../../providers/s3-client";
+import { answerOf, BucketAddress, explained, where } from "../../providers/s3-client";
+import { inParallel } from "../lib/parallel";
 import { Action, Entry, Version } from "./plan";
+import { firstOf, NO_COPY, printable } from "./report";
 import { plainEtag } from "./versions";
 
 /** Actions at one time. */
 const PARALLEL = 24;
 /** Pauses in milliseconds before a failed action is tried again; the SDK has tried each request four times by then. */
 const PAUSES = [1_000, 4_000];
-/** After this many failed actions the rest is not tried any more. */
-const GIVE_UP = 5;
+/** After this many failures with no success between them the rest of the same kind is not tried any more. */
+const GIVE_UP = 100;
+/** Entries in one part of the record, so that one request can put it. */
+const PART = 1000;
+
+/** First what brings data back: it may be all that there is room and time for. */
+const ORDER: readonly Action["does"][] = ["undelete", "put-back", "move-away"];
 
 /** Where and how {@link applyActions} works. */
 export interface ApplyArgs {
   address: BucketAddress;
   actions: readonly Action[];
-  /** What is moved away goes to `QUARANTINE/KEY`. */
-  quarantine: string;
+  /** Takes down what will be done next, a part of the actions at a time. */
+  record: (part: readonly Action[]) => Promise<void>;
   /** Told after each action. */
   progress: (done: number, all: number) => void;
 }
 
-/**
- * Carries the actions out: first all that brings data back, then what moves strangers away. Interrupted at any
- * point it leaves a state from which a new plan goes on.
- *
- * @throws Error naming the first failures; what could be done is done then
- */
-export async function applyActions(s3: S3, args: ApplyArgs): Promise<void> {
-  const { address, actions, quarantine, progress } = args;
-  const failures: string[] = [];
-  let done = 0;
-  const work = async (queue: Action[]): Promise<void> => {
-    await Promise.all(
-      Array.from({ length: PARALLEL }, async () => {
-        while (failures.length < GIVE_UP) {
-          const action = queue.shift();
-          if (action === undefined) return;
-          try {
-            await patiently(PAUSES, () => applyOne(s3, address, action, quarantine));
-          } catch (error) {
-            const { code, message } = answerOf(error);
-            failures.push(`${action.does} ${JSON.stringify(action.key)}: ${code}: ${message.slice(0, 200)}`);
-          }
-          done += 1;
-          progress(done, actions.length);
-        }
-      }),
-    );
-  };
-  await work(actions.filter(({ does }) => does !== "move-away"));
-  await work(actions.filter(({ does }) => does === "move-away"));
-  if (failures.length > 0) {
-    throw new Error(
-      `${where(address)}: not everything could be brought back:\n  ${failures.join("\n  ")}\n` +
-        "Nothing is lost: mend the cause and run the same command again, it goes on from here. " +
-        "AccessDenied means that a policy set by hand binds the owner: run pulumi up --refresh first.",
-    );
-  }
+/** What came of the actions, in words for each object. */
+export interface Applied {
+  /** What could not be done. */
+  failures: string[];
+  /** Strangers that could not be copied, with the reason: they are hidden only. */
+  hidden: string[];
+  /** IDs of the versions that were put back, where the service tells them. */
+  copies: string[];
 }
 
-async function applyOne(s3: S3, address: BucketAddress, action: Action, quarantine: string): Promise<void> {
-  const Bucket = address.bucket;
+/**
+ * Carries the actions out: first all that brings data back, then what moves strangers away. Interrupted at any
+ * point it leaves a state from which a new plan goes on. What fails for one object keeps nothing else from being done.
+ *
+ * @throws Error naming the first failures where one came after the other: that is not the objects' fault
+ */
+export async function applyActions(s3: S3, args: ApplyArgs): Promise<Applied> {
+  const { address, actions, record, progress } = args;
+  const applied: Applied = { failures: [], hidden: [], copies: [] };
+  let done = 0;
+  let gaveUp = false;
+  for (const does of ORDER) {
+    let inRow = 0;
+    for (const part of parts(actions.filter((action) => action.does === does))) {
+      if (inRow >= GIVE_UP) break;
+      await record(part);
+      await inParallel(PARALLEL, part, async (action) => {
+        if (inRow >= GIVE_UP) return;
+        try {
+          await applyOne(s3, address.bucket, action, applied);
+          inRow = 0;
+        } catch (error) {
+          applied.failures.push(`${action.does} ${printable(action.key)}: ${inWords(error)}`);
+          inRow += 1;
+        }
+        done += 1;
+        progress(done, actions.length);
+      });
+    }
+    gaveUp ||= inRow >= GIVE_UP;
+  }
+  if (gaveUp) {
+    throw new Error(
+      `${where(address)}: not everything could be brought back:\n${firstOf(applied.failures, "  ")}\n` +
+        "Nothing is lost: mend the cause and run the same command again, it goes on from here. " +
+        "AccessDenied means that a policy set by hand binds the owner: run pulumi up --refresh first. " +
+        "QuotaExceeded means that there is no room for copies: ask the operator of the S3 service for more.",
+    );
+  }
+  return applied;
+}
+
+/** Cuts a list of actions into parts for the record. Somebody may have put many delete markers above one file. */
+function parts(actions: readonly Action[]): Action[][] {
+  const all: Action[][] = [];
+  let room = 0;
+  for (const action of actions) {
+    if (room <= 0) {
+      all.push([]);
+      room = PART;
+    }
+    all.at(-1)?.push(action);
+    room -= action.does === "undelete" ? action.markers.length : 1;
+  }
+  return all;
+}
+
+function inWords(error: unknown): string {
+  const { code, message } = answerOf(error);
+  return `${code}: ${message.replace(/\s+/g, " ").slice(0, 200)}`;
+}
+
+/** Whether the service will answer the same another time: it understood the request, and refuses it. */
+function isRefusal(error: unknown): boolean {
+  const { status = 0 } = answerOf(error);
+  return status >= 400 && status < 500 && ![408, 409, 429].includes(status);
+}
+
+/** Does a step, again where the service or the network may have been at fault. */
+async function persistently<T>(step: () => Promise<T>): Promise<T> {
+  for (const pause of PAUSES) {
+    try {
+      return await step();
+    } catch (error) {
+      if (isRefusal(error)) throw error;
+      await setTimeout(pause);
+    }
+  }
+  return await step();
+}
+
+async function applyOne(s3: S3, bucket: string, action: Action, applied: Applied): Promise<void> {
+  const { key } = action;
   switch (action.does) {
     case "undelete":
-      for (const marker of action.markers) await removeMarker(s3, Bucket, marker);
+      for (const marker of action.markers) await persistently(() => removeMarker(s3, bucket, marker));
       return;
-    case "put-back":
-      await copy(s3, Bucket, action.version, action.key);
+    case "put-back": {
+      const versionId = await persistently(() => copy(s3, bucket, action.version, key));
+      if (versionId !== undefined) applied.copies.push(versionId);
       return;
-    case "move-away":
-      if (!action.hideOnly) await copy(s3, Bucket, action.version, `${quarantine}/${action.key}`);
-      await s3.deleteObject({ Bucket, Key: action.key });
+    }
+    case "move-away": {
+      const { target, version } = action;
+      // A stranger that nobody can copy, by its maker's will or for want of room, must not stand in the way.
+      const reason =
+        target === undefined
+          ? NO_COPY
+          : await persistently(() => copy(s3, bucket, version, target)).then(() => undefined, inWords);
+      await persistently(() => s3.deleteObject({ Bucket: bucket, Key: key }));
+      if (reason !== undefined) applied.hidden.push(`${printable(key)}: ${reason}`);
+    }
   }
 }
 
@@ -82,31 +151,30 @@ async function removeMarker(s3: S3, bucket: string, marker: Entry): Promise<void
   await s3.deleteObject({ Bucket: bucket, Key: marker.key, VersionId: marker.versionId });
 }
 
-/** Copies a version inside the service, and makes sure that the copy has its content. */
-async function copy(s3: S3, bucket: string, version: Version, target: string): Promise<void> {
+/**
+ * Copies a version inside the service, and makes sure that the copy has its content.
+ *
+ * @returns the copy's version ID, where the service tells it
+ */
+async function copy(s3: S3, bucket: string, version: Version, target: string): Promise<string | undefined> {
   const source = [bucket, ...version.key.split("/")].map(encodeURIComponent).join("/");
-  const { CopyObjectResult } = await s3.copyObject({
+  const { CopyObjectResult, VersionId } = await s3.copyObject({
     Bucket: bucket,
     Key: target,
     CopySource: `${source}?versionId=${encodeURIComponent(version.versionId)}`,
   });
   const etag = plainEtag(CopyObjectResult?.ETag);
-  if (etag === version.etag) return;
+  if (etag === version.etag) return VersionId;
   // The ETag of an upload in parts tells of the parts, and some services give the copy one of its own.
   const { ContentLength } = await s3.headObject({ Bucket: bucket, Key: target });
   if (!version.etag.includes("-") || ContentLength !== version.size) {
     throw new Error(`the copy has ETag ${etag} and ${String(ContentLength)} bytes, not ${version.etag}`);
   }
+  return VersionId;
 }
 
-/** Writes down what will be done, so that removed markers can be told later, too: who deleted what, and when. */
-export async function writeRecord(
-  s3: S3,
-  address: BucketAddress,
-  key: string,
-  record: object,
-): Promise<void> {
-  const body = JSON.stringify(record);
+/** Puts a part of the record of a recovery, so that removed markers can be told later, too: who deleted what, and when. */
+export async function writeRecord(s3: S3, address: BucketAddress, key: string, body: string): Promise<void> {
   await explained(address, "write the record of the recovery", () =>
     s3.putObject({
       Bucket: address.bucket,

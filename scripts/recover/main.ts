@@ -2,6 +2,7 @@ import { enterLocalCloud } from "../lib/local-stack";
 import { readOperations } from "../lib/operations";
 import { parseRequest, USAGE, UsageError } from "./arguments";
 import { recover } from "./recover";
+import { printableLines } from "./report";
 
 async function main(args: string[]): Promise<number> {
   const request = parseRequest(args, Date.now());
@@ -18,7 +19,7 @@ main(process.argv.slice(2)).then(
     process.exitCode = code;
   },
   (error: unknown) => {
-    console.error(`recover: ${error instanceof Error ? error.message : String(error)}`);
+    console.error(printableLines(`recover: ${error instanceof Error ? error.message : String(error)}`));
     if (error instanceof UsageError) console.error(`\n${USAGE}`);
     process.exitCode = error instanceof UsageError ? 2 : 1;
   },

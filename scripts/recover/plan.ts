@@ -43,8 +43,8 @@ export interface PutBack extends Act {
 export interface MoveAway extends Act {
   does: "move-away";
   version: Version;
-  /** Too large to copy: it is hidden only, and stays as an old version. */
-  hideOnly: boolean;
+  /** The key of the copy. Absent: too large or too long a name to be copied; it is hidden only, and stays as an old version. */
+  target?: string;
 }
 
 export type Action = Undelete | PutBack | MoveAway;
@@ -57,17 +57,32 @@ export interface Plan {
   unchanged: number;
   /** Keys of which delete markers alone are left: what they held before, if anything, is gone for good. */
   expired: string[];
-  /** Files of then, locks not counted, that are too large to be copied on top: nobody but an attacker makes such. */
-  tooLarge: string[];
   /** Whether the repository had its file `config` then: without it there was no repository. */
   existed: boolean;
 }
 
+/** What a plan is made for. */
+export interface Aim {
+  /** `CLIENT/REPOSITORY/` */
+  prefix: string;
+  /** The moment, in milliseconds since 1970; what was put at it counts. */
+  at: number;
+  /** What is moved away goes to `QUARANTINE/KEY`. */
+  quarantine: string;
+  /** The S3 identity that puts versions back; default: unknown. */
+  owner?: string;
+  /** IDs of the versions that were put back in this run, where the service tells them; default: none. */
+  copies?: ReadonlySet<string>;
+}
+
 /**
- * The largest object that is copied: one request must do it, in the time that an answer may take. S3's own limit is
+ * The largest stranger that is copied: one request must do it, in the time that an answer may take. S3's own limit is
  * 5 GiB; restic's files are of at most 128 MiB and a little.
  */
 export const LARGEST_COPY = 1024 ** 3;
+
+/** S3's limit for a key, in bytes. */
+const LONGEST_KEY = 1024;
 
 /**
  * All entries of one key, newest first. S3 lists versions and markers each in their order, newest first, but how the
@@ -95,7 +110,25 @@ export function historyOf(versions: readonly Entry[], markers: readonly Entry[])
 
 const isVersion = (entry: Entry | undefined): entry is Version => entry !== undefined && !entry.marker;
 
-const same = (one: Version, other: Version): boolean => one.etag === other.etag && one.size === other.size;
+/**
+ * Tells the copies that a recovery put on top of a version. The same size and ETag prove nothing: the same content
+ * encrypted with a key of the attacker's has them, too, and cannot be read. So it must be the owner who put it, and
+ * a service that calls everybody's objects the owner's does not tell that.
+ */
+function copyTest(entries: readonly Entry[], { owner, copies }: Aim): (one: Version, of: Version) => boolean {
+  const tells = entries.some(({ marker, by }) => !marker && by !== undefined && by !== owner);
+  return (one, of) =>
+    ((tells && one.by !== undefined && one.by === owner) || copies?.has(one.versionId) === true) &&
+    one.size === of.size &&
+    // The ETag of an upload in parts tells of the parts, and some services give the copy one of its own.
+    (one.etag === of.etag || of.etag.includes("-"));
+}
+
+function moveAway(version: Version, quarantine: string): MoveAway {
+  const target = `${quarantine}/${version.key}`;
+  const fits = version.size <= LARGEST_COPY && Buffer.byteLength(target) <= LONGEST_KEY;
+  return { does: "move-away", key: version.key, cause: version, version, ...(fits ? { target } : {}) };
+}
 
 /** What was on top at a moment. */
 function entryAt(history: readonly Entry[], at: number): Entry | undefined {
@@ -103,53 +136,52 @@ function entryAt(history: readonly Entry[], at: number): Entry | undefined {
 }
 
 /** What brings one key back to what it was; `undefined` when it is that already. */
-function actionFor(history: readonly Entry[], at: number, isLock: boolean): Action | undefined {
+function actionFor(
+  history: readonly Entry[],
+  isLock: boolean,
+  { at, quarantine }: Aim,
+  isCopy: (one: Version, of: Version) => boolean,
+): Action | undefined {
   const then = entryAt(history, at);
   const now = history[0];
   if (now === undefined) return undefined;
-  const about = { key: now.key, cause: now };
-  if (isLock || !isVersion(then)) {
-    return isVersion(now)
-      ? { ...about, does: "move-away", version: now, hideOnly: now.size > LARGEST_COPY }
-      : undefined;
-  }
+  if (isLock || !isVersion(then)) return isVersion(now) ? moveAway(now, quarantine) : undefined;
   const uppermost = history.findIndex(isVersion);
   const version = history[uppermost] as Version;
-  if (!same(version, then)) return { key: now.key, cause: version, does: "put-back", version: then };
+  if (version !== then && !isCopy(version, then)) {
+    return { does: "put-back", key: now.key, cause: version, version: then };
+  }
   if (uppermost === 0) return undefined;
   // A marker of the version's own time may lie above it, too, whatever our order says.
   const markers = history.filter(
     ({ marker, modified }, i) =>
       marker && (i < uppermost || (modified === version.modified && modified > at)),
   );
-  return { ...about, does: "undelete", markers };
+  return { does: "undelete", key: now.key, cause: now, markers };
 }
 
 /**
  * The plan that makes a repository what it was, but for its locks: those of then are over, and those of now stand in
  * the way. Nothing in it deletes a version. Once it is carried out, the plan for the same moment is empty.
  *
- * @param entries all versions and markers below `prefix`; for each key versions, and markers, newest first
- * @param prefix `CLIENT/REPOSITORY/`
- * @param at the moment, in milliseconds since 1970; what was put at it counts
+ * @param entries all versions and markers below the prefix; for each key versions, and markers, newest first
  */
-export function planRecovery(entries: readonly Entry[], prefix: string, at: number): Plan {
+export function planRecovery(entries: readonly Entry[], aim: Aim): Plan {
+  const { prefix, at } = aim;
+  const isCopy = copyTest(entries, aim);
   const keys = new Map<string, { versions: Entry[]; markers: Entry[] }>();
   for (const entry of entries) {
     let lists = keys.get(entry.key);
     if (lists === undefined) keys.set(entry.key, (lists = { versions: [], markers: [] }));
     (entry.marker ? lists.markers : lists.versions).push(entry);
   }
-  const plan: Plan = { actions: [], unchanged: 0, expired: [], tooLarge: [], existed: false };
+  const plan: Plan = { actions: [], unchanged: 0, expired: [], existed: false };
   for (const [key, { versions, markers }] of keys) {
     const history = historyOf(versions, markers);
     const then = entryAt(history, at);
     const isLock = kindOf(key, prefix) === "locks";
-    const action = actionFor(history, at, isLock);
-    if (action !== undefined) {
-      plan.actions.push(action);
-      if (action.does === "put-back" && action.version.size > LARGEST_COPY) plan.tooLarge.push(key);
-    }
+    const action = actionFor(history, isLock, aim, isCopy);
+    if (action !== undefined) plan.actions.push(action);
     if (isLock) continue;
     if (isVersion(then)) {
       if (key === `${prefix}config`) plan.existed = true;

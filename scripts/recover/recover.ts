@@ -1,13 +1,16 @@
 /** Brings a repository back to what it was; shows it as it was. */
+import * as fs from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
 import type { S3 } from "@aws-sdk/client-s3";
 import { Operations } from "../../plan";
 import { repositoryPassword } from "../../plan/keys";
 import { connect, explained } from "../../providers/s3-client";
 import { applyActions, writeRecord } from "./apply";
 import { RecoverRequest } from "./arguments";
-import { Entry, Plan, planRecovery } from "./plan";
-import { describePlan, moment, printable } from "./report";
-import { requirePrograms, restic, ResticTarget } from "./restic";
+import { Action, Aim, Entry, Plan, planRecovery } from "./plan";
+import { describePlan, firstOf, moment, printableLines } from "./report";
+import { namesDamage, requirePrograms, restic, ResticTarget } from "./restic";
 import { listVersions } from "./versions";
 
 /** Rounds of listing and mending before somebody else must be at work in the repository. */
@@ -103,23 +106,33 @@ function warnings(operations: Operations, request: RecoverRequest, now: number):
   return found;
 }
 
-/** The stack's identities by what S3 calls them. One that does not answer is shown by its ID. */
-async function identityNames({ bucket }: Operations): Promise<(id: string) => string> {
+interface Identities {
+  /** An identity in words, by what S3 calls it; one that did not answer is shown by that. */
+  nameOf: (id: string) => string;
+  /** What S3 calls the owner. */
+  owner?: string;
+}
+
+/** Asks S3 what it calls the stack's identities. */
+async function identities({ bucket }: Operations): Promise<Identities> {
   const names = new Map<string, string>();
-  for (const identity of ["keeper", "writer", "owner"] as const) {
-    const keys = bucket[identity];
+  let owner: string | undefined;
+  for (const name of ["keeper", "writer", "owner"] as const) {
+    const keys = bucket[name];
     if (keys === undefined) continue;
     const s3 = await connect(bucket, keys);
     try {
       const { Owner } = await s3.listBuckets({});
-      if (Owner?.ID !== undefined) names.set(Owner.ID, `the ${identity}`);
+      if (Owner?.ID === undefined) continue;
+      names.set(Owner.ID, `the ${name}`);
+      if (name === "owner") owner = Owner.ID;
     } catch {
       // Its keys may have been revoked after the break-in.
     } finally {
       s3.destroy();
     }
   }
-  return (id) => names.get(id) ?? id;
+  return { nameOf: (id) => names.get(id) ?? id, ...(owner === undefined ? {} : { owner }) };
 }
 
 /**
@@ -136,13 +149,16 @@ export async function recover(
 ): Promise<number> {
   await requirePrograms();
   const { bucket } = operations;
+  const say = (text: string) => {
+    print(printableLines(text));
+  };
   const s3 = await connect(bucket, bucket.owner);
   try {
     const { client, repository, at } = request;
     const password = await passwordOf(s3, operations, request);
     const target: ResticTarget = { bucket, client, repository, password };
     if (request.restic !== undefined) return await restic({ ...target, at }, request.restic);
-    return await (request.apply ? apply : show)(s3, operations, request, target, print);
+    return await (request.apply ? apply : show)(s3, operations, request, target, say);
   } finally {
     s3.destroy();
   }
@@ -157,14 +173,13 @@ async function show(
   print: (text: string) => void,
 ): Promise<number> {
   const prefix = `${request.client}/${request.repository}/`;
-  const plan = await planned(s3, operations, request);
+  const { nameOf, owner } = await identities(operations);
+  const plan = await planned(s3, operations, aimOf(request, owner));
   print(`${prefix.slice(0, -1)} as it was at ${moment(request.at)}\n`);
-  print(describePlan(plan, prefix, await identityNames(operations)));
+  print(describePlan(plan, prefix, nameOf));
   print(`\nThe snapshots at ${moment(request.at)}:`);
   const code = await restic({ ...target, at: request.at }, ["snapshots"], {
-    show: (line) => {
-      print(printable(line));
-    },
+    show: print,
     seconds: SNAPSHOTS_SECONDS,
   });
   if (code !== 0) print("restic cannot read the repository of then: try an earlier time.");
@@ -184,15 +199,22 @@ async function show(
   return code === 0 ? 0 : 1;
 }
 
+/** What a plan is made for that starts now. */
+function aimOf({ client, repository, at }: RecoverRequest, owner: string | undefined): Aim {
+  const run = new Date().toISOString().replace(/[-:]|\.\d+/g, "");
+  const own = owner === undefined ? {} : { owner };
+  return { prefix: `${client}/${repository}/`, at, quarantine: `.quarantine/${run}`, ...own };
+}
+
 /** The plan, from what the bucket holds now. */
-async function planned(s3: S3, { bucket }: Operations, request: RecoverRequest): Promise<Plan> {
-  const prefix = `${request.client}/${request.repository}/`;
+async function planned(s3: S3, { bucket }: Operations, aim: Aim): Promise<Plan> {
+  const { prefix, at } = aim;
   const entries = await listVersions(s3, bucket, prefix);
-  const plan = planRecovery(entries, prefix, request.at);
+  const plan = planRecovery(entries, aim);
   if (!plan.existed) {
     const first = firstConfig(entries, prefix);
     throw new Error(
-      `--at ${moment(request.at)}: there was no repository ${prefix.slice(0, -1)} then, or its versions of then have expired; ` +
+      `--at ${moment(at)}: there was no repository ${prefix.slice(0, -1)} then, or its versions of then have expired; ` +
         (first === undefined
           ? "no time will do: the bucket has no version of its file config"
           : `give a time from ${moment(first)} on`),
@@ -203,6 +225,35 @@ async function planned(s3: S3, { bucket }: Operations, request: RecoverRequest):
 
 function firstConfig(entries: Entry[], prefix: string): number | undefined {
   return entries.findLast(({ key, marker }) => key === `${prefix}config` && !marker)?.modified;
+}
+
+/** Writes the record of a recovery, a part before it is carried out: to the bucket, or else to this machine. */
+function recorder(
+  s3: S3,
+  { bucket }: Operations,
+  { quarantine, prefix, at }: Aim,
+  print: (text: string) => void,
+): (part: readonly Action[]) => Promise<void> {
+  let written = 0;
+  return async (part) => {
+    const name = `${quarantine}/${prefix}`.slice(0, -1);
+    written += 1;
+    const key = `${name}.${written}.json`;
+    // Only where a version was put back it is not the change itself.
+    const actions = part.map(({ cause, ...action }) =>
+      action.does === "put-back" ? { ...action, cause } : action,
+    );
+    const body = JSON.stringify({ at: moment(at), actions });
+    try {
+      await writeRecord(s3, bucket, key, body);
+    } catch (error) {
+      const state = process.env.XDG_STATE_HOME ?? path.join(os.homedir(), ".local/state");
+      const file = path.join(state, "secure-backups", key.replace(/^\./, ""));
+      fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+      fs.writeFileSync(file, body, { mode: 0o600 });
+      print(`${(error as Error).message}\nThis part of the record is in ${file} on this machine.`);
+    }
+  };
 }
 
 /** Carries the plan out, until there is nothing left of it. */
@@ -216,50 +267,66 @@ async function apply(
   const stop = await obstacle(s3, operations, request);
   if (stop !== undefined) throw new Error(stop);
   const { bucket } = operations;
-  const prefix = `${request.client}/${request.repository}/`;
-  const started = new Date();
-  const quarantine = `.quarantine/${started.toISOString().replace(/[-:]|\.\d+/g, "")}`;
-  const nameOf = await identityNames(operations);
-  for (const warning of warnings(operations, request, started.getTime())) print(`Warning: ${warning}.\n`);
+  const { nameOf, owner } = await identities(operations);
+  const copies = new Set<string>();
+  const aim = { ...aimOf(request, owner), copies };
+  const { prefix, quarantine } = aim;
+  for (const warning of warnings(operations, request, Date.now())) print(`Warning: ${warning}.\n`);
 
-  let plan = await planned(s3, operations, request);
-  if (plan.tooLarge.length > 0) {
-    throw new Error(
-      `${plan.tooLarge.map(printable).join(", ")}: too large to be put back; restic makes no such files. Give a time before it was put`,
-    );
-  }
+  const record = recorder(s3, operations, aim, print);
+  const hidden: string[] = [];
+  let failures: string[] = [];
+  let plan = await planned(s3, operations, aim);
   const changed = plan.actions.length > 0;
-  for (let round = 1; plan.actions.length > 0; round += 1) {
+  for (let round = 1; plan.actions.length > 0 && failures.length === 0; round += 1) {
     if (round > ROUNDS) {
       throw new Error(
         `${prefix} keeps changing: somebody writes to it. Freeze the client ("frozen: true" and pulumi up), then repeat this`,
       );
     }
     print(`${describePlan(plan, prefix, nameOf)}\n`);
-    await writeRecord(s3, bucket, `${quarantine}/${prefix.slice(0, -1)}.${round}.json`, {
-      at: moment(request.at),
-      ...plan,
-    });
     let shown = 0;
-    await applyActions(s3, {
+    const applied = await applyActions(s3, {
       address: bucket,
       actions: plan.actions,
-      quarantine,
+      record,
       progress: (done, all) => {
         const tenth = Math.floor((10 * done) / all);
         if (tenth > shown) print(`  ${done} of ${all}`);
         shown = tenth;
       },
     });
-    plan = await planned(s3, operations, request);
+    failures = applied.failures;
+    hidden.push(...applied.hidden);
+    for (const id of applied.copies) copies.add(id);
+    plan = await planned(s3, operations, aim);
   }
-  print(
-    changed
-      ? `\nEvery file is what it was at ${moment(request.at)}. Nothing was deleted: what was moved away, and a record ` +
-          `of all changes, is below ${bucket.bucket}/${quarantine}/`
-      : `Every file is what it was at ${moment(request.at)} already: nothing was changed.`,
-  );
-  return await verdict(request, target, print);
+  const days = bucket.noncurrentVersionDays;
+  if (hidden.length > 0) {
+    print(
+      `\n${hidden.length} added files could not be copied to the quarantine; they are hidden by delete markers, and ` +
+        `stay as old versions for ${days} days:\n${firstOf(hidden, "  ")}`,
+    );
+  }
+  if (failures.length > 0) {
+    print(
+      `\n${failures.length} files could NOT be brought to what they were; all others are:\n${firstOf(failures, "  ")}\n` +
+        "Mend the cause and repeat this, it goes on from here. QuotaExceeded means that there is no room for copies: ask " +
+        "the operator of the S3 service for more. What the service cannot read was put that way: give a time before it.",
+    );
+  } else if (!changed) {
+    print(`Every file is what it was at ${moment(request.at)} already: nothing was changed.`);
+  } else {
+    print(`\nEvery file is what it was at ${moment(request.at)}.`);
+  }
+  if (changed) {
+    print(
+      "Nothing was deleted: what was moved away, and a record of all changes, is below " +
+        `${bucket.bucket}/${quarantine}/ until somebody deletes it with the owner's keys; its room is free ${days} days later.`,
+    );
+  }
+  const code = await verdict(request, target, print);
+  return failures.length > 0 ? 1 : code;
 }
 
 /** Lets restic check the repository as it is now, and says what to do next. */
@@ -269,13 +336,22 @@ async function verdict(
   print: (text: string) => void,
 ): Promise<number> {
   print(`\nrestic check (all structures, and ${CHECKED_DATA} of the data):`);
+  const damage: string[] = [];
   const code = await restic(target, ["check", `--read-data-subset=${CHECKED_DATA}`], {
     show: (line) => {
-      print(printable(line));
+      if (namesDamage(line)) damage.push(line);
+      print(line);
     },
     seconds: CHECK_SECONDS,
   });
   const { client, repository } = request;
+  if (code !== 0 && damage.length === 0) {
+    print(
+      `\nrestic check did not come to its end (exit status ${code}), which says nothing about the repository ` +
+        `${client}/${repository}. See what it printed, mend the cause, and repeat this: it changes nothing that is right.`,
+    );
+    return 1;
+  }
   if (code !== 0) {
     print(
       `\nThe repository ${client}/${repository} is NOT clean: it was damaged before ${moment(request.at)}, or in the ` +

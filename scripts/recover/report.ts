@@ -4,9 +4,23 @@ import { Action, Entry, KINDS, kindOf, Plan } from "./plan";
 /** Files that are named for each action. */
 const NAMED = 5;
 
+/** Why a plan has a stranger hidden only. */
+export const NO_COPY = "too large, or its name too long, to be copied";
+
+/** The first of a list, a line each, and how many more there are. */
+export function firstOf(all: readonly string[], indent: string): string {
+  const rest = all.length > NAMED ? [`and ${all.length - NAMED} more`] : [];
+  return [...all.slice(0, NAMED), ...rest].map((line) => `${indent}${line}`).join("\n");
+}
+
 /** A text of somebody else's, such as a key, that cannot move the terminal's cursor. */
 export function printable(text: string): string {
   return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);
+}
+
+/** The same for a text of several lines. Whatever is said to the operator passes through it. */
+export function printableLines(text: string): string {
+  return text.split("\n").map(printable).join("\n");
 }
 
 /** A moment as it is printed, and as `--at` takes it. */
@@ -33,14 +47,12 @@ export function describePlan(plan: Plan, prefix: string, nameOf: (id: string) =>
     const actions = plan.actions.filter((action) => action.does === does);
     if (actions.length === 0) continue;
     lines.push("", `${heading} (${actions.length}):`, `  ${changes(actions, nameOf)}`);
-    for (const action of actions.slice(0, NAMED)) {
+    const named = actions.map((action) => {
       const hidden =
-        action.does === "move-away" && action.hideOnly ? ", too large to be copied: will be hidden" : "";
-      lines.push(
-        `    ${printable(action.key.slice(prefix.length))}  ${whoAndWhen(action.cause, nameOf)}${hidden}`,
-      );
-    }
-    if (actions.length > NAMED) lines.push(`    and ${actions.length - NAMED} more`);
+        action.does === "move-away" && action.target === undefined ? `, ${NO_COPY}: will be hidden` : "";
+      return `${printable(action.key.slice(prefix.length))}  ${whoAndWhen(action.cause, nameOf)}${hidden}`;
+    });
+    lines.push(firstOf(named, "    "));
   }
   if (plan.expired.length > 0) {
     lines.push(

@@ -31,6 +31,19 @@ export interface Captured {
   seconds: number;
 }
 
+/**
+ * Whether a line of restic check, from 0.14 on, tells of data that is not what it must be. A service that did not give
+ * the data ends a check in the same way, with the same status, but is told in other words.
+ */
+export function namesDamage(line: string): boolean {
+  return (
+    !line.includes("download error") &&
+    /invalid data returned|is damaged: |ciphertext verification failed|: does not exist$|unexpected file size|contains \d+ errors|ID does not match|not found in (index|repository)/.test(
+      line,
+    )
+  );
+}
+
 /** Seconds for a program to tell its version. */
 const VERSION_SECONDS = 20;
 

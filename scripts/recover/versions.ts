@@ -1,10 +1,16 @@
 /** The versions that a bucket holds. */
 import type { S3 } from "@aws-sdk/client-s3";
-import { BucketAddress, explained } from "../../providers/s3-client";
+import { BucketAddress, explained, where } from "../../providers/s3-client";
 import { Entry } from "./plan";
 
 /** A key as a listing with `EncodingType: url` spells it. */
 const decoded = (key: string | undefined): string => decodeURIComponent((key ?? "").replaceAll("+", " "));
+
+/** The one that S3 lists later, which goes by the bytes of UTF-8. */
+function later(one: string | undefined, other: string | undefined): string | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return Buffer.compare(Buffer.from(one), Buffer.from(other)) > 0 ? one : other;
+}
 
 /** ETags come with and without quotes, by service and call. */
 export const plainEtag = (etag: string | undefined): string => (etag ?? "").replaceAll('"', "");
@@ -69,10 +75,18 @@ export async function listVersions(
     const next = page.NextKeyMarker;
     if (page.IsTruncated !== true || next === undefined || entries.length >= limit) return entries;
     // Amazon encodes this key too, Ceph does not: it is the page's last.
-    const last = [versions.at(-1)?.key, markers.at(-1)?.key].find((key) => key === next);
-    position = {
-      KeyMarker: last ?? decoded(next),
+    const last = [versions.at(-1)?.key, markers.at(-1)?.key].reduce(later);
+    const following = {
+      KeyMarker: last === next ? last : decoded(next),
       ...(page.NextVersionIdMarker === undefined ? {} : { VersionIdMarker: page.NextVersionIdMarker }),
     };
+    const { KeyMarker: before, VersionIdMarker: version } = position;
+    if (
+      later(before, following.KeyMarker) !== following.KeyMarker ||
+      (before === following.KeyMarker && version === following.VersionIdMarker)
+    ) {
+      throw new Error(`${where(address)}: the list of versions does not get past ${JSON.stringify(next)}`);
+    }
+    position = following;
   }
 }

@@ -297,9 +297,11 @@ describe("all of it at once, again and again", () => {
   });
 
   test("a recovery that was interrupted goes on, and all comes back", async () => {
-    const { actions } = planRecovery(await listVersions(owner.s3, address, PREFIX), PREFIX, before);
+    const { actions } = planRecovery(await listVersions(owner.s3, address, PREFIX), {
+      ...{ prefix: PREFIX, at: before, quarantine: ".quarantine/interrupted" },
+    });
     const half = actions.filter((_, i) => i % 2 === 0);
-    const quiet = { quarantine: ".quarantine/interrupted", progress: () => undefined };
+    const quiet = { record: () => Promise.resolve(), progress: () => undefined };
     await applyActions(owner.s3, { address, actions: half, ...quiet });
     const { code, text } = await tool({ apply: true });
     expect(text).toContain("is clean");

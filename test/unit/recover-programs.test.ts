@@ -2,7 +2,7 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
-import { requirePrograms, restic, ResticTarget } from "../../scripts/recover/restic";
+import { namesDamage, requirePrograms, restic, ResticTarget } from "../../scripts/recover/restic";
 
 const PATH = process.env.PATH;
 let folder: string;
@@ -71,4 +71,24 @@ test("restic that does not end is ended", async () => {
   program("restic", "exec sleep 60");
   const waiting = restic(target, ["snapshots"], { show: () => undefined, seconds: 1 });
   await expect(waiting).rejects.toThrow("restic was stopped after 1 s");
+});
+
+// As restic 0.14.0 and 0.19.1 were seen to print them.
+test.each([
+  ["Fatal: config or key e0601081 is damaged: ciphertext verification failed", true],
+  ["error: error loading index 5e5e: LoadRaw(<index/5e5e5e5e5e>): invalid data returned", true],
+  ["error: load <snapshot/5e5e5e5e5e>: invalid data returned", true],
+  ["pack 91ba660a: does not exist", true],
+  ["pack 91ba660a: unexpected file size: got 1000, expected 300127", true],
+  ["pack 91ba660a contains 2 errors: [blob b5a5d4c3: decrypting blob <data/b5a5d4c3> failed]", true],
+  ["Pack ID does not match, want 91ba660a, got 19e0b84a", true],
+  ["  id 5681e8aa not found in repository", true],
+  ["pack 91ba660a contains 1 errors: [partial download error: unexpected EOF]", false],
+  ["download error: Load(<data/91ba660a80>, 300127, 0): connection refused", false],
+  ["Fatal: repository contains errors", false],
+  ["Fatal: repository does not exist: unable to open config file: no such file or directory", false],
+  ["Fatal: wrong password or no key found", false],
+  ["signal interrupt received, cleaning up", false],
+])("restic check names damage: %s: %s", (line, damage) => {
+  expect(namesDamage(line)).toBe(damage);
 });

@@ -1,6 +1,6 @@
 import { expect, test } from "@jest/globals";
 import { Entry, planRecovery } from "../../scripts/recover/plan";
-import { describePlan, printable } from "../../scripts/recover/report";
+import { describePlan, printable, printableLines } from "../../scripts/recover/report";
 import { resticEnvironment } from "../../scripts/recover/restic";
 
 const PREFIX = "web/main/";
@@ -27,7 +27,11 @@ test("a plan in words", () => {
   // S3 lists each key's versions with the newest first.
   entries.sort((a, b) => b.modified - a.modified);
   const names: Record<string, string> = { w: "the writer", k: "the keeper" };
-  const text = describePlan(planRecovery(entries, PREFIX, 5000), PREFIX, (id) => names[id] ?? id);
+  const text = describePlan(
+    planRecovery(entries, { prefix: PREFIX, at: 5000, quarantine: ".quarantine/run" }),
+    PREFIX,
+    (id) => names[id] ?? id,
+  );
   expect(text).toBe(`\
                   deleted  overwritten        added
   config                0            1            0
@@ -52,13 +56,14 @@ Overwritten since; the version of then will be put on top (1):
 Added since, or locks; will be moved to .quarantine/ (2):
   from 1970-01-01T00:00:06.500Z to 1970-01-01T00:00:07Z, by the writer
     keys/\\u{1b}[2J\\u{202e}  1970-01-01T00:00:07Z by the writer
-    locks/large  1970-01-01T00:00:06.500Z by the writer, too large to be copied: will be hidden
+    locks/large  1970-01-01T00:00:06.500Z by the writer, too large, or its name too long, to be copied: will be hidden
 
 Of 1 more files only delete markers are left: if they held data then, it has expired.`);
 });
 
 test("an attacker's name cannot move the cursor; a plain one stays as it is", () => {
   expect(printable("a\u001b]0;x\u0007\n\u009b\u2028b")).toBe("a\\u{1b}]0;x\\u{7}\\u{a}\\u{9b}\\u{2028}b");
+  expect(printableLines("one\n\u009b2J\u2066two\r\n")).toBe("one\n\\u{9b}2J\\u{2066}two\\u{d}\n");
   expect(printable("data/00/grüße é ✓")).toBe("data/00/grüße é ✓");
 });
 

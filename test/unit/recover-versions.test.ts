@@ -3,12 +3,14 @@ import { describe, expect, test } from "@jest/globals";
 import { listVersions } from "../../scripts/recover/versions";
 
 const ADDRESS = { endpoint: "s3.example.com", region: "r", bucket: "backups" };
+/** In S3's order. The first spells what Amazon makes of the second, and the first page ends between their versions. */
 const KEYS = [
-  "web/main/100%",
-  "web/main/a b",
+  "web/main/a%2541",
   "web/main/a%41",
   "web/main/a+b",
   "web/main/aA",
+  "web/main/b c",
+  "web/main/z%",
   "web/main/é/\u0001",
 ];
 
@@ -49,7 +51,7 @@ function service(spelt: (key: string) => string): { s3: S3; asked: ListObjectVer
 }
 
 describe.each([
-  ["Amazon's", (key: string) => encodeURIComponent(key).replaceAll("%20", "+")],
+  ["Amazon's", (key: string) => encodeURIComponent(key).replaceAll("%20", "+").replaceAll("%2F", "/")],
   ["Ceph's", (key: string) => key],
 ])("pages with %s spelling of their end", (_name, spelt) => {
   test("give every version and marker once, whatever stands in the keys", async () => {
@@ -76,5 +78,17 @@ test("a service that lists no times is told", async () => {
   const listObjectVersions = () => Promise.resolve({ Versions: [{ Key: "web/main/x", VersionId: "v" }] });
   await expect(listVersions({ listObjectVersions } as unknown as S3, ADDRESS, "web/main/")).rejects.toThrow(
     /"web\/main\/x" without a version or a time/,
+  );
+});
+
+test("a service whose pages do not get on is told", async () => {
+  const page = { Versions: [], IsTruncated: true, NextKeyMarker: "web/main/x", NextVersionIdMarker: "v" };
+  let asked = 0;
+  const listObjectVersions = () => {
+    asked += 1;
+    return Promise.resolve(asked < 10 ? page : {});
+  };
+  await expect(listVersions({ listObjectVersions } as unknown as S3, ADDRESS, "web/main/")).rejects.toThrow(
+    /"backups".* does not get past "web\/main\/x"/,
   );
 });
