@@ -287,7 +287,12 @@ describe("the plan says", () => {
     ["the owner's, of another size", { by: OWNER, size: 8 }, {}, "put-back"],
     ["the owner's, of another content", { by: OWNER, etag: "other" }, {}, "put-back"],
     ["of an owner that is not known", { by: OWNER }, { owner: undefined }, "put-back"],
-    ["of this run, on a service that does not tell whose", { by: undefined }, { copies: new Set(["top"]) }],
+    [
+      "of this run, on a service that does not tell whose",
+      { by: undefined },
+      { copies: new Set(["top"]) },
+      "nothing",
+    ],
     [
       "of nobody's, on a service that does not tell whose",
       { by: undefined },

@@ -1,0 +1,127 @@
+import type { S3 } from "@aws-sdk/client-s3";
+import { describe, expect, test } from "@jest/globals";
+import { Applied, applyActions } from "../../scripts/recover/apply";
+import { Action, Entry, Version } from "../../scripts/recover/plan";
+
+const ADDRESS = { endpoint: "s3.example.com", region: "r", bucket: "backups" };
+
+const entry = (key: string, marker: boolean): Entry => ({
+  ...{ key, versionId: `of ${key}`, marker, latest: true, modified: 1, size: 1, etag: "etag" },
+});
+const version = (key: string): Version => ({ ...entry(key, false), marker: false });
+const undelete = (key: string, markers = 1): Action => ({
+  ...{
+    does: "undelete",
+    key,
+    cause: entry(key, true),
+    markers: Array<Entry>(markers).fill(entry(key, true)),
+  },
+});
+const putBack = (key: string): Action => ({
+  ...{ does: "put-back", key, cause: version(key), version: version(key) },
+});
+const moveAway = (key: string, target?: string): Action => ({
+  ...{ does: "move-away", key, cause: version(key), version: version(key) },
+  ...(target === undefined ? {} : { target }),
+});
+
+const answer = (status: number, name: string) =>
+  Object.assign(new Error("said no"), { name, $metadata: { httpStatusCode: status } });
+
+/** Carries actions out on a service that fails calls as told, and tells the calls in their order. */
+async function carriedOut(actions: Action[], failing: (call: string) => Error | undefined = () => undefined) {
+  const calls: string[] = [];
+  const called = (call: string): Promise<object> => {
+    calls.push(call);
+    const error = failing(call);
+    return error ? Promise.reject(error) : Promise.resolve({ CopyObjectResult: { ETag: '"etag"' } });
+  };
+  const s3 = {
+    copyObject: ({ Key, CopySource }: Record<string, string>) => called(`copy ${CopySource} ${Key}`),
+    deleteObject: ({ Key, VersionId = "" }: Record<string, string>) => called(`delete ${Key} ${VersionId}`),
+  } as unknown as S3;
+  const result: Applied | Error = await applyActions(s3, {
+    ...{ address: ADDRESS, actions, progress: () => undefined },
+    record: (part) => {
+      calls.push(`record ${part.length}`);
+      return Promise.resolve();
+    },
+  }).catch((error: unknown) => error as Error);
+  return { calls, result };
+}
+
+const many = (count: number, make: (key: string) => Action) =>
+  Array.from({ length: count }, (_, i) => make(`k${i}`));
+
+describe("a plan is carried out", () => {
+  test("with what brings data back first, each part after its record", async () => {
+    const { calls } = await carriedOut([moveAway("a", "q/a"), putBack("b"), undelete("c")]);
+    expect(calls).toEqual([
+      ...["record 1", "delete c of c"],
+      ...["record 1", "copy backups/b?versionId=of%20b b"],
+      ...["record 1", "copy backups/a?versionId=of%20a q/a", "delete a "],
+    ]);
+  });
+
+  test("in parts that one request can record, however many markers lie above a file", async () => {
+    const records = async (actions: Action[]) =>
+      (await carriedOut(actions)).calls.filter((call) => call.startsWith("record"));
+    expect(await records(many(2500, (key) => putBack(key)))).toEqual([
+      "record 1000",
+      "record 1000",
+      "record 500",
+    ]);
+    expect(await records(many(5, (key) => undelete(key, 600)))).toEqual(["record 2", "record 2", "record 1"]);
+  });
+
+  test.each([
+    ["of a customer's key", answer(400, "InvalidRequest")],
+    ["in cold storage", answer(403, "InvalidObjectState")],
+    ["beyond the quota", answer(403, "QuotaExceeded")],
+  ])("strangers %s are asked for once and hidden, and all others are moved", async (_what, error) => {
+    const strangers = many(150, (key) => moveAway(key, `q/${key}`));
+    const { calls, result } = await carriedOut([...strangers, moveAway("good", "q/good")], (call) =>
+      call.startsWith("copy backups/k") ? error : undefined,
+    );
+    expect(result).toMatchObject({ failures: [] });
+    expect((result as Applied).hidden).toHaveLength(150);
+    expect((result as Applied).hidden[0]).toContain(`${error.name}: said no`);
+    expect(calls.filter((call) => call.startsWith("copy"))).toHaveLength(151);
+    expect(calls.filter((call) => call.startsWith("delete"))).toHaveLength(151);
+  });
+
+  test("a stranger that the plan has hidden only is not copied", async () => {
+    const { calls, result } = await carriedOut([moveAway("k\u009b")]);
+    expect(calls).toEqual(["record 1", "delete k\u009b "]);
+    expect((result as Applied).hidden).toEqual([expect.stringMatching(/^k\\u\{9b\}: too large/)]);
+  });
+
+  test("what fails is told, and keeps nothing else from being done", async () => {
+    const { result, calls } = await carriedOut(
+      [...many(40, putBack), undelete("c"), moveAway("a", "q/a")],
+      (call) => (call.startsWith("copy backups/k") ? answer(403, "QuotaExceeded") : undefined),
+    );
+    expect((result as Applied).failures).toHaveLength(40);
+    expect(calls).toEqual(expect.arrayContaining(["delete c of c", "delete a "]));
+  });
+
+  test("an answer that may be another the next time is asked for again", async () => {
+    let asked = 0;
+    const { result } = await carriedOut([putBack("b")], () => {
+      asked += 1;
+      return asked === 1 ? answer(503, "SlowDown") : undefined;
+    });
+    expect(result).toMatchObject({ failures: [] });
+    expect(asked).toBe(2);
+  });
+
+  test("where all is refused that ends, each kind by itself, with the remedy", async () => {
+    const all = [...many(2000, (key) => undelete(key)), ...many(2000, (key) => moveAway(key, `q/${key}`))];
+    const { result, calls } = await carriedOut(all, () => answer(403, "AccessDenied"));
+    expect((result as Error).message).toMatch(
+      /"backups".*not everything could be brought back:\n {2}undelete k0: AccessDenied/,
+    );
+    expect((result as Error).message).toContain("run pulumi up --refresh");
+    expect(calls.length).toBeLessThan(500);
+  });
+});
