@@ -42,20 +42,27 @@ async function main(): Promise<number> {
   }
   await enterLocalCloud(values.stack);
   const access = accessTo(await readOperations(values.stack), name);
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "secure-backups-ssh-"));
-  try {
-    const [ssh, ...args] = new SshHost(access, { folder }).command() as [string, ...string[]];
-    const child = spawn(ssh, [...args, ...command], { stdio: "inherit" });
-    // What Ctrl-C means is for ssh to say; the keys are removed when it has ended.
-    process.on("SIGINT", () => undefined);
-    return await new Promise((resolve, reject) => {
-      child.on("error", reject).on("close", (status) => {
-        resolve(status ?? 255);
-      });
-    });
-  } finally {
-    fs.rmSync(folder, { recursive: true });
+  return await login(access, command);
+}
+
+/** Runs ssh to its end. What a signal means is for ssh to say: the keys are removed when it has ended. */
+async function login(access: HostAccess, command: readonly string[]): Promise<number> {
+  // The terminal sends these to ssh as well; a kill of this process alone is passed on.
+  process.on("SIGINT", () => undefined);
+  for (const signal of ["SIGHUP", "SIGTERM"] as const) {
+    process.on(signal, () => child.kill(signal));
   }
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "secure-backups-ssh-"));
+  process.on("exit", () => {
+    fs.rmSync(folder, { recursive: true, force: true });
+  });
+  const [ssh, ...args] = new SshHost(access, { folder }).command() as [string, ...string[]];
+  const child = spawn(ssh, [...args, ...command], { stdio: "inherit" });
+  return await new Promise((resolve, reject) => {
+    child.on("error", reject).on("close", (status) => {
+      resolve(status ?? 255);
+    });
+  });
 }
 
 if (require.main === module) {
