@@ -57,9 +57,10 @@ export interface CredentialsArgs {
 
 /**
  * A bucket with its policy, versioning, lifecycle, object lock and PublicAccessBlock, proved with a canary object after
- * each change: the update fails if writer or keeper can do more than they must. A bucket that exists is adopted if it
- * is the owner's. Settings changed by hand show at a refresh, and the next update puts them right. Destroying removes
- * an empty bucket and leaves one that holds data, saying so.
+ * each change: the update fails if writer or keeper can do more than they must, and warns where a full bucket does not
+ * let all of it be tried; then each later update tries again. A bucket that exists is adopted if it is the owner's.
+ * Settings changed by hand show at a refresh, and the next update puts them right. Destroying removes an empty bucket
+ * and leaves one that holds data, saying so.
  */
 export class Bucket extends pulumi.dynamic.Resource {
   /** Name of the bucket. */
@@ -68,7 +69,7 @@ export class Bucket extends pulumi.dynamic.Resource {
   declare readonly versioning: pulumi.Output<Versioning>;
   /** JSON text of the policy in force. */
   declare readonly policy: pulumi.Output<string>;
-  /** Name of the form of the policy that was seen to hold. */
+  /** Name of the form of the policy that was seen to hold; empty while a full bucket does not let that be proved. */
   declare readonly form: pulumi.Output<string>;
   /** JSON text of the lifecycle in force, each action alone, or `unsupported` by the service. */
   declare readonly lifecycle: pulumi.Output<string>;
@@ -119,7 +120,7 @@ export interface BucketInputs extends BucketAddress {
 /** What the state keeps; the keys stay in it, as secrets, because a removal is given nothing else. */
 export interface BucketState extends BucketInputs {
   readonly policy: string;
-  /** Name of the form that was put; empty while none holds. */
+  /** Name of the form that was seen to hold; empty while none was. */
   readonly form: string;
   readonly versioning: Versioning;
   readonly lifecycle: string;
@@ -293,7 +294,7 @@ async function settle(inputs: BucketInputs, kept?: string): Promise<BucketState>
       );
     }
     const forms = [...inputs.policies].sort((a, b) => Number(b.name === kept) - Number(a.name === kept));
-    const { form, failed } = await settleBestPolicy({ owner, writer, keeper }, inputs, forms, {
+    const { form, failed, untried } = await settleBestPolicy({ owner, writer, keeper }, inputs, forms, {
       versioning,
       rules: replaced === "unsupported" ? replaced : rules,
       publicAccessBlock: opened === "unsupported" ? opened : PUBLIC_ACCESS_BLOCK,
@@ -301,6 +302,13 @@ async function settle(inputs: BucketInputs, kept?: string): Promise<BucketState>
     });
     if (failed.length > 0) {
       say(`the policy in force is: ${form.name}. Stronger forms do not hold here:\n- ${failed.join("\n- ")}`);
+    }
+    if (untried.length > 0) {
+      say(
+        "is FULL: nothing can be backed up, and the policy is put but NOT PROVED in all. What can be tried without " +
+          `writing holds; not tried is whether ${untried.join("; whether ")}. Ask the operator of the S3 service for a ` +
+          "higher quota, and run the update again: it repeats the proof.",
+      );
     }
     const seen = await observe(owner, inputs);
     if (seen?.quota === "none") {
@@ -314,7 +322,8 @@ async function settle(inputs: BucketInputs, kept?: string): Promise<BucketState>
         "this service does not tell the bucket's quota. Ask its operator for one, or watch how the bucket grows.",
       );
     }
-    return stateOf(inputs, form, seen);
+    // Without a form the state is not in order, so that the next update makes the proof.
+    return stateOf(inputs, untried.length === 0 ? form : undefined, seen);
   } catch (error) {
     // The engine records the bucket all the same, as not yet in order, and repeats the step at the next update.
     const seen = await observe(owner, inputs).catch(() => undefined);

@@ -128,6 +128,12 @@ export function isDenied(error: unknown): boolean {
   return status === 403 && (code === "AccessDenied" || code === "Forbidden" || code === "403");
 }
 
+/** Whether the service stores no more: a quota is used up, or its disks are. */
+export function isFull(error: unknown): boolean {
+  const { code, status } = answerOf(error);
+  return code.endsWith("QuotaExceeded") || status === 507;
+}
+
 /**
  * Does one step; a failure becomes {@link failure}.
  *

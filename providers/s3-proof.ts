@@ -14,6 +14,8 @@ import {
   explained,
   failure,
   isDenied,
+  isFull,
+  isUnsupported,
   ofNoAnswer,
   patiently,
   where,
@@ -26,6 +28,9 @@ export const PROOF_PREFIX = `${CANARY_PREFIX}proof/`;
 export const CANARY_KEY = `${PROOF_PREFIX}keys/undeletable`;
 /** A lock, which the writer must be able to delete. */
 export const CANARY_LOCK_KEY = `${PROOF_PREFIX}locks/canary`;
+
+/** As many versions of one key are looked at, the newest; others may have written any number. */
+const PAGE = 50;
 
 /** The identities as clients. */
 export interface Hands {
@@ -50,7 +55,7 @@ export interface InForce {
  * Puts the forms of the policy one after the other, and keeps the first that is seen to hold.
  *
  * @param forms the strongest first
- * @returns the form that holds, and what those before it came to
+ * @returns the form that holds, what those before it came to, and what could not be tried because the bucket is full
  * @throws Error that says what each form came to, if none holds; then the first that the service takes stays
  */
 export async function settleBestPolicy(
@@ -59,15 +64,15 @@ export async function settleBestPolicy(
   forms: readonly PolicyForm[],
   inForce: Omit<InForce, "policy">,
   patience = PATIENCE,
-): Promise<{ form: PolicyForm; failed: readonly string[] }> {
+): Promise<{ form: PolicyForm; failed: readonly string[]; untried: readonly string[] }> {
   const failed: string[] = [];
   let taken: PolicyForm | undefined;
   for (const form of forms) {
     try {
       await settlePolicy(hands.owner, address, form.policy, patience);
       taken ??= form;
-      await prove(hands, address, { ...inForce, policy: form.policy }, patience);
-      return { form, failed };
+      const untried = await prove(hands, address, { ...inForce, policy: form.policy }, patience);
+      return { form, failed, untried };
     } catch (error) {
       if (saysNothingOfPolicy(error)) {
         throw error;
@@ -100,9 +105,14 @@ function saysNothingOfPolicy(error: unknown): boolean {
  * delete marker, and can delete no version; the owner reads what the writer wrote and brings it back. Neither can put
  * policy, versioning, lifecycle or PublicAccessBlock.
  *
- * Leaves one object behind, always the same. What else it writes the owner removes again; where policy or object lock
- * bind the owner too, a versioned bucket keeps one hidden version of the lock per proof.
+ * Whoever had the writer's keys may have left any object in the canary's place: one that cannot be read, that a lock
+ * keeps from everybody, or many. So the canary is written anew each time, and nothing is read out of an older one.
  *
+ * Leaves one object behind, always the same. What else it writes the owner removes again; where policy or object lock
+ * bind the owner too, a versioned bucket keeps one hidden version of canary and lock per proof, until the lifecycle
+ * removes it.
+ *
+ * @returns what could not be tried because the bucket is full, in words; empty where all holds
  * @throws Error that says which of these does not hold
  */
 export async function prove(
@@ -110,50 +120,61 @@ export async function prove(
   address: BucketAddress,
   inForce: InForce,
   patience = PATIENCE,
-): Promise<void> {
+): Promise<readonly string[]> {
+  return await patiently(patience, () => proveOnce(hands, address, inForce));
+}
+
+async function proveOnce(hands: Hands, address: BucketAddress, inForce: InForce): Promise<readonly string[]> {
+  const written = await explained(
+    address,
+    `write "${CANARY_KEY}" as the writer`,
+    () => putUnlessFull(hands.writer ?? hands.owner, address.bucket, CANARY_KEY),
+    "The writer could not add backups either: check that its keys belong to the project or principal in the policy.",
+  );
   try {
-    await patiently(patience, () => proveOnce(hands, address, inForce));
+    return await proveWith(written, hands, address, inForce);
   } finally {
-    await tidyCanary(hands.owner, address.bucket, inForce.locked);
+    await tidy(hands.owner, address.bucket, CANARY_KEY, inForce.locked, written);
+    await tidy(hands.owner, address.bucket, CANARY_LOCK_KEY, inForce.locked);
   }
 }
 
-async function proveOnce(hands: Hands, address: BucketAddress, inForce: InForce): Promise<void> {
+async function proveWith(
+  written: Written | "full",
+  hands: Hands,
+  address: BucketAddress,
+  inForce: InForce,
+): Promise<readonly string[]> {
+  const untried = new Set<string>();
+  const Bucket = address.bucket;
+  const canary = { Bucket, Key: CANARY_KEY };
   const writer = hands.writer ?? hands.owner;
-  const canary = { Bucket: address.bucket, Key: CANARY_KEY };
-  const version = await explained(
-    address,
-    `write "${CANARY_KEY}" as the writer`,
-    async () => (await headOrPut(writer, canary)).VersionId,
-    "The writer could not add backups either: check that its keys belong to the project or principal in the policy.",
-  );
+  const version = written === "full" ? await newestVersion(hands.owner, Bucket) : written.VersionId;
   const versioned = version !== undefined && version !== "null";
-  const deleteVersion = (hand: S3) => () => hand.deleteObject({ ...canary, VersionId: version });
+  // With the bypass, for the policy shall refuse it and not the object lock alone, which ends.
+  const bypass = inForce.locked ? { BypassGovernanceRetention: true } : {};
+  const deleteVersion = (hand: S3) => () => hand.deleteObject({ ...canary, VersionId: version, ...bypass });
   await mustBeDenied(address, "writer", `delete "${CANARY_KEY}"`, () => writer.deleteObject(canary));
   if (versioned) {
     await mustBeDenied(address, "writer", `delete a version of "${CANARY_KEY}"`, deleteVersion(writer));
+  } else if (written === "full" && inForce.versioning === "Enabled") {
+    untried.add("nobody but the owner can delete a version");
   }
-  const lock = { Bucket: address.bucket, Key: CANARY_LOCK_KEY };
   await explained(
     address,
     `write and delete the lock "${CANARY_LOCK_KEY}" as the writer`,
     async () => {
-      await writer.putObject({ ...lock, Body: "restic must be able to delete this\n" });
-      await writer.deleteObject(lock);
+      if (written === "full" || (await putUnlessFull(writer, Bucket, CANARY_LOCK_KEY)) === "full") {
+        untried.add("the writer can add objects");
+      }
+      await writer.deleteObject({ Bucket, Key: CANARY_LOCK_KEY });
     },
     "With such a policy every restic command would leave a lock that blocks the next.",
   );
   if (hands.writer === undefined) {
-    return;
+    return [...untried];
   }
   await mustNotTamper(address, "writer", writer, inForce);
-  await explained(
-    address,
-    `read "${CANARY_KEY}" as the owner`,
-    () => hands.owner.headObject(canary),
-    "The owner could not repair the backups: where objects belong to whoever wrote them (Ceph RGW), the policy must " +
-      "name the owner, so give s3.identities.owner.principal or projectId.",
-  );
   if (hands.keeper !== undefined) {
     await mustNotTamper(address, "keeper", hands.keeper, inForce);
     if (versioned) {
@@ -165,34 +186,73 @@ async function proveOnce(hands: Hands, address: BucketAddress, inForce: InForce)
       );
     }
   }
-  const remover = hands.keeper ?? hands.owner;
+  const remover = hands.keeper === undefined ? "owner" : "keeper";
+  const broughtBack = `the owner can read what the writer wrote, and bring back what the ${remover} removed`;
+  if (written === "full") {
+    return [...untried, broughtBack];
+  }
+  await explained(
+    address,
+    `read "${CANARY_KEY}" as the owner`,
+    () => hands.owner.headObject({ ...canary, ...(versioned ? { VersionId: version } : {}) }),
+    "The owner could not repair the backups: where objects belong to whoever wrote them (Ceph RGW), the policy must " +
+      "name the owner, so give s3.identities.owner.principal or projectId.",
+  );
   const marker = await explained(
     address,
-    `remove "${CANARY_KEY}" as the ${hands.keeper === undefined ? "owner" : "keeper"}`,
-    () => remover.deleteObject(canary),
+    `remove "${CANARY_KEY}" as the ${remover}`,
+    () => (hands.keeper ?? hands.owner).deleteObject(canary),
     "Retention could not remove what is out of date: check that these keys belong to the principal in the policy.",
   );
   await explained(address, `bring "${CANARY_KEY}" back as the owner`, async () => {
     if (versioned) {
       await hands.owner.deleteObject({ ...canary, VersionId: marker.VersionId });
-      await writer.headObject(canary);
-    } else {
-      await headOrPut(writer, canary);
+      await mustBeThere(writer, canary);
+    } else if ((await putUnlessFull(writer, Bucket, CANARY_KEY)) === "full") {
+      untried.add(broughtBack);
     }
   });
+  return [...untried];
 }
 
-async function headOrPut(
-  writer: S3,
-  canary: { Bucket: string; Key: string },
-): Promise<{ VersionId?: string }> {
+/** What the service says of an object that was put. */
+interface Written {
+  readonly VersionId?: string;
+}
+
+async function putUnlessFull(writer: S3, Bucket: string, Key: string): Promise<Written | "full"> {
   try {
-    return await writer.headObject(canary);
+    return await writer.putObject({ Bucket, Key, Body: "the proof of the bucket's policy\n" });
   } catch (error) {
-    if (answerOf(error).status !== 404) {
+    // It says nothing of the policy, and whoever has the writer's keys can bring it about.
+    if (isFull(error)) {
+      return "full";
+    }
+    throw error;
+  }
+}
+
+/** The newest version of the canary, whoever wrote it; a service without versions has none. */
+async function newestVersion(owner: S3, Bucket: string): Promise<string | undefined> {
+  try {
+    const { Versions = [] } = await owner.listObjectVersions({ Bucket, Prefix: CANARY_KEY, MaxKeys: PAGE });
+    return Versions.find(({ Key }) => Key === CANARY_KEY)?.VersionId;
+  } catch (error) {
+    if (isUnsupported(error)) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+/** Where somebody encrypts the canary with a key of his own meanwhile, the answer is 400; it is there all the same. */
+async function mustBeThere(hand: S3, canary: { Bucket: string; Key: string }): Promise<void> {
+  try {
+    await hand.headObject(canary);
+  } catch (error) {
+    if (answerOf(error).status !== 400) {
       throw error;
     }
-    return await writer.putObject({ ...canary, Body: "nobody but the bucket's owner may delete this\n" });
   }
 }
 
@@ -252,28 +312,43 @@ async function mustBeDenied(
 }
 
 /**
- * Removes what a proof left but the canary itself. The owner may be bound by the policy, or by the object lock: then a
- * version stays, and with it the marker that hides it.
+ * Removes what proofs left of one key: its delete markers, and its versions but the canary that was `written` now. Where
+ * a full bucket took none, the versions of the canary stay as they are. The owner may be bound by the policy, or by an
+ * object lock: then a version stays, and with it the marker that hides a lock.
  */
-async function tidyCanary(owner: S3, bucket: string, locked: boolean): Promise<void> {
+async function tidy(
+  owner: S3,
+  Bucket: string,
+  key: string,
+  locked: boolean,
+  written?: Written | "full",
+): Promise<void> {
   const bypass = locked ? { BypassGovernanceRetention: true } : {};
+  const remove = ({ Key, VersionId }: { Key?: string; VersionId?: string }): Promise<unknown> =>
+    owner.deleteObject({ Bucket, Key, VersionId, ...bypass });
   try {
-    const { Versions = [], DeleteMarkers = [] } = await owner.listObjectVersions({
-      Bucket: bucket,
-      Prefix: PROOF_PREFIX,
-    });
-    const remove = ({ Key, VersionId }: { Key?: string; VersionId?: string }): Promise<unknown> =>
-      owner.deleteObject({ Bucket: bucket, Key, VersionId, ...bypass });
-    // Versions come newest first.
-    const canary = Versions.find(({ Key }) => Key === CANARY_KEY);
-    const stays = new Set<string | undefined>();
-    for (const version of Versions.filter((one) => one !== canary)) {
-      await remove(version).catch(() => stays.add(version.Key));
+    // Newest first; the lifecycle removes the rest.
+    const page = await owner.listObjectVersions({ Bucket, Prefix: key, MaxKeys: PAGE });
+    const versions = (page.Versions ?? []).filter(({ Key }) => Key === key);
+    const markers = (page.DeleteMarkers ?? []).filter(({ Key }) => Key === key);
+    let stay = 0;
+    for (const version of written === undefined ? versions : superseded(versions, written)) {
+      await remove(version).catch(() => stay++);
     }
-    for (const marker of DeleteMarkers.filter(({ Key }) => Key === CANARY_KEY || !stays.has(Key))) {
+    for (const marker of stay > 0 && key === CANARY_LOCK_KEY ? [] : markers) {
       await remove(marker);
     }
   } catch {
     // The outcome of the proof matters, not the cleaning; a real fault of the service showed there already.
   }
+}
+
+/** The versions in whose place there is a new canary. */
+function superseded<T extends Written>(versions: readonly T[], written: Written | "full"): readonly T[] {
+  if (written === "full") {
+    return [];
+  }
+  // A bucket that keeps no versions has one, which goes by "null" or no name at all.
+  const { VersionId = versions[0]?.VersionId } = written;
+  return versions.filter((version) => version.VersionId !== VersionId);
 }

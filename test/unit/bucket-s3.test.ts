@@ -41,8 +41,8 @@ interface Answer {
   body?: string;
   headers?: http.OutgoingHttpHeaders;
 }
-/** Bends an answer: gets "METHOD /path?query" and may answer in the service's place. */
-type Bend = (request: string) => Answer | undefined;
+/** Bends an answer: gets "METHOD /path?query" and who asks, and may answer in the service's place. */
+type Bend = (request: string, accessKeyId: string) => Answer | undefined;
 
 const error = (status: number, code: string, message = "in the service's words"): Answer => ({
   status,
@@ -146,7 +146,8 @@ async function service(bend: Bend = () => undefined): Promise<{
         .replace(/=(?=&|$)/, "");
       log.push(line);
       received[line] = request.headers;
-      const { status, body, headers } = bend(line) ?? answer(line, Buffer.concat(chunks).toString());
+      const [, who = ""] = /Credential=(\w+)/.exec(request.headers.authorization ?? "") ?? [];
+      const { status, body, headers } = bend(line, who) ?? answer(line, Buffer.concat(chunks).toString());
       response.writeHead(status, headers).end(body);
     });
   });
@@ -378,7 +379,7 @@ describe("the proof", () => {
     await settlePolicy(s3, address, POLICY, SOON);
     await prove({ owner: s3 }, address, IN_FORCE, SOON);
     await prove({ owner: s3 }, address, IN_FORCE, SOON);
-    expect(log.filter((line) => line === `PUT /vault/${CANARY_KEY}`)).toHaveLength(1);
+    expect(log.filter((line) => line === `PUT /vault/${CANARY_KEY}`)).toHaveLength(2);
     const left = (await s3.listObjectsV2({ Bucket: "vault" })).Contents ?? [];
     expect(left.map((entry) => entry.Key)).toEqual([CANARY_KEY]);
   });
@@ -396,7 +397,7 @@ describe("the proof", () => {
 
   test("finds out that versions can be deleted although objects cannot", async () => {
     const { address, s3 } = await service((request) => {
-      if (request === `HEAD /vault/${CANARY_KEY}`) {
+      if (request === `PUT /vault/${CANARY_KEY}`) {
         return { status: 200, headers: { "x-amz-version-id": "v1" } };
       }
       return request.includes("versionId=") ? { status: 204 } : undefined;
@@ -435,6 +436,93 @@ describe("the proof", () => {
     await expect(prove({ owner: s3 }, address, IN_FORCE, SOON)).rejects.toThrow(
       /cannot write "\.canary\/proof\/keys\/undeletable" as the writer: AccessDenied \(HTTP 403\).*could not add backups either/,
     );
+  });
+
+  test("is made with a canary of its own, whatever an intruder puts in its place meanwhile", async () => {
+    const canary = `/vault/${CANARY_KEY}`;
+    const version = (id: string) => `<Version><Key>${CANARY_KEY}</Key><VersionId>${id}</VersionId></Version>`;
+    const denied = error(403, "AccessDenied");
+    const { address, s3, log } = await service((request, who) => {
+      // The latest version is always the intruder's, encrypted with a key that only he has.
+      if (request === `HEAD ${canary}`) return { status: 400 };
+      if (request === `HEAD ${canary}?versionId=good`) return { status: 200 };
+      if (request === `PUT ${canary}`) return { status: 200, headers: { "x-amz-version-id": "good" } };
+      if (request.startsWith("GET /vault?") && request.includes("versions"))
+        return {
+          status: 200,
+          body: `<ListVersionsResult>${["bad", "good", "old"].map(version).join("")}</ListVersionsResult>`,
+        };
+      if (request.startsWith(`DELETE ${canary}`) && who === KEYS.accessKeyId)
+        return { status: 204, headers: { "x-amz-version-id": "marker" } };
+      return /^DELETE .*versionId=|^PUT \S+\?(policy|versioning|lifecycle|publicAccessBlock)$/.test(
+        request,
+      ) && who === "WRITER"
+        ? denied
+        : undefined;
+    });
+    const writer = await connect(address, { ...KEYS, accessKeyId: "WRITER" });
+    await settlePolicy(s3, address, POLICY, SOON);
+    log.splice(0);
+    expect(await prove({ owner: s3, writer }, address, { ...IN_FORCE, versioning: "Enabled" }, [])).toEqual(
+      [],
+    );
+    writer.destroy();
+    expect(log.filter((line) => line.startsWith(`DELETE ${canary}?`))).toEqual([
+      // The writer tries; the owner brings back, and removes what is not the proof's own.
+      ...["good", "marker", "bad", "old"].map((id) => `DELETE ${canary}?versionId=${id}`),
+    ]);
+  });
+
+  describe("in a full bucket", () => {
+    const full = (request: string): Answer | undefined =>
+      request.startsWith("PUT /vault/") ? error(403, "QuotaExceeded") : undefined;
+    const VERSIONED: InForce = { ...IN_FORCE, versioning: "Enabled" };
+
+    test.each([
+      ["a quota is used up", error(403, "QuotaExceeded")],
+      ["another service's words for it", error(400, "XMinioAdminBucketQuotaExceeded")],
+      ["the disks are", error(507, "InsufficientStorage")],
+    ])("says what it could not try: %s", async (_why, answer) => {
+      const { address, s3, log } = await service((request) => full(request) && answer);
+      await settlePolicy(s3, address, POLICY, SOON);
+      expect(await prove({ owner: s3 }, address, VERSIONED, [])).toEqual([
+        "nobody but the owner can delete a version",
+        "the writer can add objects",
+      ]);
+      expect(log).toContain(`DELETE /vault/${CANARY_KEY}`);
+    });
+
+    test("tries the version that is there, and removes none", async () => {
+      const { address, s3, log } = await service((request) =>
+        request.startsWith("GET /vault?") && request.includes("versions")
+          ? {
+              status: 200,
+              body: `<ListVersionsResult><Version><Key>${CANARY_KEY}</Key><VersionId>v1</VersionId></Version></ListVersionsResult>`,
+            }
+          : full(request),
+      );
+      await settlePolicy(s3, address, POLICY, SOON);
+      expect(await prove({ owner: s3 }, address, VERSIONED, [])).toEqual(["the writer can add objects"]);
+      expect(log.filter((line) => line.includes("versionId="))).toEqual([
+        `DELETE /vault/${CANARY_KEY}?versionId=v1`,
+      ]);
+    });
+
+    test("bears a service without versions", async () => {
+      const { address, s3 } = await service((request) =>
+        request.includes("versions") ? error(501, "NotImplemented") : full(request),
+      );
+      await settlePolicy(s3, address, POLICY, SOON);
+      expect(await prove({ owner: s3 }, address, IN_FORCE, [])).toEqual(["the writer can add objects"]);
+    });
+
+    test("finds out all the same that the policy is not enforced", async () => {
+      const { address, s3 } = await service((request) =>
+        request.startsWith("DELETE /vault/") ? { status: 204 } : full(request),
+      );
+      await settlePolicy(s3, address, POLICY, SOON);
+      await expect(prove({ owner: s3 }, address, IN_FORCE, [])).rejects.toThrow(/the policy is NOT in force/);
+    });
   });
 
   test("fails when restic could not remove its locks", async () => {
@@ -485,6 +573,7 @@ describe("the choice of the form", () => {
 
   test.each([
     ["a fault of the service", error(500, "InternalError")],
+    ["a service that asks to slow down", error(503, "SlowDown")],
     ["a key that does not work", error(403, "InvalidAccessKeyId")],
   ])("%s says nothing of a form: no other is tried", async (_what, answer) => {
     const { address, s3, log } = await service((request) =>
