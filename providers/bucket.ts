@@ -375,11 +375,16 @@ async function readBucketResource(id: string, state?: BucketState): Promise<pulu
       }
       const form = state.policies.find(({ name }) => name === state.form);
       const now = stateOf(state, form, seen);
-      return { id, props: now, inputs: readAsInputs(now, seen) };
+      return { id, props: definedOnly(now), inputs: definedOnly(readAsInputs(now, seen)) };
     } finally {
       owner.destroy();
     }
   });
+}
+
+/** Without the fields that are not there: the engine's protocol has no `undefined`, and a refresh would fail on it. */
+function definedOnly<T extends object>(fields: T): T {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;
 }
 
 /** The inputs that would have led to what the service says, so that a preview shows what was changed by hand. */
