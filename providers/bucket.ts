@@ -279,7 +279,7 @@ async function settle(inputs: BucketInputs, kept?: string): Promise<BucketState>
         "this service has no lifecycle. Old versions and unfinished uploads stay until somebody removes them.",
       );
     } else if (replaced.length > 0) {
-      say(`lifecycle rules that were not the stack's are replaced. They would: ${replaced.join("; ")}.`);
+      say(`lifecycle rules are replaced. Those of before would: ${replaced.join("; ")}.`);
     }
     const opened = await settlePublicAccessBlock(owner, inputs);
     if (opened === "unsupported") {

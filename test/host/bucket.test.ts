@@ -840,7 +840,7 @@ describe("the lifecycle", () => {
       noncurrentVersionDays: 90,
     });
     expect(said.mock.calls.flat().join("\n")).toMatch(
-      /rules that were not the stack's are replaced\. They would: REMOVE OBJECTS below "web\/" 1 days after/,
+      /lifecycle rules are replaced\. Those of before would: REMOVE OBJECTS below "web\/" 1 days after/,
     );
     said.mockRestore();
     expect((outs as BucketState).lifecycle).toBe(canonicalLifecycle(lifecycleRules(90)));
