@@ -99,7 +99,7 @@ function parts(actions: readonly Action[]): Action[][] {
 
 function inWords(error: unknown): string {
   const { code, message } = answerOf(error);
-  return `${code}: ${message.replace(/\s+/g, " ").slice(0, 200)}`;
+  return message === "UnknownError" ? code : `${code}: ${message.replace(/\s+/g, " ").slice(0, 200)}`;
 }
 
 /** Whether the service will answer the same another time: it understood the request, and refuses it. */

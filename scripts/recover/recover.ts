@@ -182,7 +182,8 @@ async function show(
     show: print,
     seconds: SNAPSHOTS_SECONDS,
   });
-  if (code !== 0) print("restic cannot read the repository of then: try an earlier time.");
+  if (code !== 0)
+    print("restic cannot read the repository of then. If what it says is damage, try an earlier time.");
   for (const warning of warnings(operations, request, Date.now())) print(`\nWarning: ${warning}.`);
 
   const stop = await obstacle(s3, operations, request);
@@ -235,6 +236,7 @@ function recorder(
   print: (text: string) => void,
 ): (part: readonly Action[]) => Promise<void> {
   let written = 0;
+  let local = false;
   return async (part) => {
     const name = `${quarantine}/${prefix}`.slice(0, -1);
     written += 1;
@@ -251,7 +253,9 @@ function recorder(
       const file = path.join(state, "secure-backups", key.replace(/^\./, ""));
       fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
       fs.writeFileSync(file, body, { mode: 0o600 });
-      print(`${(error as Error).message}\nThis part of the record is in ${file} on this machine.`);
+      if (!local)
+        print(`${(error as Error).message}\nThe record is on this machine, in ${file} and beside it.`);
+      local = true;
     }
   };
 }
@@ -274,7 +278,7 @@ async function apply(
   for (const warning of warnings(operations, request, Date.now())) print(`Warning: ${warning}.\n`);
 
   const record = recorder(s3, operations, aim, print);
-  const hidden: string[] = [];
+  let hidden: string[] = [];
   let failures: string[] = [];
   let plan = await planned(s3, operations, aim);
   const changed = plan.actions.length > 0;
@@ -297,7 +301,7 @@ async function apply(
       },
     });
     failures = applied.failures;
-    hidden.push(...applied.hidden);
+    hidden = hidden.concat(applied.hidden);
     for (const id of applied.copies) copies.add(id);
     plan = await planned(s3, operations, aim);
   }
@@ -321,18 +325,22 @@ async function apply(
   }
   if (changed) {
     print(
-      "Nothing was deleted: what was moved away, and a record of all changes, is below " +
+      "Nothing was deleted: what was moved away, and the record of all changes that the bucket took, is below " +
         `${bucket.bucket}/${quarantine}/ until somebody deletes it with the owner's keys; its room is free ${days} days later.`,
     );
   }
-  const code = await verdict(request, target, print);
-  return failures.length > 0 ? 1 : code;
+  return await verdict(request, target, failures.length === 0, print);
 }
 
-/** Lets restic check the repository as it is now, and says what to do next. */
+/**
+ * Lets restic check the repository as it is now, and says what to do next.
+ *
+ * @param whole whether every file is what it was; only then damage is of before, and success is one
+ */
 async function verdict(
   request: RecoverRequest,
   target: ResticTarget,
+  whole: boolean,
   print: (text: string) => void,
 ): Promise<number> {
   print(`\nrestic check (all structures, and ${CHECKED_DATA} of the data):`);
@@ -347,23 +355,26 @@ async function verdict(
   const { client, repository } = request;
   if (code !== 0 && damage.length === 0) {
     print(
-      `\nrestic check did not come to its end (exit status ${code}), which says nothing about the repository ` +
+      `\nrestic check did not come to its end (exit status ${code}) and names no damage: that is no verdict on ` +
         `${client}/${repository}. See what it printed, mend the cause, and repeat this: it changes nothing that is right.`,
     );
     return 1;
   }
   if (code !== 0) {
     print(
-      `\nThe repository ${client}/${repository} is NOT clean: it was damaged before ${moment(request.at)}, or in the ` +
-        "middle of a change then. Repeat this with an earlier time: what has been moved away comes back where it was there.",
+      `\nThe repository ${client}/${repository} is NOT clean: ` +
+        (whole
+          ? `it was damaged before ${moment(request.at)}, or in the middle of a change then. Repeat `
+          : "it lacks what could not be brought back. Mend the cause of that, or repeat ") +
+        "this with an earlier time: what has been moved away comes back where it was there.",
     );
     return 1;
   }
   print(
-    `\nThe repository ${client}/${repository} is clean. Next:\n` +
+    `\nThe repository ${client}/${repository} is clean${whole ? "" : ", but not what it was"}. Next:\n` +
       `  - replace the client's keys: pulumi up --replace URN, with the URN of the key ${client}-${repository} from pulumi stack --show-urns\n` +
       `  - set "frozen: false" once the machine is clean, and run pulumi up\n` +
       "  - back up, and compare the newest snapshots with what you know",
   );
-  return 0;
+  return whole ? 0 : 1;
 }

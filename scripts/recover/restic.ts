@@ -38,7 +38,7 @@ export interface Captured {
 export function namesDamage(line: string): boolean {
   return (
     !line.includes("download error") &&
-    /invalid data returned|is damaged: |ciphertext verification failed|: does not exist$|unexpected file size|contains \d+ errors|ID does not match|not found in (index|repository)/.test(
+    /invalid data returned|is damaged: |ciphertext verification failed|trying to decrypt invalid data|: does not exist$|unexpected file size|contains \d+ errors|ID does not match|not found in (index|repository)/.test(
       line,
     )
   );

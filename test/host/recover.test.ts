@@ -4,6 +4,8 @@
  */
 import { createHash, randomBytes } from "node:crypto";
 import * as fs from "node:fs";
+import { createServer, IncomingMessage, request as forward } from "node:http";
+import { AddressInfo } from "node:net";
 import * as os from "node:os";
 import * as path from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -113,13 +115,24 @@ const overwrite = async (keys: string[]) => {
     await writer.s3.putObject({ Bucket: BUCKET, Key, Body: `overwritten ${Key}` });
   }
 };
+/** With a customer's key of the attacker's this makes versions that nobody else can read, of the same size and ETag. */
+const putAllAgain = async () => {
+  for (const Key of await present()) {
+    const { Body } = await writer.s3.getObject({ Bucket: BUCKET, Key });
+    await writer.s3.putObject({ Bucket: BUCKET, Key, Body: await Body?.transformToByteArray() });
+  }
+};
+/** Of S3's full length: it leaves no room for `.quarantine/…` before it. */
+const LONG = `data/5e/${"k".repeat(1024 - PREFIX.length - 8)}`;
 const addGarbage = async () => {
   for (const kind of ["keys", "index", "snapshots", "data/5e"]) await put(`${kind}/${GARBAGE}`);
   // A pack with the right name for its content: restic alone would not find it strange.
   const pack = randomBytes(4096);
   const name = createHash("sha256").update(pack).digest("hex");
   await put(`data/${name.slice(0, 2)}/${name}`, pack);
-  for (const key of ["keys/\u0001 +%41&é", "data/../keys/x", "/twice", "config/x"]) await put(key);
+  for (const key of ["keys/\u0001 +%41&é", "data/../keys/x", "/twice", "config/x", "keys/\u009b2J", LONG]) {
+    await put(key);
+  }
 };
 const addFutureSnapshot = () => backup(asWriter(), "--no-lock", "--time", "2099-01-01 00:00:00");
 const addLocks = async () => {
@@ -212,10 +225,12 @@ async function movedAway(said: string): Promise<string[]> {
 test.each([
   ["everything deleted with the keeper's keys", [deleteAll]],
   ["packs, index, config, keys and snapshots overwritten with the writer's keys", [overwriteAll]],
+  ["the same content put again with the writer's keys", [putAllAgain]],
   ["a garbage key, index, snapshot and pack, and names that no program expects", [addGarbage]],
   ["a snapshot dated 2099, and stale locks", [addFutureSnapshot, addLocks]],
 ])("%s: is undone, and nothing is lost", async (_name, attacks) => {
   const good = await present();
+  const trusted = await versionIds();
   for (const attack of attacks) await attack();
   const versions = await versionIds();
   const strangers = (await present()).filter((key) => !good.includes(key));
@@ -225,8 +240,16 @@ test.each([
   expect(code).toBe(0);
   await expectWhole();
   expect(await present()).toEqual(good);
-  expect(await movedAway(text)).toEqual([...strangers, "web/main.1.json"].sort());
+  const copied = strangers.filter((key) => key !== PREFIX + LONG);
+  expect(await movedAway(text)).toEqual([...copied, "web/main.1.json"].sort());
+  expect(text.includes(LONG)).toBe(strangers.length > copied.length);
+  expect(text).not.toMatch(/[\u0080-\u009f]/);
   expect(await versionIds()).toEqual(expect.arrayContaining(versions));
+  const top = (await listVersions(owner.s3, address, PREFIX)).filter(
+    ({ latest, marker }) => latest && !marker,
+  );
+  const mistrusted = versions.filter((id) => !trusted.includes(id));
+  expect(top.filter(({ versionId }) => mistrusted.includes(versionId))).toEqual([]);
 });
 
 describe("all of it at once, again and again", () => {
@@ -325,6 +348,100 @@ describe("all of it at once, again and again", () => {
       expect(entries.length).toBeGreaterThan(0);
       expect(entries.filter(({ marker, key }) => marker && !key.includes("/locks/"))).toEqual([]);
     }
+  });
+});
+
+/** Forwards to the S3 service, but answers for it where an answer is given. */
+async function between(answerFor: (request: IncomingMessage) => [number, string] | undefined) {
+  const { hostname, port } = new URL(facts.s3Endpoint);
+  const server = createServer((request, response) => {
+    const answer = answerFor(request);
+    if (answer !== undefined) {
+      request.resume().on("end", () => {
+        const [status, code] = answer;
+        response.writeHead(status, { "content-type": "application/xml" });
+        response.end(`<?xml version="1.0" encoding="UTF-8"?><Error><Code>${code}</Code></Error>`);
+      });
+      return;
+    }
+    const { method, url, headers } = request;
+    const onward = forward({ hostname, port, method, path: url, headers }, (back) => {
+      response.writeHead(back.statusCode ?? 500, back.headers);
+      back.pipe(response);
+    });
+    onward.on("error", () => response.destroy());
+    request.pipe(onward);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return {
+    operations: { ...operations, bucket: { ...operations.bucket, endpoint } },
+    [Symbol.dispose]: () => {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+describe("a recovery that meets", () => {
+  test("a full bucket does all that needs no room, and goes on once there is some", async () => {
+    const good = await present();
+    const [overwritten = "", ...others] = good;
+    await overwrite([overwritten]);
+    for (const Key of others) await keeper.s3.deleteObject({ Bucket: BUCKET, Key });
+    await addGarbage();
+    process.env.XDG_STATE_HOME = folder;
+    {
+      using full = await between(({ method }) => (method === "PUT" ? [403, "QuotaExceeded"] : undefined));
+      const { code, text } = await tool({ apply: true }, full.operations);
+      expect(code).toBe(1);
+      expect(text).toMatch(/^1 files could NOT be brought .*\n {2}put-back \S+: QuotaExceeded/m);
+      expect(text).toMatch(/^11 added files could not be copied .* 30 days:\n {2}\S+: QuotaExceeded/m);
+      expect(text).toContain("is NOT clean: it lacks what could not be brought back");
+      const record = / this machine, in (\S+web\/main\.1\.json) /.exec(text)?.[1] ?? "";
+      const { actions } = JSON.parse(fs.readFileSync(record, "utf8")) as { actions: { does: string }[] };
+      expect(actions.map(({ does }) => does)).toEqual(others.map(() => "undelete"));
+    }
+    expect(await present()).toEqual(good);
+    const { code, text } = await tool({ apply: true });
+    expect(text).toContain("is clean");
+    expect(code).toBe(0);
+    await expectWhole();
+  });
+
+  test("a stranger that the service cannot copy hides it, and does all the rest", async () => {
+    const good = await present();
+    await addGarbage();
+    await put("locks/unreadable");
+    using broken = await between(({ headers }) =>
+      String(headers["x-amz-copy-source"]).includes("/locks/") ? [400, "InvalidRequest"] : undefined,
+    );
+    const { code, text } = await tool({ apply: true }, broken.operations);
+    expect(text).toMatch(
+      /^2 added files could not be copied .*(\n {2}.*)*locks\/unreadable: InvalidRequest/m,
+    );
+    expect(text).toContain("is clean");
+    expect(code).toBe(0);
+    expect(await present()).toEqual(good);
+  });
+
+  test("a check that does not come to its end: nothing is said of the repository", async () => {
+    const clients = operations.clients.map((client) => ({
+      ...client,
+      repositories: client.repositories.map((each) => ({ ...each, password: "another" })),
+    }));
+    const { code, text } = await tool({ apply: true }, { ...operations, clients });
+    expect(text).toMatch(/did not come to its end \(exit status 12\)/);
+    expect(text).not.toMatch(/is clean|NOT clean/);
+    expect(code).toBe(1);
+  });
+
+  test("a repository that was damaged then says so, and an earlier time mends it", async () => {
+    await put(`snapshots/${GARBAGE}`);
+    const { code, text } = await tool({ apply: true, at: await quietMoment() });
+    expect(text).toContain("is NOT clean: it was damaged before");
+    expect(code).toBe(1);
+    expect((await tool({ apply: true })).code).toBe(0);
   });
 });
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from "@jest/globals";
 import * as fc from "fast-check";
 import { parseMoment, parseRequest, UsageError } from "../../scripts/recover/arguments";
 import { moment } from "../../scripts/recover/report";
+import { run } from "../../scripts/lib/run";
 
 const NOW = Date.parse("2026-11-23T12:00:00Z");
 const NAMES = ["--client", "web", "--repository", "main"];
@@ -88,4 +89,12 @@ describe("the command line", () => {
     expect(attempt).toThrow(UsageError);
     expect(attempt).toThrow(message);
   });
+});
+
+test("an error cannot move the terminal's cursor, whatever it names", async () => {
+  const args = [...NAMES, "--at", "\u009b2J\u202e"];
+  const { code, stderr } = await run("npx", ["tsx", "scripts/recover/main.ts", ...args], { accept: "any" });
+  expect(code).toBe(2);
+  expect(stderr).toContain('recover: --at "\\u{9b}2J\\u{202e}" is not a date');
+  expect(stderr).not.toMatch(/[\u0080-\u009f\u202e]/);
 });

@@ -76,6 +76,7 @@ test("restic that does not end is ended", async () => {
 // As restic 0.14.0 and 0.19.1 were seen to print them.
 test.each([
   ["Fatal: config or key e0601081 is damaged: ciphertext verification failed", true],
+  ["Fatal: config cannot be loaded: trying to decrypt invalid data: ciphertext too short", true],
   ["error: error loading index 5e5e: LoadRaw(<index/5e5e5e5e5e>): invalid data returned", true],
   ["error: load <snapshot/5e5e5e5e5e>: invalid data returned", true],
   ["pack 91ba660a: does not exist", true],
