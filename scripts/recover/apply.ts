@@ -12,13 +12,23 @@ import { plainEtag } from "./versions";
 const PARALLEL = 24;
 /** Pauses in milliseconds before a failed action is tried again; the SDK has tried each request four times by then. */
 const PAUSES = [1_000, 4_000];
-/** After this many failures with no success between them the rest of the same kind is not tried any more. */
-const GIVE_UP = 100;
+/**
+ * After this many failures in a row, with no answer or none that the service stands by, the rest of the same kind is not
+ * tried any more: each takes long. Refusals cost nothing, and objects that are refused may have been made by the thousand.
+ */
+const GIVE_UP = PARALLEL;
 /** Entries in one part of the record, so that one request can put it. */
 const PART = 1000;
 
 /** First what brings data back: it may be all that there is room and time for. */
 const ORDER: readonly Action["does"][] = ["undelete", "put-back", "move-away"];
+
+/** What to do about failures. */
+export const REMEDY =
+  "Nothing is lost: mend the cause and run the same command again, it goes on from here. " +
+  "AccessDenied means that a policy set by hand binds the owner: run pulumi up --refresh first. " +
+  "QuotaExceeded means that there is no room for copies: ask the operator of the S3 service for more. " +
+  "What the service cannot read was put that way: give a time before that.";
 
 /** Where and how {@link applyActions} works. */
 export interface ApplyArgs {
@@ -44,16 +54,18 @@ export interface Applied {
  * Carries the actions out: first all that brings data back, then what moves strangers away. Interrupted at any
  * point it leaves a state from which a new plan goes on. What fails for one object keeps nothing else from being done.
  *
- * @throws Error naming the first failures where one came after the other: that is not the objects' fault
+ * @throws Error naming the first failures where the service does not answer
  */
 export async function applyActions(s3: S3, args: ApplyArgs): Promise<Applied> {
   const { address, actions, record, progress } = args;
   const applied: Applied = { failures: [], hidden: [], copies: [] };
   let done = 0;
   let gaveUp = false;
+  // The large ones last: somebody may have made them to take more time than there is.
+  const bySize = actions.toSorted((one, other) => sizeOf(one) - sizeOf(other));
   for (const does of ORDER) {
     let inRow = 0;
-    for (const part of parts(actions.filter((action) => action.does === does))) {
+    for (const part of parts(bySize.filter((action) => action.does === does))) {
       if (inRow >= GIVE_UP) break;
       await record(part);
       await inParallel(PARALLEL, part, async (action) => {
@@ -63,7 +75,7 @@ export async function applyActions(s3: S3, args: ApplyArgs): Promise<Applied> {
           inRow = 0;
         } catch (error) {
           applied.failures.push(`${action.does} ${printable(action.key)}: ${inWords(error)}`);
-          inRow += 1;
+          inRow = isRefusal(error) ? 0 : inRow + 1;
         }
         done += 1;
         progress(done, actions.length);
@@ -74,13 +86,14 @@ export async function applyActions(s3: S3, args: ApplyArgs): Promise<Applied> {
   if (gaveUp) {
     throw new Error(
       `${where(address)}: not everything could be brought back:\n${firstOf(applied.failures, "  ")}\n` +
-        "Nothing is lost: mend the cause and run the same command again, it goes on from here. " +
-        "AccessDenied means that a policy set by hand binds the owner: run pulumi up --refresh first. " +
-        "QuotaExceeded means that there is no room for copies: ask the operator of the S3 service for more.",
+        REMEDY,
     );
   }
   return applied;
 }
+
+/** Bytes to be copied. */
+const sizeOf = (action: Action): number => (action.does === "undelete" ? 0 : action.version.size);
 
 /** Cuts a list of actions into parts for the record. Somebody may have put many delete markers above one file. */
 function parts(actions: readonly Action[]): Action[][] {

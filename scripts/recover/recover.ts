@@ -6,7 +6,7 @@ import type { S3 } from "@aws-sdk/client-s3";
 import { Operations } from "../../plan";
 import { repositoryPassword } from "../../plan/keys";
 import { connect, explained } from "../../providers/s3-client";
-import { applyActions, writeRecord } from "./apply";
+import { applyActions, REMEDY, writeRecord } from "./apply";
 import { RecoverRequest } from "./arguments";
 import { Action, Aim, Entry, Plan, planRecovery } from "./plan";
 import { describePlan, firstOf, moment, printableLines } from "./report";
@@ -315,8 +315,7 @@ async function apply(
   if (failures.length > 0) {
     print(
       `\n${failures.length} files could NOT be brought to what they were; all others are:\n${firstOf(failures, "  ")}\n` +
-        "Mend the cause and repeat this, it goes on from here. QuotaExceeded means that there is no room for copies: ask " +
-        "the operator of the S3 service for more. What the service cannot read was put that way: give a time before it.",
+        REMEDY,
     );
   } else if (!changed) {
     print(`Every file is what it was at ${moment(request.at)} already: nothing was changed.`);
