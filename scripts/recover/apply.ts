@@ -5,7 +5,8 @@ import type { S3 } from "@aws-sdk/client-s3";
 import { answerOf, BucketAddress, explained, where } from "../../providers/s3-client";
 import { inParallel } from "../lib/parallel";
 import { Action, Entry, Version } from "./plan";
-import { firstOf, NO_COPY, printable } from "./report";
+import { printable } from "../lib/printable";
+import { firstOf, NO_COPY } from "./report";
 import { plainEtag } from "./versions";
 
 /** Actions at one time. */

@@ -2,7 +2,7 @@ import { enterLocalCloud } from "../lib/local-stack";
 import { readOperations } from "../lib/operations";
 import { parseRequest, USAGE, UsageError } from "./arguments";
 import { recover } from "./recover";
-import { printableLines } from "./report";
+import { printableLines } from "../lib/printable";
 
 async function main(args: string[]): Promise<number> {
   const request = parseRequest(args, Date.now());

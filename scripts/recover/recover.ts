@@ -9,7 +9,8 @@ import { connect, explained } from "../../providers/s3-client";
 import { applyActions, REMEDY, writeRecord } from "./apply";
 import { RecoverRequest } from "./arguments";
 import { Action, Aim, Entry, Plan, planRecovery } from "./plan";
-import { describePlan, firstOf, moment, printableLines } from "./report";
+import { printableLines } from "../lib/printable";
+import { describePlan, firstOf, moment } from "./report";
 import { namesDamage, requirePrograms, restic, ResticTarget } from "./restic";
 import { listVersions } from "./versions";
 

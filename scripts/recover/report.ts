@@ -1,4 +1,5 @@
 /** A plan in the words of the person who has to decide on it. */
+import { printable } from "../lib/printable";
 import { Action, Entry, KINDS, kindOf, Plan } from "./plan";
 
 /** Files that are named for each action. */
@@ -11,16 +12,6 @@ export const NO_COPY = "too large, or its name too long, to be copied";
 export function firstOf(all: readonly string[], indent: string): string {
   const rest = all.length > NAMED ? [`and ${all.length - NAMED} more`] : [];
   return [...all.slice(0, NAMED), ...rest].map((line) => `${indent}${line}`).join("\n");
-}
-
-/** A text of somebody else's, such as a key, that cannot move the terminal's cursor. */
-export function printable(text: string): string {
-  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);
-}
-
-/** The same for a text of several lines. Whatever is said to the operator passes through it. */
-export function printableLines(text: string): string {
-  return text.split("\n").map(printable).join("\n");
 }
 
 /** A moment as it is printed, and as `--at` takes it. */

@@ -1,3 +1,4 @@
+import { printable } from "../lib/printable";
 import { Finding, Ring, Verdict } from "./probe";
 
 /** How many findings of a ring ended how. */
@@ -114,7 +115,7 @@ function remedies(rows: readonly Finding[], width: number): string[] {
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = "";
-  for (const word of printable(text).split(/\s+/).filter(Boolean)) {
+  for (const word of text.split(/\s+/).filter(Boolean).map(printable)) {
     let rest = word;
     if (line !== "" && line.length + 1 + rest.length > width) {
       lines.push(line);
@@ -127,9 +128,4 @@ export function wrap(text: string, width: number): string[] {
     line = line === "" ? rest : `${line} ${rest}`;
   }
   return line === "" && lines.length > 0 ? lines : [...lines, line];
-}
-
-/** A host that is taken writes part of these texts: no control character of it reaches the terminal. */
-function printable(text: string): string {
-  return text.replace(/(?!\s)[\p{Control}\p{Format}]/gu, "?");
 }

@@ -1,6 +1,7 @@
 import { expect, test } from "@jest/globals";
 import { Entry, planRecovery } from "../../scripts/recover/plan";
-import { describePlan, printable, printableLines } from "../../scripts/recover/report";
+import { printable, printableLines } from "../../scripts/lib/printable";
+import { describePlan } from "../../scripts/recover/report";
 import { resticEnvironment } from "../../scripts/recover/restic";
 
 const PREFIX = "web/main/";
