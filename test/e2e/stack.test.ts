@@ -9,6 +9,7 @@ import { CACHE, LOCAL_CLOUD, run, shellWord } from "../../scripts/lib/run";
 import { SshHost } from "../../scripts/lib/ssh";
 import { renderPreviewComment } from "../../scripts/preview-comment";
 import { NamespaceHost, sshKey } from "../harness/namespace-host";
+import { ringTests } from "./rings";
 
 jest.setTimeout(1_200_000);
 
@@ -292,6 +293,8 @@ test("a frozen client is shut out, and works again when it is thawed", async () 
   await stack.up();
   expect((await restic(host, "files", "snapshots")).code).toBe(0);
 });
+
+ringTests(stack);
 
 test("a removed client's key stops working, and its backups stay and can be read", async () => {
   const { clients, repositoryRootKey } = await outputs();
