@@ -172,18 +172,18 @@ echo 'keeper ${bucket.keeper?.accessKeyId ?? ""}' >/opt/retention/env`);
 
     // The intruder has the client's keys and passwords, and does what these let him do.
     const { clients, proxy } = await operations();
-    const stolen = clients
-      .find(({ name }) => name === tree.client)
-      ?.repositories.map(({ name, privateKey }) => {
-        const access = {
-          ...proxy.host,
-          host: proxy.address,
-          user: PROXY_USER,
-          privateKey: privateKey as string,
-        };
-        return new SshHost(access, { folder: path.join(folder, name), via: IN_LOCAL_CLOUD });
-      }) as [SshHost, SshHost];
+    const { repositories } = clients.find(({ name }) => name === tree.client) as ClientOperations;
+    const stolen = repositories.map(({ name, privateKey }) => {
+      const access = {
+        ...proxy.host,
+        host: proxy.address,
+        user: PROXY_USER,
+        privateKey: privateKey as string,
+      };
+      return { name, ssh: new SshHost(access, { folder: path.join(folder, name), via: IN_LOCAL_CLOUD }) };
+    });
     const own = tree.repository;
+    const key = stolen.find(({ name }) => name === own)?.ssh as SshHost;
     expect((await restic(tree.client, `${own} forget --keep-last 1 --prune`)).stdout).toContain("403");
     const fake = await restic(tree.client, `${own} backup --time '2099-01-01 00:00:00' /etc/hostname`);
     expect(fake.code).toBe(0);
