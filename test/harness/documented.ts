@@ -24,11 +24,13 @@ export class DocumentedCommands {
    * @throws Error where the document has no such step, or the step no command
    */
   step(section: string, step: number): string {
-    const body = new RegExp(`^## ${section}\n(.*?)(?=^## |\\u0000)`, "ms").exec(`${this.text}\u0000`)?.[1] ?? "";
+    const body =
+      new RegExp(`^## ${section}\n(.*?)(?=^## |\\u0000)`, "ms").exec(`${this.text}\u0000`)?.[1] ?? "";
     const items = body.split(/^(?=\d+\. )/m);
     const item = items.find((text) => text.startsWith(`${String(step)}. `)) ?? "";
     const blocks = this.blocks(item);
-    if (blocks.length === 0) throw new Error(`${this.file}: "${section}" has no commands in step ${String(step)}`);
+    if (blocks.length === 0)
+      throw new Error(`${this.file}: "${section}" has no commands in step ${String(step)}`);
     return blocks.join("\n");
   }
 

@@ -16,7 +16,11 @@ const anchor = (heading: string): string =>
     .replaceAll(" ", "-");
 
 test("every test that the threat model names exists", () => {
-  const named = [...read("docs/threat-model.md").replace(/\n\s+/g, " ").matchAll(/`(test\/[^`]+)` "([^"]+)"/g)];
+  const named = [
+    ...read("docs/threat-model.md")
+      .replace(/\n\s+/g, " ")
+      .matchAll(/`(test\/[^`]+)` "([^"]+)"/g),
+  ];
   expect(named.length).toBeGreaterThan(20);
   const missing = named.filter(([, file = "", title = ""]) => !read(file).includes(`"${title}"`));
   expect(missing.map(([text]) => text)).toEqual([]);
