@@ -55,7 +55,7 @@ Host *
     IdentitiesOnly yes
     IdentityAgent none
     BatchMode yes
-    ConnectTimeout 20
+    ConnectTimeout 60
     ServerAliveInterval 15
 `,
     );

@@ -247,16 +247,16 @@ wc -l <../list`,
 
     const section = "The proxy is taken";
     await follow(section, 1);
-    await follow(section, 2);
-    const after = await operations();
-    expect(after.proxy.host.hostKey).not.toBe(before.proxy.host.hostKey);
     expect(await mayList(before.bucket, before.bucket.writer)).toBe(false);
-    expect(await mayList(after.bucket, after.bucket.writer)).toBe(true);
-    for (const client of after.clients) {
+    for (const client of before.clients) {
       for (const repository of client.repositories) {
-        await follow(section, 3, { CLIENT: client.name, REPOSITORY: repository.name, WHEN });
+        await follow(section, 2, { CLIENT: client.name, REPOSITORY: repository.name, WHEN });
       }
     }
+    await follow(section, 3);
+    const after = await operations();
+    expect(after.proxy.host.hostKey).not.toBe(before.proxy.host.hostKey);
+    expect(await mayList(after.bucket, after.bucket.writer)).toBe(true);
     for (const [tree, content] of trees) expect(await restored(tree)).toBe(content);
   });
 
