@@ -538,6 +538,8 @@ async function attackForwarding(canary: Attacker, operations: Operations): Promi
       findings.push(
         await attack(`to-${name}`, `reach ${what} through the proxy (-L, -W, -D)`, async () => {
           await connected();
+          // ssh listens some time after it was let in.
+          for (let tries = 0; tries < 100 && !fs.existsSync(local(name)); tries++) await pause(50);
           const from = words.text.length;
           const bytes = await talk(local(name), greeting);
           if (bytes > 0) return { holds: false, happened: `ANSWERED with ${String(bytes)} bytes` };
