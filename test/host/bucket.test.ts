@@ -436,7 +436,7 @@ describe("three identities", () => {
     const said = jest.spyOn(console, "log").mockImplementation(() => undefined);
     const updated = await bucketProvider.update?.(at.bucket, drifted?.props as BucketState, inputs);
     const words = said.mock.calls.flat().join("\n");
-    expect(words).toMatch(/They would: remove old versions after 1 days\.$/m);
+    expect(words).toMatch(/Those of before would: remove old versions after 1 days\.$/m);
     expect(words).toMatch(/of its PublicAccessBlock BlockPublicAcls was not the stack's and is off/);
     said.mockRestore();
     expect(updated?.outs).toEqual(state);
