@@ -190,16 +190,32 @@ export async function observe(owner: S3, address: BucketAddress): Promise<Observ
   }
 }
 
-async function readVersioning(owner: S3, bucket: string): Promise<Versioning> {
+/**
+ * What a call comes to: its answer, `unsupported` where the service does not know the call, or `absent.value` where it
+ * says by the code `absent.code` that nothing is set.
+ */
+async function unlessUnsupported<T>(
+  call: () => Promise<T>,
+  absent?: { readonly code: string; readonly value: T },
+): Promise<T | "unsupported"> {
   try {
-    const answer = await owner.getBucketVersioning({ Bucket: bucket });
-    return answer.Status === "Enabled" ? "Enabled" : "Suspended";
+    return await call();
   } catch (error) {
+    if (absent !== undefined && answerOf(error).code === absent.code) {
+      return absent.value;
+    }
     if (isUnsupported(error)) {
       return "unsupported";
     }
     throw error;
   }
+}
+
+async function readVersioning(owner: S3, bucket: string): Promise<Versioning> {
+  return await unlessUnsupported(async () => {
+    const answer = await owner.getBucketVersioning({ Bucket: bucket });
+    return answer.Status === "Enabled" ? "Enabled" : "Suspended";
+  });
 }
 
 async function readPolicy(owner: S3, bucket: string): Promise<string> {
@@ -214,32 +230,18 @@ async function readPolicy(owner: S3, bucket: string): Promise<string> {
 }
 
 async function readRules(owner: S3, bucket: string): Promise<Observed["rules"]> {
-  try {
-    return (await owner.getBucketLifecycleConfiguration({ Bucket: bucket })).Rules ?? [];
-  } catch (error) {
-    if (answerOf(error).code === "NoSuchLifecycleConfiguration") {
-      return [];
-    }
-    if (isUnsupported(error)) {
-      return "unsupported";
-    }
-    throw error;
-  }
+  return await unlessUnsupported(
+    async () => (await owner.getBucketLifecycleConfiguration({ Bucket: bucket })).Rules ?? [],
+    { code: "NoSuchLifecycleConfiguration", value: [] },
+  );
 }
 
 async function readObjectLock(owner: S3, bucket: string): Promise<ObjectLock> {
-  try {
-    const { ObjectLockConfiguration } = await owner.getObjectLockConfiguration({ Bucket: bucket });
-    return lockInWords(ObjectLockConfiguration);
-  } catch (error) {
-    if (answerOf(error).code === "ObjectLockConfigurationNotFoundError") {
-      return "none";
-    }
-    if (isUnsupported(error)) {
-      return "unsupported";
-    }
-    throw error;
-  }
+  return await unlessUnsupported<ObjectLock>(
+    async () =>
+      lockInWords((await owner.getObjectLockConfiguration({ Bucket: bucket })).ObjectLockConfiguration),
+    { code: "ObjectLockConfigurationNotFoundError", value: "none" },
+  );
 }
 
 function lockInWords(lock: ObjectLockConfiguration | undefined): ObjectLock {
@@ -252,21 +254,16 @@ function lockInWords(lock: ObjectLockConfiguration | undefined): ObjectLock {
 }
 
 async function readPublicAccessBlock(owner: S3, bucket: string): Promise<PublicAccessBlock> {
-  try {
-    const { PublicAccessBlockConfiguration = {} } = await owner.getPublicAccessBlock({ Bucket: bucket });
-    const settings = Object.entries(PublicAccessBlockConfiguration).filter(([, on]) => on !== undefined);
-    const names = settings.flatMap(([name, on]) => (on ? [name] : [])).sort();
-    // A service that overlooks what it is asked for answers with something else, in which no setting stands.
-    return settings.length === 0 ? "unsupported" : names.length === 0 ? "none" : names.join(", ");
-  } catch (error) {
-    if (answerOf(error).code === "NoSuchPublicAccessBlockConfiguration") {
-      return "none";
-    }
-    if (isUnsupported(error)) {
-      return "unsupported";
-    }
-    throw error;
-  }
+  return await unlessUnsupported<PublicAccessBlock>(
+    async () => {
+      const { PublicAccessBlockConfiguration = {} } = await owner.getPublicAccessBlock({ Bucket: bucket });
+      const settings = Object.entries(PublicAccessBlockConfiguration).filter(([, on]) => on !== undefined);
+      const names = settings.flatMap(([name, on]) => (on ? [name] : [])).sort();
+      // A service that overlooks what it is asked for answers with something else, in which no setting stands.
+      return settings.length === 0 ? "unsupported" : names.length === 0 ? "none" : names.join(", ");
+    },
+    { code: "NoSuchPublicAccessBlockConfiguration", value: "none" },
+  );
 }
 
 /** Ceph RGW tells the owner the quotas of the bucket and of its user with a HEAD; the SDK does not pass that on. */
@@ -305,13 +302,11 @@ export async function settleVersioning(
     if (before === aim || before === "unsupported") {
       return before;
     }
-    try {
-      await owner.putBucketVersioning({ Bucket: address.bucket, VersioningConfiguration: { Status: aim } });
-    } catch (error) {
-      if (isUnsupported(error)) {
-        return "unsupported";
-      }
-      throw error;
+    const put = await unlessUnsupported(() =>
+      owner.putBucketVersioning({ Bucket: address.bucket, VersioningConfiguration: { Status: aim } }),
+    );
+    if (put === "unsupported") {
+      return put;
     }
     return await patiently(patience, async () => {
       const now = await readVersioning(owner, address.bucket);
@@ -365,18 +360,16 @@ export async function settleLifecycle(
     if (before === "unsupported" || canonicalLifecycle(before) === canonicalLifecycle(wanted)) {
       return before === "unsupported" ? before : [];
     }
-    try {
-      await owner.putBucketLifecycleConfiguration({
+    const put = await unlessUnsupported(() =>
+      owner.putBucketLifecycleConfiguration({
         Bucket: address.bucket,
         // The one checksum that every service knows here; some refuse the call without it.
         ChecksumAlgorithm: "MD5",
         LifecycleConfiguration: { Rules: [...wanted] },
-      });
-    } catch (error) {
-      if (isUnsupported(error)) {
-        return "unsupported";
-      }
-      throw error;
+      }),
+    );
+    if (put === "unsupported") {
+      return put;
     }
     await patiently(patience, async () => {
       const now = await readRules(owner, address.bucket);
@@ -460,17 +453,15 @@ export async function settlePublicAccessBlock(
     if (before === "unsupported" || before === PUBLIC_ACCESS_BLOCK) {
       return before === "unsupported" ? before : [];
     }
-    try {
-      await owner.putPublicAccessBlock({
+    const put = await unlessUnsupported(() =>
+      owner.putPublicAccessBlock({
         Bucket: address.bucket,
         ChecksumAlgorithm: "MD5",
         PublicAccessBlockConfiguration: settingsOf(PUBLIC_ACCESS_BLOCK),
-      });
-    } catch (error) {
-      if (isUnsupported(error)) {
-        return "unsupported";
-      }
-      throw error;
+      }),
+    );
+    if (put === "unsupported") {
+      return put;
     }
     await patiently(patience, async () => {
       const now = await readPublicAccessBlock(owner, address.bucket);
