@@ -182,6 +182,17 @@ const DESTRUCTIVE: Record<string, (s3: S3, bucket: string, version: string) => P
     s3.putBucketRequestPayment({ Bucket, RequestPaymentConfiguration: { Payer: "Requester" } }),
 };
 
+/** What the stack asks for with an owner, a writer and a keeper, and the defaults of the rest. */
+const threeIdentities = (at: BucketAddress): BucketInputs => ({
+  ...at,
+  owner: keys(owner),
+  writer: keys(writer),
+  keeper: keys(keeper),
+  policies: bucketPolicies({ bucket: at.bucket, ...arns() }),
+  versioned: true,
+  noncurrentVersionDays: 30,
+});
+
 describe("three identities", () => {
   let at: BucketAddress;
   let inputs: BucketInputs;
@@ -191,15 +202,7 @@ describe("three identities", () => {
 
   beforeAll(async () => {
     at = address();
-    inputs = {
-      ...at,
-      owner: keys(owner),
-      writer: keys(writer),
-      keeper: keys(keeper),
-      policies: bucketPolicies({ bucket: at.bucket, ...arns() }),
-      versioned: true,
-      noncurrentVersionDays: 30,
-    };
+    inputs = threeIdentities(at);
     const created = await bucketProvider.create(inputs);
     expect(created.id).toBe(at.bucket);
     state = created.outs as BucketState;
@@ -744,15 +747,7 @@ describe("what an intruder with the keys of the hosts may leave does not stop th
   beforeAll(async () => {
     said = jest.spyOn(console, "log").mockImplementation(() => undefined);
     at = address();
-    inputs = {
-      ...at,
-      owner: keys(owner),
-      writer: keys(writer),
-      keeper: keys(keeper),
-      policies: bucketPolicies({ bucket: at.bucket, ...arns() }),
-      versioned: true,
-      noncurrentVersionDays: 30,
-    };
+    inputs = threeIdentities(at);
     hands = { owner: owner.s3, writer: writer.s3, keeper: keeper.s3 };
     // With an object lock, and no retention of its own.
     await adoptOrCreate(owner.s3, at, owner, true);
@@ -859,13 +854,7 @@ describe("the lifecycle", () => {
 describe("object lock", () => {
   const retention = { mode: "GOVERNANCE", days: 1 } as const;
   const inputsAt = (at: BucketAddress): BucketInputs => ({
-    ...at,
-    owner: keys(owner),
-    writer: keys(writer),
-    keeper: keys(keeper),
-    policies: bucketPolicies({ bucket: at.bucket, ...arns() }),
-    versioned: true,
-    noncurrentVersionDays: 30,
+    ...threeIdentities(at),
     retention,
   });
 

@@ -12,6 +12,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals
 import {
   clientInstall,
   HostInstall,
+  PROXY_USER,
   proxyInstall,
   proxyLimits,
   RCLONE_PER_REPOSITORY,
@@ -22,6 +23,8 @@ import { adoptOrCreate, settlePolicy, settleVersioning } from "../../providers/s
 import { backupRoundTrip } from "../../scripts/demo/round-trip";
 import { cloudFacts } from "../../scripts/lib/local-stack";
 import { CACHE, shellWord } from "../../scripts/lib/run";
+import { SshHost } from "../../scripts/lib/ssh";
+import { withResticSession } from "../../scripts/verify/restic-session";
 import { NamespaceHost, sshKey, SshKey } from "../harness/namespace-host";
 import { Identity, s3Identity } from "../harness/s3-identity";
 
@@ -118,26 +121,17 @@ interface Rclone {
   end: () => void;
 }
 
+/** The ssh that an attacker starts with a key, with the proxy's host key pinned; the key is in `folder`. */
+function sshWith(key: SshKey, folder: string): [string, ...string[]] {
+  const { privateKey } = key;
+  const access = { host: PROXY, port: 22, user: PROXY_USER, hostKey: proxy.hostKey, privateKey };
+  return new SshHost(access, { folder }).command() as [string, ...string[]];
+}
+
 function startRclone(key: SshKey): Rclone {
   const folder = fs.mkdtempSync("/tmp/attack-");
-  const keyFile = path.join(folder, "key");
-  fs.writeFileSync(keyFile, key.privateKey, { mode: 0o600 });
-  fs.writeFileSync(path.join(folder, "known_hosts"), `${PROXY} ${proxy.hostKey}\n`);
-  const ssh = spawn(
-    "ssh",
-    [
-      ...["-F", "none", "-i", keyFile, "-o", `UserKnownHostsFile=${folder}/known_hosts`],
-      ...[
-        "-o",
-        "BatchMode=yes",
-        "-o",
-        "IdentitiesOnly=yes",
-        `rcloneproxy@${PROXY}`,
-        "rclone serve restic --stdio",
-      ],
-    ],
-    { stdio: ["pipe", "pipe", "pipe"] },
-  );
+  const [program, ...args] = sshWith(key, folder);
+  const ssh = spawn(program, [...args, "rclone serve restic --stdio"], { stdio: ["pipe", "pipe", "pipe"] });
   let stderr = "";
   ssh.stderr.on("data", (text: Buffer) => (stderr += text.toString()));
   const session = http2.connect("http://localhost", {
@@ -157,31 +151,20 @@ function startRclone(key: SshKey): Rclone {
   };
 }
 
-/** Asks the rclone that the key of repository main starts, as restic would. */
+/** Asks the rclone that the key of repository main starts, as restic would; gives the status of each answer. */
 async function withRclone<T>(
   work: (request: (method: string, target: string) => Promise<number>) => Promise<T>,
 ) {
-  const { session, end } = startRclone(main);
-  const request = (method: string, target: string): Promise<number> =>
-    new Promise((resolve, reject) => {
-      const stream = session.request(
-        { ":method": method, ":path": target },
-        { endStream: method !== "POST" },
-      );
-      stream.setTimeout(30_000, () => {
-        stream.destroy(new Error(`${method} ${target}: no answer`));
-      });
-      stream.on("response", (headers) => {
-        resolve(Number(headers[":status"]));
-      });
-      stream.on("error", reject);
-      stream.resume();
-      if (method === "POST") stream.end("overwritten by an attacker");
-    });
+  const folder = fs.mkdtempSync("/tmp/attack-");
   try {
-    return await work(request);
+    return await withResticSession([...sshWith(main, folder), "rclone serve restic --stdio"], (request) =>
+      work(async (method, target) => {
+        const body = method === "POST" ? "overwritten by an attacker" : undefined;
+        return (await request(method, target, body)).status;
+      }),
+    );
   } finally {
-    end();
+    fs.rmSync(folder, { recursive: true });
   }
 }
 
