@@ -231,7 +231,9 @@ async function createBucketResource(inputs: BucketInputs): Promise<pulumi.dynami
     const owner = await connect(inputs, inputs.owner);
     try {
       if (!(await adoptOrCreate(owner, inputs, inputs.owner, inputs.retention !== undefined))) {
-        console.log(`${where(inputs)}: exists and belongs to the owner; it is adopted as it is.`);
+        console.log(
+          `${where(inputs)}: exists and belongs to the owner; it is adopted, with all that it holds.`,
+        );
       }
     } finally {
       owner.destroy();
