@@ -32,7 +32,7 @@ function tree(command: "make" | "change", folder: string, seed = ""): string {
 }
 
 /** A script that prints a description of every entry of a tree, in base64 since a file's name may be no valid text. */
-function describeTree(folder: string): string {
+export function describeTree(folder: string): string {
   return `sh -c ${shellWord(TREE_SCRIPT)} tree.sh describe ${folder} | base64 -w 0\n`;
 }
 

@@ -8,8 +8,8 @@ import { cloudFacts, LocalStack, Outputs } from "../../scripts/lib/local-stack";
 import { CACHE, LOCAL_CLOUD, run, shellWord } from "../../scripts/lib/run";
 import { SshHost } from "../../scripts/lib/ssh";
 import { renderPreviewComment } from "../../scripts/preview-comment";
-import { Finding } from "../../scripts/verify/probe";
 import { NamespaceHost, sshKey } from "../harness/namespace-host";
+import { ringTests } from "./rings";
 
 jest.setTimeout(1_200_000);
 
@@ -225,22 +225,6 @@ mkdir -p /srv/data && echo hello >/srv/data/file`);
   expect((await stranger.ssh.sh("cat /tmp/restored/srv/data/file")).stdout).toBe("hello\n");
 });
 
-test("verify finds no fault with a stack of every kind of client, within two minutes", async () => {
-  const { code, stdout, seconds } = await run(
-    "npm",
-    ["run", "--silent", "verify", "--", "--stack", "local", "--json"],
-    { accept: "any" },
-  );
-  const { findings } = JSON.parse(stdout) as { findings: Finding[] };
-  expect(findings.length).toBeGreaterThan(150);
-  // Nothing copies the local cloud's bucket to another account.
-  expect(
-    findings.filter(({ verdict }) => verdict !== "pass").map(({ id, verdict }) => [verdict, id]),
-  ).toEqual([["open", "s3.ring-3"]]);
-  expect(code).toBe(0);
-  expect(seconds).toBeLessThan(120);
-});
-
 test("a renamed repository starts anew and its former backups stay readable", async () => {
   const before = await outputs();
   editClients((clients) => {
@@ -309,6 +293,8 @@ test("a frozen client is shut out, and works again when it is thawed", async () 
   await stack.up();
   expect((await restic(host, "files", "snapshots")).code).toBe(0);
 });
+
+ringTests(stack);
 
 test("a removed client's key stops working, and its backups stay and can be read", async () => {
   const { clients, repositoryRootKey } = await outputs();

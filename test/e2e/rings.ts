@@ -1,0 +1,360 @@
+/**
+ * The attacker at each ring, on the deployed stack, and the operator who gets everything back with the commands of
+ * docs/incident.md as they stand there.
+ */
+import * as fs from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { afterAll, expect, test } from "@jest/globals";
+import { PROXY_USER } from "../../files/names";
+import { ClientOperations, IdentityKeys, Operations } from "../../plan";
+import { describeTree } from "../../scripts/demo/round-trip";
+import { LocalStack } from "../../scripts/lib/local-stack";
+import {
+  CACHE,
+  IN_LOCAL_CLOUD,
+  LOCAL_CLOUD,
+  Result,
+  ROOT,
+  run,
+  RunOptions,
+  shellWord,
+} from "../../scripts/lib/run";
+import { SshHost } from "../../scripts/lib/ssh";
+import { Finding } from "../../scripts/verify/probe";
+import { withResticSession } from "../../scripts/verify/restic-session";
+import { DocumentedCommands } from "../harness/documented";
+
+const incident = new DocumentedCommands("docs/incident.md");
+
+/** What an attacker adds to a repository to spoil it: restic comes upon each first. */
+const GARBAGE = ["keys", "index", "snapshots"].map((kind) => `${kind}/${"00".repeat(32)}`);
+
+/** A host and a tree on it that one of its repositories holds. */
+interface Tree {
+  client: string;
+  repository: string;
+  source: string;
+}
+
+const TREES: Tree[] = [
+  { client: "appsrv1", repository: "main", source: "/srv/data" },
+  { client: "appsrv2", repository: "files", source: "/srv/files" },
+  { client: "appsrv2", repository: "database", source: "/srv/database" },
+];
+
+/** Registers the tests. They leave clients and backups as they were, with other keys and two hosts anew. */
+export function ringTests(stack: LocalStack): void {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "rings-"));
+
+  afterAll(() => {
+    fs.rmSync(folder, { recursive: true });
+  });
+
+  /** Runs commands in the operator's environment. */
+  const operator = (script: string, options: RunOptions = {}): Promise<Result> =>
+    run(LOCAL_CLOUD, ["exec", "--", "bash", "--norc", "-euo", "pipefail", "-c", script], {
+      timeout: 900,
+      ...options,
+      env: { ...stack.environment(), PULUMI_OPTION_CONFIG_FILE: stack.configFile, ...options.env },
+    });
+
+  /** Follows one step of docs/incident.md; `place`: where its reader stands, default: in the checkout. */
+  const follow = (
+    section: string,
+    step: number,
+    variables: Record<string, string> = {},
+    place = ROOT,
+  ): Promise<Result> => {
+    const settings = Object.entries({ STACK: "local", ...variables }).map(
+      ([name, value]) => `export ${name}=${shellWord(value)}`,
+    );
+    return operator(
+      [`cd ${shellWord(place)}`, incident.preamble, ...settings, incident.step(section, step)].join("\n"),
+      { env: { WORK: folder } },
+    );
+  };
+
+  const operations = async (): Promise<Operations> => {
+    const { stdout } = await stack.pulumi(["stack", "output", "operations", "--json", "--show-secrets"]);
+    return JSON.parse(stdout) as Operations;
+  };
+
+  /** What verify finds that is no pass, as `VERDICT ID`, and its exit status. */
+  const verify = async (): Promise<{ code: number; amiss: string[]; seconds: number }> => {
+    const { code, stdout, seconds } = await operator("npm run --silent verify -- --stack local --json", {
+      accept: "any",
+    });
+    const { findings } = JSON.parse(stdout) as { findings: Finding[] };
+    expect(findings.length).toBeGreaterThan(150);
+    expect(new Set(findings.map(({ ring }) => ring))).toEqual(new Set([1, 2, 3]));
+    return {
+      code,
+      seconds,
+      amiss: findings
+        .filter(({ verdict }) => verdict !== "pass")
+        .map(({ id, verdict }) => `${verdict} ${id}`),
+    };
+  };
+
+  /** A time with nothing happening at it or just before: S3 may tell times to the second only. */
+  const quietMoment = async (): Promise<string> => {
+    await setTimeout(2000);
+    const moment = new Date().toISOString();
+    await setTimeout(2000);
+    return moment;
+  };
+
+  const described = async (host: SshHost, tree: string): Promise<string> =>
+    (await host.sh(describeTree(tree))).stdout;
+
+  /** What a repository's last snapshot of a tree holds, restored on its client. */
+  const restored = async ({ client, repository, source }: Tree): Promise<string> => {
+    const host = await stack.host(client);
+    const { stdout } = await host.sh(
+      `target=$(mktemp -d /var/tmp/restore.XXXXXX)\ntrap 'rm -rf "$target"' EXIT\n` +
+        `restic-backup ${repository} restore latest --path ${source} --target "$target" >&2\n` +
+        describeTree(`"$target"${source}`),
+    );
+    return stdout;
+  };
+
+  const restic = async (client: string, args: string): Promise<Result> =>
+    (await stack.host(client)).sh(`restic-backup ${args} 2>&1`, { accept: "any", timeout: 240 });
+
+  /** What is open on the local cloud by design: nothing copies its bucket to another account. */
+  const BY_DESIGN = ["open s3.ring-3"];
+
+  test("verify finds no fault with a stack of every kind of client, within two minutes", async () => {
+    const { code, amiss, seconds } = await verify();
+    expect(amiss).toEqual(BY_DESIGN);
+    expect(code).toBe(0);
+    expect(seconds).toBeLessThan(120);
+  });
+
+  test("verify names each weakness of the stack, and an update mends what is the stack's to mend", async () => {
+    const { bucket, network } = await operations();
+    const proxy = await stack.host("rclonesrv");
+    const openstack = (args: string) => run(LOCAL_CLOUD, ["openstack", ...args.split(" ")]);
+    const rule = await openstack(
+      `security group rule create --protocol tcp --dst-port 8080 --remote-ip 0.0.0.0/0 -f value -c id ${network.groups.proxy}`,
+    );
+    await proxy.sh(`chmod 0644 /home/rcloneproxy/.config/rclone/rclone.conf
+printf '[Slice]\\nMemoryMax=infinity\\n' >"/etc/systemd/system/user-$(id -u rcloneproxy).slice.d/zz.conf"
+systemctl daemon-reload
+mkdir /opt/retention
+echo 'keeper ${bucket.keeper?.accessKeyId ?? ""}' >/opt/retention/env`);
+    await rclone(bucket, bucket.owner, ["backend", "versioning", "s3:databucket", "Suspended"]);
+    try {
+      const { code, amiss } = await verify();
+      expect(code).toBe(1);
+      expect(amiss).toEqual([
+        "FAIL files.rclone-conf-mode",
+        "FAIL limits.slice",
+        "FAIL net.rules-proxy",
+        ...["keeper-removes", "owner-restores", "versioning"].map((id) => `FAIL s3.${id}`),
+        ...["copies-over", "overwrites", "uploads-over"].map((id) => `FAIL s3.writer-${id}`),
+        "FAIL secrets.identities",
+        "FAIL secrets.identities-readable",
+        ...BY_DESIGN,
+      ]);
+    } finally {
+      await proxy.sh("rm -r /opt/retention /etc/systemd/system/user-*.slice.d/zz.conf");
+      // Last, for a connection that begins while the firewall is changed may be lost.
+      await openstack(`security group rule delete ${rule.stdout.trim()}`);
+    }
+    // Settings of the bucket come back by themselves; files of a host as the remedy says.
+    const urns = (await stack.pulumi(["stack", "--show-urns"])).stdout;
+    const command = /urn:\S*Command::rclonesrv\b/.exec(urns)?.[0] as string;
+    const { stdout } = await stack.up(["--refresh", "--replace", command]);
+    expect(stdout).toMatch(/versioned/);
+    const now = await rclone(bucket, bucket.owner, ["backend", "versioning", "s3:databucket"]);
+    expect(JSON.parse(now.stdout)).toBe("Enabled");
+    const conf = await proxy.sh("stat -c %a /home/rcloneproxy/.config/rclone/rclone.conf");
+    expect(conf.stdout.trim()).toBe("640");
+  });
+
+  test("a client is taken: its repository comes back to the byte, by the documented commands", async () => {
+    const tree = TREES[2] as Tree;
+    const taken = { CLIENT: tree.client, REPOSITORY: tree.repository, INDEX: "1", WHEN: await quietMoment() };
+    const before = await described(await stack.host(tree.client), tree.source);
+
+    // The intruder has the client's keys and passwords, and does what these let him do.
+    const { clients, proxy } = await operations();
+    const { repositories } = clients.find(({ name }) => name === tree.client) as ClientOperations;
+    const stolen = repositories.map(({ name, privateKey }) => {
+      const access = {
+        ...proxy.host,
+        host: proxy.address,
+        user: PROXY_USER,
+        privateKey: privateKey as string,
+      };
+      return { name, ssh: new SshHost(access, { folder: path.join(folder, name), via: IN_LOCAL_CLOUD }) };
+    });
+    const own = tree.repository;
+    const key = stolen.find(({ name }) => name === own)?.ssh as SshHost;
+    expect((await restic(tree.client, `${own} forget --keep-last 1 --prune`)).stdout).toContain("403");
+    const fake = await restic(tree.client, `${own} backup --time '2099-01-01 00:00:00' /etc/hostname`);
+    expect(fake.code).toBe(0);
+    await withResticSession([...IN_LOCAL_CLOUD, ...key.command()], async (request) => {
+      for (const name of GARBAGE) expect((await request("POST", `/${name}`, "garbage")).status).toBe(200);
+    });
+    expect((await restic(tree.client, `${own} snapshots`)).code).not.toBe(0);
+
+    const section = "A client is taken";
+    // As in production: what the documented commands replace must be unprotected by them.
+    await stack.setConfig("protect", "true");
+    await follow(section, 1, taken);
+    expect((await restic(tree.client, `${own} snapshots`)).stdout).toContain("Permission denied");
+    expect((await follow(section, 2, taken)).stdout).toMatch(/will be moved to \.quarantine\/ \(\d+\)/);
+    await follow(section, 3, taken);
+    const fetched = await run("sh", ["-c", describeTree(shellWord(`${folder}/restored${tree.source}`))]);
+    expect(fetched.stdout).toBe(before);
+    await follow(section, 4, taken);
+    await follow(section, 5, taken);
+    await follow(section, 6, taken);
+    const host = await stack.host(tree.client);
+    expect(await described(host, `/srv/restored${tree.source}`)).toBe(before);
+    await host.sh(`mv /srv/restored${tree.source} ${tree.source}`);
+    expect(stolen).toHaveLength(2);
+    for (const { ssh } of stolen) {
+      expect((await ssh.sh("", { accept: "any" })).stderr).toContain("Permission denied");
+    }
+  });
+
+  test("the proxy is taken: every repository comes back to the byte, by the documented commands", async () => {
+    const trees = await Promise.all(TREES.map(async (tree) => [tree, await restored(tree)] as const));
+    const before = await operations();
+    const WHEN = await quietMoment();
+
+    // Root on the proxy destroys what he can with what he finds there, and with the keeper's keys as well.
+    const proxy = await stack.host("rclonesrv");
+    const attack = await proxy.sh(
+      `export RCLONE_CONFIG=/home/rcloneproxy/.config/rclone/rclone.conf
+rclone=/usr/local/lib/secure-backups/rclone
+bucket=s3-resticrepo:${before.bucket.bucket}
+mkdir /tmp/garbage && cd /tmp/garbage
+$rclone lsf -R --files-only "$bucket" >../list
+while read -r name; do mkdir -p "$(dirname "$name")" && echo garbage >"$name"; done <../list
+for attempt in "delete $bucket" "delete --s3-versions $bucket" "backend versioning $bucket Suspended" "purge $bucket"; do
+  $rclone --retries 1 $attempt >/tmp/said 2>&1 && echo 'went through'
+  grep -c AccessDenied /tmp/said
+done
+$rclone copy --ignore-times . "$bucket"
+wc -l <../list`,
+      { timeout: 300 },
+    );
+    const [deleted, versions, suspended, purged, overwritten] = attack.stdout.trim().split("\n").map(Number);
+    for (const refused of [deleted, versions, suspended, purged]) expect(refused).toBeGreaterThan(0);
+    expect(overwritten).toBeGreaterThan(30);
+    await rclone(before.bucket, before.bucket.keeper, [
+      "delete",
+      "s3:databucket",
+      "--include",
+      "*[02468ace]",
+    ]);
+    for (const { client, repository } of TREES) {
+      expect((await restic(client, `${repository} snapshots`)).code).not.toBe(0);
+    }
+
+    const section = "The proxy is taken";
+    await follow(section, 1);
+    const revoked = Date.now();
+    for (const client of before.clients) {
+      for (const repository of client.repositories) {
+        await follow(section, 2, { CLIENT: client.name, REPOSITORY: repository.name, WHEN });
+      }
+    }
+    await follow(section, 3);
+    const after = await operations();
+    expect(after.proxy.host.hostKey).not.toBe(before.proxy.host.hostKey);
+    expect(await mayList(after.bucket, after.bucket.writer)).toBe(true);
+    for (const [tree, content] of trees) expect(await restored(tree)).toBe(content);
+    await refusedSince(revoked, before.bucket, before.bucket.writer);
+  });
+
+  test("the workstation is taken: S3 keys, operator's key and client keys that were on it open nothing any more", async () => {
+    const before = await operations();
+    const HOSTS = before.clients.flatMap(({ name, host }) => (host ? [name] : []));
+    const section = "The operator's workstation is taken";
+    await follow(section, 2);
+    const revoked = Date.now();
+    await follow(section, 3, { HOSTS: ["rclonesrv", ...HOSTS].join(" ") });
+    await stack.setConfig("protect", "false");
+    await follow(section, 4);
+
+    const after = await operations();
+    for (const identity of ["owner", "writer", "keeper"] as const) {
+      await refusedSince(revoked, before.bucket, before.bucket[identity]);
+      expect(await mayList(after.bucket, after.bucket[identity])).toBe(true);
+    }
+    const stolen = new SshHost(before.proxy.host, {
+      folder: path.join(folder, "stolen-operator"),
+      via: IN_LOCAL_CLOUD,
+    });
+    expect((await stolen.sh("true", { accept: "any" })).stderr).toContain("Permission denied");
+    const keys = ({ clients, canary }: Operations) => [
+      canary.privateKey,
+      ...clients.flatMap(({ repositories }) => repositories.flatMap(({ privateKey }) => privateKey ?? [])),
+    ];
+    expect(keys(after)).toHaveLength(keys(before).length);
+    expect(keys(after).filter((key) => keys(before).includes(key))).toEqual([]);
+    for (const tree of TREES) {
+      expect((await restic(tree.client, `${tree.repository} snapshots`)).code).toBe(0);
+    }
+
+    // Pulumi looks for this command's configuration nowhere but in the folder of the project.
+    await follow(section, 6, {}, stack.folder);
+    const reads = (file: string) =>
+      stack.pulumi(["stack", "output", "repositoryRootKey", "--show-secrets"], {
+        accept: "any",
+        env: { PULUMI_CONFIG_PASSPHRASE_FILE: file },
+      });
+    const [passphrase, changed] = [path.join(stack.folder, "passphrase"), path.join(folder, "passphrase")];
+    expect((await reads(passphrase)).stderr).toContain("incorrect passphrase");
+    expect((await reads(changed)).code).toBe(0);
+    fs.copyFileSync(changed, passphrase);
+  });
+}
+
+/** rclone with an identity's keys, in the cloud's network; `s3:` is the service. */
+function rclone(
+  { endpoint, region }: Operations["bucket"],
+  keys: IdentityKeys | undefined,
+  args: string[],
+  options: RunOptions = {},
+): Promise<Result> {
+  const settings = {
+    TYPE: "s3",
+    PROVIDER: "Other",
+    ENDPOINT: endpoint,
+    REGION: region,
+    ACCESS_KEY_ID: keys?.accessKeyId ?? "",
+    SECRET_ACCESS_KEY: keys?.secretAccessKey ?? "",
+  };
+  const variables = Object.entries(settings).map(([name, value]) => [`RCLONE_CONFIG_S3_${name}`, value]);
+  return run(LOCAL_CLOUD, ["exec", "--", path.join(CACHE, "artifacts/rclone"), ...args], {
+    ...options,
+    env: { RCLONE_CONFIG: "/dev/null", ...(Object.fromEntries(variables) as Record<string, string>) },
+  });
+}
+
+/** Ceph's gateway remembers a key for five minutes: after that, one that was revoked must open nothing. */
+async function refusedSince(
+  revoked: number,
+  bucket: Operations["bucket"],
+  keys: IdentityKeys | undefined,
+): Promise<void> {
+  while ((await mayList(bucket, keys)) && Date.now() < revoked + 330_000) await setTimeout(5000);
+  expect(await mayList(bucket, keys)).toBe(false);
+}
+
+/** Whether these keys still open the bucket. */
+async function mayList(bucket: Operations["bucket"], keys: IdentityKeys | undefined): Promise<boolean> {
+  const { code, stderr } = await rclone(bucket, keys, ["lsf", "--retries", "1", "s3:databucket"], {
+    accept: "any",
+  });
+  if (code !== 0) expect(stderr).toContain("StatusCode: 403");
+  return code === 0;
+}
