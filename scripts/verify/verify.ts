@@ -1,5 +1,5 @@
 import { Operations } from "../../plan";
-import { probeBucket } from "./bucket";
+import { probeBucket } from "./bucket/bucket";
 import { attackAsClient } from "./client-attacks";
 import { inspectHosts } from "./hosts";
 import { probeNetwork } from "./openstack";

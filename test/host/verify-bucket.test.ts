@@ -19,8 +19,8 @@ import {
 import { lifecycleRules } from "../../providers/s3-lifecycle";
 import type { BucketAddress } from "../../providers/s3-client";
 import { type CloudFacts, cloudFacts } from "../../scripts/lib/local-stack";
-import { probeBucket } from "../../scripts/verify/bucket";
-import { ec2TokenRequest, s3TokenRequest } from "../../scripts/verify/keystone-token";
+import { probeBucket } from "../../scripts/verify/bucket/bucket";
+import { ec2TokenRequest, s3TokenRequest } from "../../scripts/verify/bucket/keystone-token";
 import type { OpenStackSession } from "../../scripts/verify/openstack-session";
 import type { Finding } from "../../scripts/verify/probe";
 import { type Identity, s3Identity } from "../harness/s3-identity";
