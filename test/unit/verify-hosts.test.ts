@@ -2,19 +2,14 @@ import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "@jest/globals";
 import { proxyLimits, renderSshdConfig } from "../../files";
 import { Operations } from "../../plan";
-import {
-  inspectScript,
-  judgeProxy,
-  keyLineProblems,
-  modeProblems,
-  parseFacts,
-  parseModes,
-  sharedAccess,
-  sshProblems,
-  unexpectedSockets,
-  wantedSshdSettings,
-} from "../../scripts/verify/hosts";
 import { pathTricks } from "../../scripts/verify/client-attacks";
+import { keyLineProblems, sharedAccess } from "../../scripts/verify/hosts/authorized-keys";
+import { sshProblems } from "../../scripts/verify/hosts/client";
+import { inspectScript, parseFacts } from "../../scripts/verify/hosts/facts";
+import { modeProblems, parseModes } from "../../scripts/verify/hosts/files";
+import { unexpectedSockets } from "../../scripts/verify/hosts/programs";
+import { judgeProxy } from "../../scripts/verify/hosts/proxy";
+import { wantedSshdSettings } from "../../scripts/verify/hosts/sshd";
 import { attempt } from "./files-tools";
 
 const line = (name: string, key: string, options = "restrict,") => {
