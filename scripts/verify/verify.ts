@@ -1,7 +1,7 @@
 import { Operations } from "../../plan";
-import { probeBucket } from "./bucket";
+import { probeBucket } from "./bucket/bucket";
 import { attackAsClient } from "./client-attacks";
-import { inspectHosts } from "./hosts";
+import { inspectHosts } from "./hosts/hosts";
 import { probeNetwork } from "./openstack";
 import { OpenStackSession } from "./openstack-session";
 import { Finding, Ring } from "./probe";

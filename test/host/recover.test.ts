@@ -23,6 +23,7 @@ import { recover } from "../../scripts/recover/recover";
 import { restic, ResticTarget } from "../../scripts/recover/restic";
 import { listVersions } from "../../scripts/recover/versions";
 import { Identity, s3Identity } from "../harness/s3-identity";
+import { sampleOperations } from "../harness/sample-operations";
 
 jest.setTimeout(240_000);
 
@@ -153,7 +154,7 @@ beforeAll(async () => {
     keeper: keystonePrincipal(projects.keeper),
   });
   await settlePolicy(owner.s3, address, policy);
-  operations = {
+  operations = sampleOperations({
     bucket: {
       ...address,
       policy,
@@ -174,7 +175,7 @@ beforeAll(async () => {
       },
     ],
     repositoryRootKey: ROOT_KEY,
-  } as unknown as Operations;
+  });
 
   fs.mkdirSync(path.join(source, "sub folder"), { recursive: true });
   for (let i = 0; i < 40; i += 1) {

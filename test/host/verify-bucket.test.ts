@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@j
 import { createServer, request as httpRequest } from "node:http";
 import type { AddressInfo } from "node:net";
 import { bucketPolicy, keystonePrincipal } from "../../files/bucket-policy";
-import type { BucketOperations, Operations } from "../../plan";
+import type { BucketOperations } from "../../plan";
 import {
   adoptOrCreate,
   settleLifecycle,
@@ -19,11 +19,12 @@ import {
 import { lifecycleRules } from "../../providers/s3-lifecycle";
 import type { BucketAddress } from "../../providers/s3-client";
 import { type CloudFacts, cloudFacts } from "../../scripts/lib/local-stack";
-import { probeBucket } from "../../scripts/verify/bucket";
-import { ec2TokenRequest, s3TokenRequest } from "../../scripts/verify/keystone-token";
+import { probeBucket } from "../../scripts/verify/bucket/bucket";
+import { ec2TokenRequest, s3TokenRequest } from "../../scripts/verify/bucket/keystone-token";
 import type { OpenStackSession } from "../../scripts/verify/openstack-session";
 import type { Finding } from "../../scripts/verify/probe";
 import { type Identity, s3Identity } from "../harness/s3-identity";
+import { sampleOperations } from "../harness/sample-operations";
 
 jest.setTimeout(60_000);
 
@@ -92,14 +93,13 @@ async function lifecycle(rule: object): Promise<void> {
 }
 
 function probed(bucket: BucketOperations): Promise<Finding[]> {
-  // The rest of the operations is no part of what is probed here.
-  const operations = {
+  const operations = sampleOperations({
     bucket,
     openRings: [
       { ring: 2, why: "fewer identities", remedy: "give the writer a project" },
       { ring: 3, why: "the account is one", remedy: "copy the bucket" },
     ],
-  } as Partial<Operations> as Operations;
+  });
   return probeBucket(operations, session);
 }
 

@@ -11,7 +11,7 @@ import { Operations } from "../../plan";
 import { cloudFacts } from "../../scripts/lib/local-stack";
 import { CACHE } from "../../scripts/lib/run";
 import { attackAsClient } from "../../scripts/verify/client-attacks";
-import { inspectHosts } from "../../scripts/verify/hosts";
+import { inspectHosts } from "../../scripts/verify/hosts/hosts";
 import { Finding } from "../../scripts/verify/probe";
 import { exitStatus } from "../../scripts/verify/report";
 import { NamespaceHost, sshKey, SshKey } from "../harness/namespace-host";

@@ -3,6 +3,7 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { namesDamage, requirePrograms, restic, ResticTarget } from "../../scripts/recover/restic";
+import { sampleBucket } from "../harness/sample-operations";
 
 const PATH = process.env.PATH;
 let folder: string;
@@ -45,11 +46,7 @@ test("rclone 1.75.1 is taken", async () => {
 });
 
 const target: ResticTarget = {
-  bucket: {
-    ...{ endpoint: "s3.example.com", region: "r", bucket: "backups", policy: "", versioning: true },
-    owner: { accessKeyId: "id", secretAccessKey: "the owner's secret" },
-    noncurrentVersionDays: 30,
-  },
+  bucket: sampleBucket(),
   client: "web",
   repository: "main",
   password: "the password",

@@ -3,6 +3,7 @@ import { Entry, planRecovery } from "../../scripts/recover/plan";
 import { printable, printableLines } from "../../scripts/lib/printable";
 import { describePlan } from "../../scripts/recover/report";
 import { resticEnvironment } from "../../scripts/recover/restic";
+import { sampleBucket } from "../harness/sample-operations";
 
 const PREFIX = "web/main/";
 
@@ -71,11 +72,10 @@ test("an attacker's name cannot move the cursor; a plain one stays as it is", ()
 test("restic and rclone get the owner's keys and the moment, and nothing of the operator's own settings", () => {
   const environment = resticEnvironment(
     {
-      bucket: {
-        ...{ endpoint: "s3.example.com", region: "r", bucket: "backups", policy: "", versioning: true },
+      bucket: sampleBucket({
+        ...{ endpoint: "s3.example.com", region: "r", bucket: "backups" },
         owner: { accessKeyId: "id", secretAccessKey: "secret" },
-        noncurrentVersionDays: 30,
-      },
+      }),
       client: "web",
       repository: "main",
       password: "a password",

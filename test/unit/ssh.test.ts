@@ -5,20 +5,7 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
 import { ROOT } from "../../scripts/lib/run";
-
-const HOST = {
-  host: "192.0.2.1",
-  port: 22,
-  user: "debian",
-  hostKey: "ssh-ed25519 AAAA",
-  privateKey: "the operator's key",
-};
-const OPERATIONS = {
-  bucket: {},
-  proxy: { host: HOST },
-  clients: [],
-  network: { hosts: [{ name: "rclonesrv", group: "proxy" }] },
-};
+import { SAMPLE_HOST, sampleOperations } from "../harness/sample-operations";
 
 let folder: string;
 /** The folder for temporary files. */
@@ -47,7 +34,7 @@ function start(ssh?: string): ChildProcess {
 beforeEach(() => {
   folder = fs.mkdtempSync(path.join(os.tmpdir(), "ssh-"));
   fs.mkdirSync(temporary());
-  program("pulumi", `echo '${JSON.stringify(OPERATIONS).replaceAll("'", "'\\''")}'`);
+  program("pulumi", `echo '${JSON.stringify(sampleOperations()).replaceAll("'", "'\\''")}'`);
 });
 
 afterEach(() => {
@@ -64,7 +51,7 @@ describe("the operator's key is removed", () => {
     let said = "";
     tool.stdout?.on("data", (bytes: Buffer) => (said += bytes.toString()));
     expect(await once(tool, "close")).toEqual([7, null]);
-    expect(said).toBe(`${HOST.privateKey}\nhost uptime\n`);
+    expect(said).toBe(`${SAMPLE_HOST.privateKey}\nhost uptime\n`);
     expect(left()).toEqual([]);
   });
 

@@ -15,8 +15,8 @@ import {
   judgeQuota,
   judgeVersioning,
   notDenied,
-} from "../../scripts/verify/bucket-settings";
-import { ec2TokenRequest, s3TokenRequest, tokenFor } from "../../scripts/verify/keystone-token";
+} from "../../scripts/verify/bucket/judgements";
+import { ec2TokenRequest, s3TokenRequest, tokenFor } from "../../scripts/verify/bucket/keystone-token";
 
 const project = (digit: string): string => keystonePrincipal(digit.repeat(32));
 const policy = bucketPolicy({

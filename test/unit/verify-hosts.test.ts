@@ -1,20 +1,15 @@
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "@jest/globals";
 import { proxyLimits, renderSshdConfig } from "../../files";
-import { Operations } from "../../plan";
-import {
-  inspectScript,
-  judgeProxy,
-  keyLineProblems,
-  modeProblems,
-  parseFacts,
-  parseModes,
-  sharedAccess,
-  sshProblems,
-  unexpectedSockets,
-  wantedSshdSettings,
-} from "../../scripts/verify/hosts";
 import { pathTricks } from "../../scripts/verify/client-attacks";
+import { keyLineProblems, sharedAccess } from "../../scripts/verify/hosts/authorized-keys";
+import { sshProblems } from "../../scripts/verify/hosts/client";
+import { inspectScript, parseFacts } from "../../scripts/verify/hosts/facts";
+import { modeProblems, parseModes } from "../../scripts/verify/hosts/files";
+import { unexpectedSockets } from "../../scripts/verify/hosts/programs";
+import { judgeProxy } from "../../scripts/verify/hosts/proxy";
+import { wantedSshdSettings } from "../../scripts/verify/hosts/sshd";
+import { sampleOperations } from "../harness/sample-operations";
 import { attempt } from "./files-tools";
 
 const line = (name: string, key: string, options = "restrict,") => {
@@ -169,35 +164,10 @@ identityfile /etc/restic-backup/main/id_ed25519
 });
 
 describe("what clients may take of the proxy", () => {
-  const host = {
-    host: "192.0.2.1",
-    port: 22,
-    user: "debian",
-    hostKey: "ssh-ed25519 AAAA",
-    privateKey: "key",
-  };
-  const publicKey = `ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI${"A".repeat(43)}`;
-  const operations: Operations = {
-    bucket: {
-      endpoint: "https://s3.example",
-      region: "r",
-      bucket: "b",
-      owner: { accessKeyId: "OWNERID", secretAccessKey: "owner-secret-key" },
-      policy: "{}",
-      versioning: true,
-      noncurrentVersionDays: 30,
-    },
-    proxy: { host, address: "192.0.2.1", rclone: { version: "1.76.0", url: "https://x", sha256: "0" } },
-    clients: [],
-    canary: { publicKey, privateKey: "canary" },
-    network: { groups: { proxy: "", appserver: "" }, rules: [], hosts: [] },
-    openRings: [],
-    repositoryRootKey: "root-key-of-all-passwords",
-  };
   const most = proxyLimits(1).connectionsPerSource;
   const limits = async (slice: string, connections: string) => {
     const facts: Record<string, string> = { slice, connection_limits: connections };
-    const findings = await judgeProxy(operations, (name) => {
+    const findings = await judgeProxy(sampleOperations(), (name) => {
       if (facts[name] === undefined) throw new Error(`nothing about ${name}`);
       return facts[name];
     });

@@ -1,28 +1,19 @@
 import { generateKeyPairSync } from "node:crypto";
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { Operations } from "../../plan";
 import { secretsIn, stackSecrets, withoutSecrets } from "../../scripts/verify/secrets";
+import { SAMPLE_HOST, sampleBucket, sampleOperations } from "../harness/sample-operations";
 
 const pem = () =>
   generateKeyPairSync("rsa", { modulusLength: 2048 })
     .privateKey.export({ type: "pkcs8", format: "pem" })
     .toString();
-const host = { host: "192.0.2.1", port: 22, user: "debian", hostKey: "ssh-ed25519 AAAA", privateKey: pem() };
+const host = { ...SAMPLE_HOST, privateKey: pem() };
 const PASSWORD = "correct horse battery staple";
 
-const OPERATIONS: Operations = {
-  bucket: {
-    endpoint: "https://s3.example",
-    region: "r",
-    bucket: "b",
-    owner: { accessKeyId: "OWNERID", secretAccessKey: "owner-secret-key" },
-    writer: { accessKeyId: "WRITERID", secretAccessKey: "writer-secret-key" },
-    policy: "{}",
-    versioning: true,
-    noncurrentVersionDays: 30,
-  },
-  proxy: { host, address: "192.0.2.1", rclone: { version: "1.76.0", url: "https://x", sha256: "0" } },
+const OPERATIONS = sampleOperations({
+  bucket: sampleBucket({ writer: { accessKeyId: "WRITERID", secretAccessKey: "writer-secret-key" } }),
+  proxy: { ...sampleOperations().proxy, host },
   clients: [
     {
       name: "web",
@@ -36,10 +27,7 @@ const OPERATIONS: Operations = {
     },
   ],
   canary: { publicKey: "ssh-ed25519 AAAC", privateKey: pem() },
-  network: { groups: { proxy: "", appserver: "" }, rules: [], hosts: [] },
-  openRings: [],
-  repositoryRootKey: "root-key-of-all-passwords",
-};
+});
 const { secrets, tooShort } = stackSecrets(OPERATIONS);
 
 describe("every secret of the stack is looked for", () => {

@@ -1,7 +1,7 @@
 /** Whether S3 keys get a token of Keystone, which they must not (CVE-2025-65073). */
 import { createHmac } from "node:crypto";
-import type { IdentityKeys } from "../../plan";
-import { ask } from "./http";
+import type { IdentityKeys } from "../../../plan";
+import { ask } from "../http";
 
 /**
  * The body of a request to `/v3/ec2tokens`: a request to some other host, signed as EC2 does (version 2).

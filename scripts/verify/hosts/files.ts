@@ -1,0 +1,71 @@
+/** Files of a host: whether their owner, mode and content are as wanted. */
+import { createHash } from "node:crypto";
+import * as path from "node:path";
+import { Seen } from "../probe";
+import { HostFacts, linesOf, seen } from "./facts";
+
+interface Mode {
+  mode: string;
+  owner: string;
+  type: string;
+}
+
+/** The output of `modes` in inspect.sh. */
+export function parseModes(text: string): Map<string, Mode> {
+  return new Map(
+    linesOf(text).map((line) => {
+      const [, mode = "", owner = "", type = "", name = ""] = /^(\d+) (\S+) ([^|]*)\|(.*)$/.exec(line) ?? [];
+      return [name, { mode, owner, type }];
+    }),
+  );
+}
+
+/** What is wrong with a file that must be exactly so, or with a directory above it, through which it could be replaced. */
+export function modeProblems(modes: Map<string, Mode>, file: string, owner: string, mode: string): string[] {
+  const found = modes.get(file);
+  if (found === undefined) return [`${file} is missing`];
+  const problems: string[] = [];
+  if (!found.type.startsWith("regular")) problems.push(`${file} is a ${found.type}`);
+  if (found.owner !== owner || found.mode !== mode)
+    problems.push(`${file} is ${found.mode} ${found.owner}, not ${mode} ${owner}`);
+  for (let above = path.dirname(file); above !== "/"; above = path.dirname(above)) {
+    const directory = modes.get(above);
+    if (directory === undefined) problems.push(`${above} is missing`);
+    else if (!directory.owner.startsWith("root:") || othersWrite(directory))
+      problems.push(
+        `${above} is ${directory.mode} ${directory.owner}: others than root can replace what is in it`,
+      );
+  }
+  return problems;
+}
+
+/** Whether others than the owner may write, where the group is not root's. */
+function othersWrite({ mode, owner }: Mode): boolean {
+  const bits = Number.parseInt(mode, 8);
+  return (bits & 0o002) !== 0 || ((bits & 0o020) !== 0 && !owner.endsWith(":root"));
+}
+
+/** The output of sha256sum: path -> sum. */
+export function parseSums(text: string): Map<string, string> {
+  return new Map(linesOf(text).map((line) => [line.slice(66), line.slice(0, 64)]));
+}
+
+const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+/** Compares files with what the stack wrote, by their sums. */
+export function contentSeen(
+  facts: HostFacts,
+  contents: readonly (readonly [file: string, content: string])[],
+): Seen {
+  const sums = parseSums(facts("sums"));
+  return seen(
+    contents.flatMap(([file, content]) => {
+      const sum = sums.get(file);
+      if (sum === undefined) return [`${file} is missing`];
+      return sum === sha256(content) ? [] : [`${file} is NOT what the stack wrote`];
+    }),
+    contents.length === 1
+      ? "what the stack wrote"
+      : `${String(contents.length)} files as the stack wrote them`,
+  );
+}

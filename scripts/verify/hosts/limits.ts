@@ -1,0 +1,60 @@
+/** What clients may take of the proxy. */
+import { ProxyLimits, proxyLimits } from "../../../files";
+import { Operations } from "../../../plan";
+import { Finding, PUT_BACK, Seen } from "../probe";
+import { wantedKeyLines } from "./authorized-keys";
+import { HostFacts, judge, linesOf, seen } from "./facts";
+
+/** The limits that the stack sets, by the number of its keys. */
+export const wantedLimits = (operations: Operations): ProxyLimits =>
+  proxyLimits(wantedKeyLines(operations).length);
+
+/** Judges whether systemd and the kernel have them in force. */
+export function judgeLimits(operations: Operations, facts: HostFacts): Promise<Finding[]> {
+  const limits = (id: string, tried: string, expected: string, see: () => Seen) =>
+    judge(
+      {
+        ring: 1,
+        id: `limits.${id}`,
+        tried,
+        expected,
+        remedy: PUT_BACK,
+      },
+      see,
+    );
+  const connections = String(wantedLimits(operations).connectionsPerSource);
+  return Promise.all([
+    limits(
+      "slice",
+      "what all sessions of clients together may take of the proxy",
+      "bounds that systemd has in force",
+      () => {
+        const found = linesOf(facts("slice"));
+        const bounds = ["MemoryMax=\\d+", "MemorySwapMax=0", "TasksMax=\\d+", "CPUWeight=50"];
+        return seen(
+          bounds
+            .filter((bound) => !found.some((line) => new RegExp(`^${bound}$`).test(line)))
+            .map((bound) => {
+              const name = bound.replace(/=.*/, "");
+              return found.find((line) => line.startsWith(`${name}=`)) ?? `${name} is not set`;
+            }),
+          found.join(", "),
+        );
+      },
+    ),
+    limits(
+      "connections",
+      "how many connections one address may have",
+      `${connections}, counted by the kernel`,
+      () => {
+        const over = [...facts("connection_limits").matchAll(/ct count over (\d+)/g)].map(
+          (match) => match[1] as string,
+        );
+        return {
+          holds: over.length > 0 && over.every((count) => count === connections),
+          happened: over.length === 0 ? "no limit" : [...new Set(over)].join(", "),
+        };
+      },
+    ),
+  ]);
+}
