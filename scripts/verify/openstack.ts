@@ -21,7 +21,7 @@ import {
   type Target,
 } from "./openstack-rules";
 import { openStackSession, type OpenStackSession } from "./openstack-session";
-import { probe, type Finding, type ProbeAbout, type Seen } from "./probe";
+import { probe, REFRESH, type Finding, type ProbeAbout, type Seen } from "./probe";
 import { secretsIn, stackSecrets } from "./secrets";
 
 /** How long a host waits for something to come of what is closed, and of what is open, in seconds. */
@@ -29,8 +29,6 @@ const CLOSED_SECONDS = 5;
 const OPEN_SECONDS = 20;
 /** How long its session may take, in seconds. */
 const SESSION_SECONDS = 50;
-
-const UPDATE = 'put it right by "pulumi up --refresh", and find out who changed it';
 
 const ring1 = (about: Omit<ProbeAbout, "ring">, attempt: () => Promise<Seen>): Promise<Finding> =>
   probe({ ring: 1, ...about }, attempt);
@@ -125,7 +123,7 @@ function groupRules(cloud: Cloud, { network }: Operations, group: Group): Promis
       id: `net.rules-${group}`,
       tried: `the security group of ${group === "proxy" ? "the proxy" : "the app servers"} is read from OpenStack`,
       expected: "the rules of the configuration, and no other",
-      remedy: UPDATE,
+      remedy: REFRESH,
     },
     async () => {
       const wanted = wantedRules(network.rules, group, network.groups);
@@ -164,7 +162,7 @@ function portAsMade(cloud: Cloud, host: MadeHost): Promise<Finding> {
       id: `net.port.${host.name}`,
       tried: `the port of ${host.name} is read from OpenStack`,
       expected: "its own security groups and no other, port security on, no further address allowed",
-      remedy: UPDATE,
+      remedy: REFRESH,
     },
     async () => {
       const ports = await cloud.ports(host.instanceId);

@@ -27,6 +27,9 @@ export const PUT_BACK =
   "put the host's files back: pulumi up --replace URN, with the URN of its Command from pulumi stack --show-urns; " +
   "and find out who changed them";
 
+/** How a setting comes back that Pulumi reads at refresh. */
+export const REFRESH = 'put it right by "pulumi up --refresh", and find out who changed it';
+
 /** What a probe is about, said before it is tried. */
 export interface ProbeAbout extends Pick<Finding, "ring" | "id" | "tried" | "expected"> {
   /** What to do where it does not hold. */
@@ -37,6 +40,12 @@ export interface ProbeAbout extends Pick<Finding, "ring" | "id" | "tried" | "exp
 export interface Seen {
   holds: boolean | "open";
   happened: string;
+}
+
+/** What an error says, on one line of a table. */
+export function briefly(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.replace(/\s+/g, " ").slice(0, 300);
 }
 
 /** How long a probe may take; one that takes longer has found nothing out. */
@@ -56,10 +65,7 @@ export async function probe(about: ProbeAbout, attempt: () => Promise<Seen>): Pr
     if (holds === true) return { ...what, happened, verdict: "pass" };
     return { ...what, happened, verdict: holds === "open" ? "open" : "FAIL", remedy };
   } catch (error) {
-    const happened = (error instanceof Error ? error.message : String(error))
-      .replace(/\s+/g, " ")
-      .slice(0, 300);
-    return { ...what, happened: `could not be tried: ${happened}`, verdict: "unknown", remedy };
+    return { ...what, happened: `could not be tried: ${briefly(error)}`, verdict: "unknown", remedy };
   } finally {
     clearTimeout(timer);
   }

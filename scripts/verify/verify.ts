@@ -4,7 +4,7 @@ import { attackAsClient } from "./client-attacks";
 import { inspectHosts } from "./hosts/hosts";
 import { probeNetwork } from "./openstack";
 import { OpenStackSession } from "./openstack-session";
-import { Finding, Ring } from "./probe";
+import { briefly, Finding, Ring } from "./probe";
 import { sortFindings } from "./report";
 import { stackSecrets, withoutSecrets } from "./secrets";
 
@@ -56,15 +56,12 @@ async function findingsOf({ name, rings, probe }: Area): Promise<Finding[]> {
   try {
     return await probe();
   } catch (error) {
-    const happened = (error instanceof Error ? error.message : String(error))
-      .replace(/\s+/g, " ")
-      .slice(0, 300);
     return rings.map((ring) => ({
       ring,
       id: `area.${name}`,
       tried: `everything about ${name}`,
       expected: "it can be tried",
-      happened: `broke off: ${happened}`,
+      happened: `broke off: ${briefly(error)}`,
       verdict: "unknown",
       remedy: "see what happened; nothing of this area was found out",
     }));

@@ -253,6 +253,12 @@ echo '* * * * * rcloneproxy true' >/etc/cron.d/weak`,
       ["FAIL users.uid-0", "FAIL users.passwords"],
     ],
     [
+      "a rule of sshd's for some addresses",
+      "printf 'Match Address 10.0.0.0/8\\nPermitTTY yes\\nMatch all\\n' >/etc/ssh/sshd_config.d/00-a.conf",
+      "rm /etc/ssh/sshd_config.d/00-a.conf",
+      ["FAIL sshd.rules"],
+    ],
+    [
       "keys of rcloneproxy's own",
       "mkdir /home/rcloneproxy/.ssh; echo key >/home/rcloneproxy/.ssh/authorized_keys",
       "rm -r /home/rcloneproxy/.ssh",
@@ -379,6 +385,12 @@ ssh-keygen -q -t ed25519 -N '' -f /root/other; echo "secure-backups-proxy $(cat 
 sed -i 's/StrictHostKeyChecking yes/StrictHostKeyChecking accept-new/' ssh_config`,
       "cp -p /root/known_hosts /root/ssh_config /etc/restic-backup; rm /root/other*",
       ["FAIL client.known-hosts.web", "FAIL client.ssh-config.web"],
+    ],
+    [
+      "another restic than the stack's",
+      "cd /usr/local/lib/secure-backups; mv restic restic.kept; { cat restic.kept; echo; } >restic; chmod 0755 restic",
+      "cd /usr/local/lib/secure-backups; mv restic.kept restic",
+      ["FAIL client.restic-program.web"],
     ],
     [
       "the password of another client in a shell's history",

@@ -8,7 +8,7 @@ import { inspectScript, parseFacts } from "../../scripts/verify/hosts/facts";
 import { modeProblems, parseModes } from "../../scripts/verify/hosts/files";
 import { unexpectedSockets } from "../../scripts/verify/hosts/programs";
 import { judgeProxy } from "../../scripts/verify/hosts/proxy";
-import { wantedSshdSettings } from "../../scripts/verify/hosts/sshd";
+import { conditionalRules, wantedSshdSettings } from "../../scripts/verify/hosts/sshd";
 import { sampleOperations } from "../harness/sample-operations";
 import { attempt } from "./files-tools";
 
@@ -117,6 +117,7 @@ udp   UNCONN 0      0          127.0.0.1:323       0.0.0.0:*    users:(("chronyd
     ['tcp LISTEN 0 5 0.0.0.0:8080 0.0.0.0:* users:(("python3",pid=1,fd=3))', "python3 on tcp 0.0.0.0:8080"],
     ['tcp LISTEN 0 5 0.0.0.0:22 0.0.0.0:* users:(("nc",pid=1,fd=3))', "nc on tcp 0.0.0.0:22"],
     ['tcp LISTEN 0 5 127.0.0.1:2222 0.0.0.0:* users:(("sshd",pid=1,fd=3))', "sshd on tcp 127.0.0.1:2222"],
+    ["tcp LISTEN 0 5 0.0.0.0:22 0.0.0.0:*", "an unknown program on tcp 0.0.0.0:22"],
     ["tcp LISTEN 0 5 [::]:111 [::]:*", "an unknown program on tcp [::]:111"],
     [
       'udp UNCONN 0 0 0.0.0.0:53 0.0.0.0:* users:(("systemd-resolve",pid=1,fd=3))',
@@ -138,6 +139,27 @@ describe("sshd's settings", () => {
       authorizedkeysfile: "/etc/ssh/authorized_keys.d/rcloneproxy",
     });
     expect(settings.has("match")).toBe(false);
+  });
+
+  test("may depend on the user alone", () => {
+    expect(
+      conditionalRules(
+        `${renderSshdConfig(proxyLimits(3))}
+Match User backup,sync # two of ours
+Include /etc/ssh/sshd_config.d/*.conf`.replace(/^(?!\s*(match|include)).*$/gim, ""),
+      ),
+    ).toEqual([]);
+  });
+
+  test.each([
+    "Match Address 10.0.0.0/8",
+    "match user rcloneproxy address 10.0.0.1",
+    "Match User rclone*",
+    "Match=LocalPort 2222",
+    "Include /etc/ssh/more.conf",
+    "Include /etc/ssh/sshd_config.d/*.conf /root/sshd",
+  ])("that depend on more are named: %s", (rule) => {
+    expect(conditionalRules(`Match all\n  ${rule}\n`)).toEqual([rule]);
   });
 });
 

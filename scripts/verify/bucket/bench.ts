@@ -15,8 +15,6 @@ const REPOSITORY = `${CANARY.client}/${CANARY.repository}/`;
 export const DATA = `${REPOSITORY}data/00/s3-`;
 export const LOCK = `${REPOSITORY}locks/s3-`;
 
-/** The remedy for a setting that is not what the last update left. */
-export const UPDATE = 'put it right by "pulumi up --refresh", and find out who changed it';
 /** The remedy where a service does not enforce the policy. */
 export const PROVE =
   'run "pulumi up --refresh": it chooses and proves a policy that this service enforces; until then whoever takes the proxy can do this';
@@ -67,16 +65,12 @@ export const NO_WRITER = "not tried: the proxy holds the owner's own keys, and t
 export const NO_VERSIONS = "not tried: the configuration switches versions off";
 
 /** An object of the writer's, of which the owner knows that it is there: without it a refusal would say nothing. */
-export async function place(
-  bench: Bench,
-  Key: string,
-  Body = "first",
-): Promise<Canary & { VersionId?: string }> {
+export async function place(bench: Bench, Key: string): Promise<Canary & { VersionId?: string }> {
   const canary = { Bucket: bench.address.bucket, Key };
   const { VersionId } = await explained(
     bench.address,
     "write a canary as the writer, without which a refusal of anything else says nothing",
-    () => bench.writer.putObject({ ...canary, Body }),
+    () => bench.writer.putObject({ ...canary, Body: "first" }),
   );
   return { ...canary, VersionId };
 }

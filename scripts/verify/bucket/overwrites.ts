@@ -1,8 +1,8 @@
 /** What the writer overwrites stays there as an old version, which the owner reads. */
 import type { S3 } from "@aws-sdk/client-s3";
 import { answerOf, failure, isDenied } from "../../../providers/s3-client";
-import type { Finding } from "../probe";
-import { DATA, NO_VERSIONS, open, place, ring2, textOf, UPDATE, type Bench, type Canary } from "./bench";
+import { REFRESH, type Finding } from "../probe";
+import { DATA, NO_VERSIONS, open, place, ring2, textOf, type Bench, type Canary } from "./bench";
 
 /** The three calls that put other content under a key that exists. */
 const OVERWRITES: Record<string, { call: string; by: (s3: S3, canary: Canary) => Promise<unknown> }> = {
@@ -41,7 +41,7 @@ export function overwrites(bench: Bench): Promise<Finding>[] {
       id,
       tried: `the writer overwrites a canary by ${call}`,
       expected: "the owner still reads the old content",
-      remedy: bench.open.versioning ?? UPDATE,
+      remedy: bench.open.versioning ?? REFRESH,
     };
     if (bench.open.versioning !== undefined) return open(about, bench.open.versioning, NO_VERSIONS);
     return ring2(about, async () => {

@@ -1,7 +1,7 @@
 /** The bucket's settings, each as a probe: what is in force is what the configuration and the last update ask for. */
 import { PUBLIC_ACCESS_BLOCK } from "../../../providers/s3-bucket";
-import type { Finding, Seen } from "../probe";
-import { ACLS_STAND, ring2, UPDATE, type Bench } from "./bench";
+import { REFRESH, type Finding, type Seen } from "../probe";
+import { ACLS_STAND, ring2, type Bench } from "./bench";
 import { surprises, type BucketSettings } from "./in-force";
 import {
   judgeAcl,
@@ -26,7 +26,7 @@ export function settingsAsTheyAre(bench: Bench, seen: Promise<BucketSettings>): 
         id: "s3.policy",
         tried: "the owner reads the bucket's policy",
         expected: "the policy that the last update put and proved",
-        remedy: UPDATE,
+        remedy: REFRESH,
       },
       read(({ policy }) => judgePolicy(policy, bucket.policy)),
     ),
@@ -35,7 +35,7 @@ export function settingsAsTheyAre(bench: Bench, seen: Promise<BucketSettings>): 
         id: "s3.policy-principals",
         tried: "every statement of the policy in force is looked at",
         expected: "each names its Principal: without one services store a statement and enforce nothing",
-        remedy: UPDATE,
+        remedy: REFRESH,
       },
       read(({ policy }) => judgePrincipals(policy)),
     ),
@@ -44,7 +44,7 @@ export function settingsAsTheyAre(bench: Bench, seen: Promise<BucketSettings>): 
         id: "s3.versioning",
         tried: "the owner reads whether the bucket keeps versions",
         expected: bucket.versioning ? "on" : "off, as configured",
-        remedy: bench.open.versioning ?? UPDATE,
+        remedy: bench.open.versioning ?? REFRESH,
       },
       read(({ versioning }) => judgeVersioning(versioning, bucket.versioning)),
     ),
@@ -53,7 +53,7 @@ export function settingsAsTheyAre(bench: Bench, seen: Promise<BucketSettings>): 
         id: "s3.old-versions",
         tried: "the owner reads the bucket's lifecycle",
         expected: `overwritten and removed objects stay for ${String(bucket.noncurrentVersionDays)} days`,
-        remedy: UPDATE,
+        remedy: REFRESH,
       },
       read(({ rules }) => judgeOldVersions(rules, bucket.noncurrentVersionDays)),
     ),
@@ -62,7 +62,7 @@ export function settingsAsTheyAre(bench: Bench, seen: Promise<BucketSettings>): 
         id: "s3.expiry",
         tried: "the owner reads the bucket's lifecycle",
         expected: "no rule removes objects that nobody has removed",
-        remedy: UPDATE,
+        remedy: REFRESH,
       },
       read(({ rules }) => judgeExpiry(rules)),
     ),
@@ -74,7 +74,7 @@ export function settingsAsTheyAre(bench: Bench, seen: Promise<BucketSettings>): 
               id: "s3.object-lock",
               tried: "the owner reads the bucket's object lock",
               expected: `new objects are locked: ${objectLock.mode}, ${String(objectLock.days)} days`,
-              remedy: UPDATE,
+              remedy: REFRESH,
             },
             read((settings) => judgeObjectLock(settings.objectLock, objectLock)),
           ),
@@ -93,7 +93,7 @@ export function settingsAsTheyAre(bench: Bench, seen: Promise<BucketSettings>): 
         id: "s3.public-access-block",
         tried: "the owner reads the bucket's PublicAccessBlock",
         expected: `${PUBLIC_ACCESS_BLOCK} alone: public ACLs let nobody in, and nothing hinders backups`,
-        remedy: `${UPDATE}; ${ACLS_STAND}`,
+        remedy: `${REFRESH}; ${ACLS_STAND}`,
       },
       read(({ publicAccessBlock }) => judgePublicAccessBlock(publicAccessBlock)),
     ),

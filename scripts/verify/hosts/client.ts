@@ -11,7 +11,14 @@ import { Finding, ProbeAbout, PUT_BACK } from "../probe";
 import { HostFacts, judge, seen } from "./facts";
 import { contentSeen, modeProblems, parseModes } from "./files";
 import { clientLeaks, identitiesSeen, LEAK_REMEDY, PLACES } from "./leaks";
-import { opensshSeen, programVersion, versionAbout, versionSeen } from "./programs";
+import {
+  opensshSeen,
+  programSeen,
+  programVersion,
+  RESTIC_PROGRAM,
+  versionAbout,
+  versionSeen,
+} from "./programs";
 
 /** What inspect.sh is told on a client. */
 export function clientParameters({ bucket }: Operations, client: ClientOperations): Record<string, string> {
@@ -21,7 +28,6 @@ export function clientParameters({ bucket }: Operations, client: ClientOperation
       .flatMap((keys) => keys?.accessKeyId ?? [])
       .join("\n"),
     REPOSITORIES: client.repositories.map(({ name }) => name).join(" "),
-    ADDRESSES: "",
   };
 }
 
@@ -32,6 +38,7 @@ export function judgeClient(
   facts: HostFacts,
 ): Promise<Finding[]> {
   const { name, repositories } = client;
+  const { restic } = operations;
   const about = (id: string, tried: string, expected: string, remedy = PUT_BACK): ProbeAbout => ({
     ring: 1,
     id: `${id}.${name}`,
@@ -54,6 +61,7 @@ export function judgeClient(
             modeProblems(modes, `${CLIENT_SETTINGS}/${file}`, "root:root", "644"),
           ),
           ...modeProblems(modes, "/usr/local/bin/restic-backup", "root:root", "755"),
+          ...(restic ? modeProblems(modes, RESTIC_PROGRAM, "root:root", "755") : []),
           ...[
             CLIENT_SETTINGS,
             ...repositories.map((repository) => `${CLIENT_SETTINGS}/${repository.name}`),
@@ -97,6 +105,18 @@ export function judgeClient(
     judge(versionAbout("restic", `.${name}`, name), () =>
       versionSeen("restic", programVersion(facts("version.restic"), "restic")),
     ),
+    ...(restic === undefined
+      ? []
+      : [
+          judge(
+            about(
+              "client.restic-program",
+              `the SHA-256 of the restic on ${name}`,
+              `that of the configured ${restic.version}`,
+            ),
+            () => programSeen(facts, RESTIC_PROGRAM, restic),
+          ),
+        ]),
     judge(versionAbout("openssh", `.${name}`, name), () => opensshSeen(facts)),
     judge(
       about(

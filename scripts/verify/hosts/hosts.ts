@@ -19,7 +19,7 @@ import { judgeProxy, proxyParameters } from "./proxy";
 const INSPECT_SECONDS = 100;
 const HOSTS_AT_ONCE = 6;
 
-/** Inspects the proxy and every client that the stack reaches. Never throws: what could not be seen is a finding. */
+/** Inspects the proxy and every client that the stack reaches. What could not be seen is a finding. */
 export async function inspectHosts(operations: Operations): Promise<Finding[]> {
   const clients = operations.clients.filter(({ host, frozen }) => host !== undefined && !frozen);
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "verify-hosts-"));

@@ -1,8 +1,7 @@
 # shellcheck shell=sh
 # Prints facts about this host, in gzip and base64, and changes nothing. Secrets are searched in them on the operator's
 # machine, so none is brought here. Assignments stand before this text, which is wrapped in a function: ROLE (proxy or
-# client), KEY_IDS (access key IDs, which are no secrets), REPOSITORIES, ADDRESSES (for sshd's Match) and BOUNDARY,
-# which no text of the host can hold. A process costs much on a small host: facts of many parts come from one.
+# client), KEY_IDS (access key IDs, which are no secrets), REPOSITORIES and BOUNDARY, which no text of the host can hold. A process costs much on a small host: facts of many parts come from one.
 
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C
@@ -157,6 +156,11 @@ jobs_of_user() {
   done
 }
 
+# What makes sshd's settings depend on more than the user, or stand in further files.
+sshd_rules() {
+  grep -hiE '^[[:space:]]*"?(match|include)' /etc/ssh/sshd_config /etc/ssh/sshd_config.d/*.conf
+}
+
 # What sshd runs: a program that was replaced on disk since is the old one.
 running_sshd() {
   readlink /proc/[0-9]*/exe | grep -E '/sshd(-session|-auth)?( \(deleted\))?$' | sort -u
@@ -178,10 +182,9 @@ facts() {
   fact environments environments
   case $ROLE in
     proxy)
-      for address in $ADDRESSES; do
-        fact "sshd:$user:$address" sshd -T -C "user=$user,host=client,addr=$address"
-      done
+      fact "sshd:$user" sshd -T -C "user=$user,host=client,addr=192.0.2.1"
       fact sshd:root sshd -T -C user=root,host=client,addr=192.0.2.1
+      fact sshd_rules sshd_rules
       fact authorized_keys cat /etc/ssh/authorized_keys.d/$user
       fact modes modes /home/$user/.config/rclone/rclone.conf /etc/ssh/authorized_keys.d/$user \
         /etc/ssh/ssh_host_ed25519_key /usr/local/bin/rclone $lib/rclone /etc/ssh/sshd_config \
@@ -202,7 +205,7 @@ facts() {
       fact connection_limits nft list table inet secure_backups
       ;;
     client)
-      set -- $settings/known_hosts $settings/ssh_config /usr/local/bin/restic-backup
+      set -- $settings/known_hosts $settings/ssh_config /usr/local/bin/restic-backup $lib/restic
       for repository in $REPOSITORIES; do
         for file in env id_ed25519 paths excludes; do
           set -- "$@" "$settings/$repository/$file"
@@ -211,6 +214,7 @@ facts() {
       fact modes modes "$@"
       fact sums sums "$@"
       fact ssh ssh_settings
+      fact stamp cat $lib/restic.sha256
       if [ -x $lib/restic ]; then fact version.restic version_of $lib/restic; else fact version.restic version_of restic; fi
       fact package.openssh package openssh-client
       ;;

@@ -21,7 +21,7 @@ export const PLACES = [
 /** Searches what the proxy printed for every secret, and its files for access key IDs. */
 export function judgeProxySecrets(operations: Operations, facts: HostFacts): Promise<Finding[]> {
   const { secrets, tooShort } = stackSecrets(operations);
-  const short = tooShort.map((name) => name).join(", ");
+  const short = tooShort.join(", ");
   return Promise.all([
     ...PLACES.map(([id, fact, where]) =>
       judge(

@@ -1,4 +1,5 @@
 /** The programs of a host: their versions, and what runs and listens on the proxy. */
+import { Artifact } from "../../../config";
 import { Operations } from "../../../plan";
 import { Finding, ProbeAbout, PUT_BACK, Seen } from "../probe";
 import { HostFacts, judge, linesOf, seen } from "./facts";
@@ -7,6 +8,25 @@ import { judgeVersion, Program } from "./known-bad";
 
 /** The rclone that serves clients. */
 export const RCLONE_PROGRAM = "/usr/local/lib/secure-backups/rclone";
+/** The restic of a client whose distribution's own is not used. */
+export const RESTIC_PROGRAM = "/usr/local/lib/secure-backups/restic";
+
+/** Compares a program that the stack installed with what the configuration names. */
+export function programSeen(facts: HostFacts, file: string, { url, sha256 }: Artifact): Seen {
+  const sum = parseSums(facts("sums")).get(file) ?? "missing";
+  const [download = "", installed = ""] = facts("stamp").trim().split(" ");
+  // A packed download has another sum than the program in it: the host's own note links the two.
+  const packed = /\.(zip|bz2)$/.test(url);
+  return seen(
+    [
+      ...(download === sha256 ? [] : ["the host's note names another download"]),
+      ...(installed === sum && (packed || sum === sha256)
+        ? []
+        : [`the program is NOT the one that was installed (${sum.slice(0, 12)})`]),
+    ],
+    `${sum.slice(0, 12)}…, as ${packed ? "installed from the configured download" : "configured"}`,
+  );
+}
 
 /** Judges a version by what is known of it; throws where that decides nothing. */
 export function versionSeen(program: Program, version: string, debianPackage?: string): Seen {
@@ -65,21 +85,7 @@ export function judgePrograms({ proxy: { rclone } }: Operations, facts: HostFact
         expected: `that of the configured ${rclone.version}`,
         remedy: `${PUT_BACK}: who could was root on the proxy`,
       },
-      () => {
-        const sum = parseSums(facts("sums")).get(RCLONE_PROGRAM) ?? "missing";
-        const [download = "", installed = ""] = facts("stamp").trim().split(" ");
-        // A packed download has another sum than the program in it: the host's own note links the two.
-        const packed = /\.(zip|bz2)$/.test(rclone.url);
-        return seen(
-          [
-            ...(download === rclone.sha256 ? [] : ["the host's note names another download"]),
-            ...(installed === sum && (packed || sum === rclone.sha256)
-              ? []
-              : [`the program is NOT the one that was installed (${sum.slice(0, 12)})`]),
-          ],
-          `${sum.slice(0, 12)}…, as ${packed ? "installed from the configured download" : "configured"}`,
-        );
-      },
+      () => programSeen(facts, RCLONE_PROGRAM, rclone),
     ),
     judge(versionAbout("openssh", "", "the proxy"), () => opensshSeen(facts)),
     judge(
@@ -129,7 +135,10 @@ export function unexpectedSockets(text: string): string[] {
     const program = programs[0] ?? "an unknown program";
     const loopback = /^(127\.|\[::1\])/.test(address);
     const expected =
-      (protocol === "tcp" && port === "22" && programs.every((name) => /^(sshd|systemd)$/.test(name))) ||
+      (protocol === "tcp" &&
+        port === "22" &&
+        programs.length > 0 &&
+        programs.every((name) => /^(sshd|systemd)$/.test(name))) ||
       (protocol === "udp" && (port === "68" || port === "546")) ||
       (port === "53" && loopback && program === "systemd-resolve") ||
       (protocol === "udp" && port === "323" && loopback && program === "chronyd");

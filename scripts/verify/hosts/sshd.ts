@@ -28,6 +28,21 @@ export function wantedSshdSettings(text: string): Map<string, string> {
 /** Variables that a client may send: they change the language of messages alone. */
 const HARMLESS_VARIABLE = /^(LANG|LANGUAGE|LC_[A-Z*]+|COLORTERM|NO_COLOR)$/;
 
+/**
+ * Of sshd's `Match` and `Include` lines those by which settings depend on more than the user (an address, a port, a
+ * group), or come from files that were not looked at.
+ */
+export function conditionalRules(text: string): string[] {
+  const known = [
+    /^match\s+all$/i,
+    /^match\s+user\s+[\w.,-]+$/i,
+    /^include\s+\/etc\/ssh\/sshd_config\.d\/\*\.conf$/i,
+  ];
+  return linesOf(text)
+    .map((line) => line.replace(/\s#.*/, "").trim())
+    .filter((line) => !known.some((pattern) => pattern.test(line)));
+}
+
 /** Judges every setting that the stack writes, and some that others could. */
 export function judgeSshd(operations: Operations, facts: HostFacts): Promise<Finding[]> {
   const effective = (name: string): Map<string, string[]> => {
@@ -38,8 +53,6 @@ export function judgeSshd(operations: Operations, facts: HostFacts): Promise<Fin
     }
     return settings;
   };
-  // sshd may have rules for single addresses; the first is nobody's, the second its own.
-  const contexts = ["192.0.2.1", "127.0.0.1"].map((address) => `sshd:${PROXY_USER}:${address}`);
   const about = (name: string, tried: string, expected: string): ProbeAbout => ({
     ring: 1,
     id: `sshd.effective-${name}`,
@@ -51,22 +64,15 @@ export function judgeSshd(operations: Operations, facts: HostFacts): Promise<Fin
   return Promise.all([
     ...wanted.map(([name, value]) =>
       judge(about(name, `sshd's setting ${name} for ${PROXY_USER}`, value), () => {
-        const values = [
-          ...new Set(contexts.map((context) => (effective(context).get(name) ?? []).join(" "))),
-        ];
-        const holds = values.every((found) =>
-          value.startsWith("^")
-            ? found.startsWith(value.slice(1))
-            : found.toLowerCase() === value.toLowerCase(),
-        );
-        return {
-          holds,
-          happened: values.map((text) => (text === "" ? "not set" : text.slice(0, 80))).join("; "),
-        };
+        const found = (effective(`sshd:${PROXY_USER}`).get(name) ?? []).join(" ");
+        const holds = value.startsWith("^")
+          ? found.startsWith(value.slice(1))
+          : found.toLowerCase() === value.toLowerCase();
+        return { holds, happened: found === "" ? "not set" : found.slice(0, 80) };
       }),
     ),
     judge(about("acceptenv", "variables that a client may send", "those of language alone"), () => {
-      const names = contexts.flatMap((context) => effective(context).get("acceptenv") ?? []);
+      const names = effective(`sshd:${PROXY_USER}`).get("acceptenv") ?? [];
       const others = [...new Set(names.flatMap((text) => text.split(" ")))].filter(
         (name) => name !== "" && !HARMLESS_VARIABLE.test(name),
       );
@@ -75,6 +81,20 @@ export function judgeSshd(operations: Operations, facts: HostFacts): Promise<Fin
         "no other",
       );
     }),
+    judge(
+      {
+        ring: 1,
+        id: "sshd.rules",
+        tried: "what sshd's settings depend on",
+        expected: "the user alone: what was asked of sshd holds for every address",
+        remedy: "remove the rule, or the file that holds it, from sshd's configuration on the proxy",
+      },
+      () =>
+        seen(
+          conditionalRules(facts("sshd_rules")).map((rule) => `there is: ${rule}`),
+          "the user alone",
+        ),
+    ),
     judge(about("root-login", "how root may log in", "not at all"), () => {
       const root = effective("sshd:root");
       return seen(
