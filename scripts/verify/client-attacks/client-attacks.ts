@@ -9,13 +9,13 @@ import * as fs from "node:fs";
 import * as net from "node:net";
 import * as os from "node:os";
 import * as path from "node:path";
-import { CANARY, PROXY_USER } from "../../files";
-import { HostAccess, Operations } from "../../plan";
-import { connect } from "../../providers/s3-client";
-import { inParallel } from "../lib/parallel";
-import { Result, run } from "../lib/run";
-import { SshHost } from "../lib/ssh";
-import { Finding, probe, PUT_BACK, Seen } from "./probe";
+import { CANARY, PROXY_USER } from "../../../files";
+import { HostAccess, Operations } from "../../../plan";
+import { connect } from "../../../providers/s3-client";
+import { inParallel } from "../../lib/parallel";
+import { Result, run } from "../../lib/run";
+import { SshHost } from "../../lib/ssh";
+import { Finding, probe, PUT_BACK, Seen } from "../probe";
 import { ResticRequest, withResticSession } from "./restic-session";
 
 /** The types of objects that a restic repository keeps for good. */
