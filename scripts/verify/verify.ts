@@ -1,6 +1,6 @@
 import { Operations } from "../../plan";
 import { probeBucket } from "./bucket/bucket";
-import { attackAsClient } from "./client-attacks";
+import { attackAsClient } from "./client-attacks/client-attacks";
 import { inspectHosts } from "./hosts/hosts";
 import { probeNetwork } from "./openstack";
 import { OpenStackSession } from "./openstack-session";

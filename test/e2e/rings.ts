@@ -23,7 +23,7 @@ import {
 } from "../../scripts/lib/run";
 import { SshHost } from "../../scripts/lib/ssh";
 import { Finding } from "../../scripts/verify/probe";
-import { withResticSession } from "../../scripts/verify/restic-session";
+import { withResticSession } from "../../scripts/verify/client-attacks/restic-session";
 import { DocumentedCommands } from "../harness/documented";
 
 const incident = new DocumentedCommands("docs/incident.md");

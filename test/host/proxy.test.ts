@@ -24,7 +24,7 @@ import { backupRoundTrip } from "../../scripts/demo/round-trip";
 import { cloudFacts } from "../../scripts/lib/local-stack";
 import { CACHE, shellWord } from "../../scripts/lib/run";
 import { SshHost } from "../../scripts/lib/ssh";
-import { withResticSession } from "../../scripts/verify/restic-session";
+import { withResticSession } from "../../scripts/verify/client-attacks/restic-session";
 import { NamespaceHost, sshKey, SshKey } from "../harness/namespace-host";
 import { Identity, s3Identity } from "../harness/s3-identity";
 

@@ -10,7 +10,7 @@ import { keystonePrincipal } from "../../files/bucket-policy";
 import { Operations } from "../../plan";
 import { cloudFacts } from "../../scripts/lib/local-stack";
 import { CACHE } from "../../scripts/lib/run";
-import { attackAsClient } from "../../scripts/verify/client-attacks";
+import { attackAsClient } from "../../scripts/verify/client-attacks/client-attacks";
 import { inspectHosts } from "../../scripts/verify/hosts/hosts";
 import { Finding } from "../../scripts/verify/probe";
 import { exitStatus } from "../../scripts/verify/report";

@@ -1,7 +1,7 @@
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "@jest/globals";
 import { proxyLimits, renderSshdConfig } from "../../files";
-import { pathTricks } from "../../scripts/verify/client-attacks";
+import { pathTricks } from "../../scripts/verify/client-attacks/outside";
 import { keyLineProblems, sharedAccess } from "../../scripts/verify/hosts/authorized-keys";
 import { sshProblems } from "../../scripts/verify/hosts/client";
 import { inspectScript, parseFacts } from "../../scripts/verify/hosts/facts";

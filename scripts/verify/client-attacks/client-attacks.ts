@@ -1,0 +1,40 @@
+/**
+ * Ring 1 as its attacker sees it: with the key of one client, the canary, everything is tried that the proxy must
+ * refuse. It writes tiny objects below `.canary/verify/` and nothing else; where a write outside the repository is
+ * tried, it aims there too, so that a proxy which lets it through harms nobody.
+ */
+import { createHash, randomBytes } from "node:crypto";
+import * as fs from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
+import { Operations } from "../../../plan";
+import { Finding } from "../probe";
+import { Attacker } from "./attacker";
+import { attackForwarding } from "./forwarding";
+import { attackLogin } from "./login";
+import { probePorts } from "./ports";
+import { attackRepository } from "./repository";
+import { attackSession } from "./ssh-session";
+import { tidy } from "./tidy";
+
+/** Tries everything of ring 1. Never throws: what could not be tried is a finding. */
+export async function attackAsClient(operations: Operations): Promise<Finding[]> {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "verify-"));
+  try {
+    const canary = new Attacker(operations, folder);
+    const id = createHash("sha256").update(randomBytes(32)).digest("hex");
+    const findings = await Promise.all([
+      attackRepository(canary, id, operations).finally(() => tidy(operations, id)),
+      // A small proxy logs few clients in at a time.
+      attackSession(canary).then(async (found) => [
+        ...found,
+        ...(await attackForwarding(canary, operations)),
+      ]),
+      probePorts(operations),
+    ]);
+    // Last, for newer versions of sshd shut out an address for a while that fails to log in.
+    return [...findings.flat(), ...(await attackLogin(canary, operations))];
+  } finally {
+    fs.rmSync(folder, { recursive: true });
+  }
+}

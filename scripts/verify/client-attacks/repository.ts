@@ -1,0 +1,24 @@
+/** The canary's repository: what rclone must refuse in it, beside it, and however the session was asked for. */
+import { Operations } from "../../../plan";
+import { Finding } from "../probe";
+import { attackObjects } from "./append-only";
+import { Attacker } from "./attacker";
+import { tryControls } from "./controls";
+import { attackForcedCommand } from "./forced-command";
+import { attackOutside } from "./outside";
+
+/** Tries everything of the repository with objects that are named `id`. */
+export async function attackRepository(
+  canary: Attacker,
+  id: string,
+  operations: Operations,
+): Promise<Finding[]> {
+  const first = await canary.session(async (request) => {
+    const { findings, repository } = await tryControls(request, id);
+    findings.push(...(await attackObjects(repository)));
+    findings.push(...(await attackOutside(repository, operations)));
+    return findings;
+  });
+  const inForce = first.some(({ id, verdict }) => id === "control.reads" && verdict === "pass");
+  return [...first, ...(await attackForcedCommand(canary, id, inForce, operations))];
+}
