@@ -4,8 +4,10 @@ import { nameProblem } from "../../config/values";
 
 export const USAGE = `usage: npm run recover -- --client CLIENT --repository REPOSITORY --at TIME [--stack STACK]
                          [--apply | -- RESTIC-ARGUMENTS…]
+       npm run recover -- --client CLIENT | --all --at TIME [--stack STACK] [--apply]
 
 Brings a repository back to what it was at TIME, whatever was deleted, overwritten or added since.
+Without --repository: all that the bucket has of the client; with --all: of every client, removed ones too.
 
   without --apply       shows what would be done, and the snapshots of then; changes nothing
   --apply               does it, and lets restic check the repository. Nothing is deleted by it
@@ -44,6 +46,12 @@ export interface RecoverRequest {
   apply: boolean;
   /** Arguments for restic on the repository of then; with them there is no plan. */
   restic?: string[];
+}
+
+/** The same asked for many repositories, one after the other. */
+export interface RecoverManyRequest extends Pick<RecoverRequest, "at" | "stack" | "apply"> {
+  /** Default: every client that the bucket has something of. */
+  client?: string;
 }
 
 /** A command line that is not understood. */
@@ -85,7 +93,7 @@ function isCalendarDay(day: string): boolean {
  * @param now milliseconds since 1970
  * @throws UsageError that names the option and what to write
  */
-export function parseRequest(args: string[], now: number): RecoverRequest | "help" {
+export function parseRequest(args: string[], now: number): RecoverRequest | RecoverManyRequest | "help" {
   const split = args.indexOf("--");
   const restic = split === -1 ? undefined : args.slice(split + 1);
   let values;
@@ -95,6 +103,7 @@ export function parseRequest(args: string[], now: number): RecoverRequest | "hel
       options: {
         client: { type: "string" },
         repository: { type: "string" },
+        all: { type: "boolean" },
         at: { type: "string" },
         stack: { type: "string" },
         apply: { type: "boolean" },
@@ -105,15 +114,20 @@ export function parseRequest(args: string[], now: number): RecoverRequest | "hel
     throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
   }
   if (values.help === true) return "help";
-  const { client, repository, at, stack, apply = false } = values;
-  if (client === undefined) throw new UsageError("--client is missing: name the client");
-  if (repository === undefined) throw new UsageError("--repository is missing: name the client's repository");
+  const { client, repository, all = false, at, stack, apply = false } = values;
+  if (all && (client ?? repository) !== undefined) {
+    throw new UsageError("--all means every repository of every client: leave --client and --repository out");
+  }
+  if (client === undefined && !all) throw new UsageError("--client is missing: name the client, or --all");
+  if (restic !== undefined && repository === undefined) {
+    throw new UsageError("--repository is missing: restic's commands need one client's repository");
+  }
   if (at === undefined) throw new UsageError("--at is missing: give a time before the damage");
   for (const [option, name] of [
     ["--client", client],
     ["--repository", repository],
   ] as const) {
-    const problem = nameProblem(name);
+    const problem = name === undefined ? undefined : nameProblem(name);
     if (problem !== undefined) throw new UsageError(`${option} ${JSON.stringify(name)} ${problem}`);
   }
   if (restic !== undefined) {
@@ -125,8 +139,8 @@ export function parseRequest(args: string[], now: number): RecoverRequest | "hel
     }
   }
   return {
-    client,
-    repository,
+    ...(client === undefined ? {} : { client }),
+    ...(repository === undefined ? {} : { repository }),
     at: parseMoment(at, now),
     apply,
     ...(stack === undefined ? {} : { stack }),

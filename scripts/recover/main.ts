@@ -1,6 +1,7 @@
 import { enterLocalCloud } from "../lib/local-stack";
 import { readOperations } from "../lib/operations";
 import { parseRequest, USAGE, UsageError } from "./arguments";
+import { recoverMany } from "./many";
 import { recover } from "./recover";
 import { printableLines } from "../lib/printable";
 
@@ -11,7 +12,10 @@ async function main(args: string[]): Promise<number> {
     return 0;
   }
   await enterLocalCloud(request.stack);
-  return await recover(await readOperations(request.stack), request, console.log);
+  const operations = await readOperations(request.stack);
+  return "repository" in request
+    ? await recover(operations, request, console.log)
+    : await recoverMany(operations, request, console.log);
 }
 
 main(process.argv.slice(2)).then(

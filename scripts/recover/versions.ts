@@ -45,6 +45,36 @@ function entry(listed: Listed, marker: boolean): Entry {
 }
 
 /**
+ * The folders right below a prefix (empty: the bucket itself) of which the bucket has any version, in full and with
+ * their slash, sorted.
+ */
+export async function listFolders(s3: S3, address: BucketAddress, prefix: string): Promise<string[]> {
+  const folders: string[] = [];
+  let KeyMarker: string | undefined;
+  for (;;) {
+    const page = await explained(address, `list the folders below ${prefix}`, () =>
+      s3.listObjectVersions({
+        Bucket: address.bucket,
+        Prefix: prefix,
+        Delimiter: "/",
+        EncodingType: "url",
+        ...(KeyMarker === undefined ? {} : { KeyMarker }),
+      }),
+    );
+    const found = (page.CommonPrefixes ?? []).map(({ Prefix }) => decoded(Prefix));
+    folders.push(...found);
+    // After a folder all that is in it is passed over: its name with the last character that there is.
+    const last = found.at(-1);
+    if (page.IsTruncated !== true) return folders;
+    const next = last === undefined ? decoded(page.NextKeyMarker) : `${last}\u{10FFFF}`;
+    if (later(KeyMarker, next) !== next || KeyMarker === next) {
+      throw new Error(`${where(address)}: the list of folders does not get past ${JSON.stringify(next)}`);
+    }
+    KeyMarker = next;
+  }
+}
+
+/**
  * All versions and delete markers below a prefix.
  *
  * @param limit how many are enough; default: all

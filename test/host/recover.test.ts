@@ -16,9 +16,10 @@ import { repositoryPassword } from "../../plan/keys";
 import { adoptOrCreate, settlePolicy, settleVersioning } from "../../providers/s3-bucket";
 import { cloudFacts } from "../../scripts/lib/local-stack";
 import { CACHE, run } from "../../scripts/lib/run";
-import { RecoverRequest } from "../../scripts/recover/arguments";
+import { RecoverManyRequest, RecoverRequest } from "../../scripts/recover/arguments";
 import { applyActions } from "../../scripts/recover/apply";
 import { planRecovery } from "../../scripts/recover/plan";
+import { recoverMany } from "../../scripts/recover/many";
 import { recover } from "../../scripts/recover/recover";
 import { restic, ResticTarget } from "../../scripts/recover/restic";
 import { listVersions } from "../../scripts/recover/versions";
@@ -78,6 +79,15 @@ async function tool(change: Partial<RecoverRequest> = {}, stack = operations) {
     stack,
     { client: "web", repository: "main", at: before, apply: false, ...change },
     (text) => said.push(text),
+  );
+  return { code, text: said.join("\n") };
+}
+
+/** The same for many repositories. */
+async function toolForMany(change: Partial<RecoverManyRequest> = {}) {
+  const said: string[] = [];
+  const code = await recoverMany(operations, { at: before, apply: false, ...change }, (text) =>
+    said.push(text),
   );
   return { code, text: said.join("\n") };
 }
@@ -397,7 +407,7 @@ describe("a recovery that meets", () => {
       const { code, text } = await tool({ apply: true }, full.operations);
       expect(code).toBe(1);
       expect(text).toMatch(/^1 files could NOT be brought .*\n {2}put-back \S+: QuotaExceeded/m);
-      expect(text).toMatch(/^11 added files could not be copied .* 30 days:\n {2}\S+: QuotaExceeded/m);
+      expect(text).toMatch(/^11 added files could not be copied .* 30 days:\n {2}.+: QuotaExceeded/m);
       expect(text).toContain("is NOT clean: it lacks what could not be brought back");
       const record = / this machine, in (\S+web\/main\.1\.json) /.exec(text)?.[1] ?? "";
       const { actions } = JSON.parse(fs.readFileSync(record, "utf8")) as { actions: { does: string }[] };
@@ -443,6 +453,44 @@ describe("a recovery that meets", () => {
     expect(text).toContain("is NOT clean: it was damaged before");
     expect(code).toBe(1);
     expect((await tool({ apply: true })).code).toBe(0);
+  });
+});
+
+describe("many repositories at once", () => {
+  // web/mainly, of a test above, has a file config and is no repository of restic's.
+  test("what can be done is done, of removed ones too; the one that began later is named, with its time", async () => {
+    await overwriteAll();
+    for (const key of ["config", "keys"]) {
+      for (const one of await listVersions(owner.s3, address, `web/gone/${key}`)) {
+        await keeper.s3.deleteObject({ Bucket: BUCKET, Key: one.key });
+      }
+    }
+    await succeed(asWriter("young"), "init");
+    for (const key of ["web/never/data/x", "web/x y/config", ".canary/verify/config", "zz"]) {
+      await writer.s3.putObject({ Bucket: BUCKET, Key: key, Body: "no repository" });
+    }
+
+    const { code, text } = await toolForMany({ apply: true });
+    expect(code).toBe(1);
+    expect(text).toMatch(/no repository web\/young then.*give a time from/);
+    expect(text.trim().split("\n").at(-1)).toBe(
+      "2 of 4 repositories could NOT be brought back, see above: web/mainly, web/young.",
+    );
+    await expectWhole();
+    await succeed(asWriter("gone"), "check", "--read-data");
+  });
+
+  test("all of a client are shown", async () => {
+    const { code, text } = await toolForMany({ client: "web", at: await quietMoment() });
+    expect(text.match(/^==> .*$/gm)).toEqual(
+      ["gone", "main", "mainly", "young"].map((name) => `==> web/${name}`),
+    );
+    expect(text).toContain("1 of 4 repositories could NOT be read as of then, see above: web/mainly.");
+    expect(code).toBe(1);
+  });
+
+  test("a client of which the bucket has none is told, with those of the stack", async () => {
+    await expect(toolForMany({ client: "wbe" })).rejects.toThrow(/--client: .* of wbe; .* are web$/);
   });
 });
 

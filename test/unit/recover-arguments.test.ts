@@ -69,11 +69,21 @@ describe("the command line", () => {
       restic: ["restore", "latest", "--target", "/tmp/x"],
     });
     expect(parseRequest(["--help"], NOW)).toBe("help");
+    const { at } = plan;
+    expect(parseRequest(["--client", "web", ...GOOD.slice(4)], NOW)).toEqual({
+      client: "web",
+      at,
+      apply: false,
+    });
+    expect(parseRequest(["--all", "--apply", ...GOOD.slice(4)], NOW)).toEqual({ at, apply: true });
   });
 
   test.each<[string[], RegExp]>([
     [[], /--client is missing/],
-    [["--client", "web"], /--repository is missing/],
+    [["--client", "web"], /--at is missing/],
+    [["--repository", "main", ...GOOD.slice(4)], /--client is missing/],
+    [["--client", "web", ...GOOD.slice(4), "--", "snapshots"], /--repository is missing/],
+    [["--all", ...GOOD], /--all means every repository .* leave --client and --repository out/],
     [NAMES, /--at is missing/],
     [["--client", ".canary", ...GOOD.slice(2)], /^--client ".canary" is not safe/],
     [["--client", "web", "--repository", "../db", ...GOOD.slice(4)], /^--repository "..\/db" is not safe/],

@@ -1,6 +1,6 @@
 import type { ListObjectVersionsCommandInput, ListObjectVersionsCommandOutput, S3 } from "@aws-sdk/client-s3";
 import { describe, expect, test } from "@jest/globals";
-import { listVersions } from "../../scripts/recover/versions";
+import { listFolders, listVersions } from "../../scripts/recover/versions";
 
 const ADDRESS = { endpoint: "s3.example.com", region: "r", bucket: "backups" };
 /** In S3's order. The first spells what Amazon makes of the second, and the first page ends between their versions. */
@@ -90,5 +90,35 @@ test("a service whose pages do not get on is told", async () => {
   };
   await expect(listVersions({ listObjectVersions } as unknown as S3, ADDRESS, "web/main/")).rejects.toThrow(
     /"backups".* does not get past "web\/main\/x"/,
+  );
+});
+
+test("folders are listed page by page, whatever lies beside them", async () => {
+  const names = ["a/", "b c/", "plain", "web/", "web2/", "z", "é/"];
+  const asked: (string | undefined)[] = [];
+  const listObjectVersions = ({ KeyMarker }: ListObjectVersionsCommandInput) => {
+    asked.push(KeyMarker);
+    const after = (name: string) =>
+      KeyMarker === undefined || Buffer.compare(Buffer.from(name), Buffer.from(KeyMarker)) > 0;
+    const page = names.filter(after).slice(0, 2);
+    const of = (folder: boolean) =>
+      page.filter((name) => name.endsWith("/") === folder).map(encodeURIComponent);
+    return Promise.resolve({
+      CommonPrefixes: of(true).map((Prefix) => ({ Prefix })),
+      Versions: of(false).map((Key) => ({ Key })),
+      IsTruncated: page.at(-1) !== names.at(-1),
+      NextKeyMarker: page.at(-1),
+    });
+  };
+  const s3 = { listObjectVersions } as unknown as S3;
+  expect(await listFolders(s3, ADDRESS, "")).toEqual(["a/", "b c/", "web/", "web2/", "é/"]);
+  expect(asked.length).toBeGreaterThan(2);
+});
+
+test("a service whose list of folders does not get on is told", async () => {
+  const listObjectVersions = () =>
+    Promise.resolve({ CommonPrefixes: [{ Prefix: "a/" }], IsTruncated: true, NextKeyMarker: "a/" });
+  await expect(listFolders({ listObjectVersions } as unknown as S3, ADDRESS, "")).rejects.toThrow(
+    /the list of folders does not get past/,
   );
 });
