@@ -410,11 +410,17 @@ async function deleteBucketResource(_id: string, state: BucketState): Promise<vo
     const owner = await connect(state, state.owner);
     try {
       const removal = await removeIfEmpty(owner, state);
+      if (removal.removed) {
+        console.log(`${where(state)}: was empty and is removed.`);
+        return;
+      }
+      const why =
+        removal.holds === undefined
+          ? "nobody can look into it with the owner's keys: they are revoked"
+          : `it holds data (such as "${removal.holds}")`;
       console.log(
-        removal.removed
-          ? `${where(state)}: was empty and is removed.`
-          : `${where(state)}: KEPT with everything in it, because it holds data (such as "${removal.holds}"). ` +
-              "Its policy stays in force. It no longer belongs to the stack; a later update adopts it again.",
+        `${where(state)}: KEPT with everything in it, because ${why}. Its policy stays in force. It no longer ` +
+          "belongs to the stack; a later update adopts it again.",
       );
     } finally {
       owner.destroy();

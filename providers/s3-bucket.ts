@@ -74,8 +74,8 @@ export interface Observed {
   readonly quota: Quota;
 }
 
-/** How a removal ended: the bucket is gone, or it stays because of what it holds. */
-export type Removal = { readonly removed: true } | { readonly removed: false; readonly holds: string };
+/** How a removal ended: the bucket is gone, or it stays because of what it holds, or with nothing known of that. */
+export type Removal = { readonly removed: true } | { readonly removed: false; readonly holds?: string };
 
 /** Nothing below this prefix is data: there the update and the operator's tools try what must hold. */
 export const CANARY_PREFIX = ".canary/";
@@ -480,7 +480,8 @@ export function settingsOf(block: PublicAccessBlock): PublicAccessBlockConfigura
 
 /**
  * Removes the bucket if it holds nothing but the canary: no object, no old version, no delete marker. One that
- * holds data stays as it is, with its policy. A bucket that is gone already counts as removed.
+ * holds data stays as it is, with its policy; so does one whose owner's keys are revoked, since that is done to shut
+ * somebody out and must not wait for them. A bucket that is gone already counts as removed.
  */
 export async function removeIfEmpty(
   owner: S3,
@@ -496,6 +497,9 @@ export async function removeIfEmpty(
     const { code } = answerOf(error);
     if (code === "NoSuchBucket") {
       return { removed: true };
+    }
+    if (code === "InvalidAccessKeyId") {
+      return { removed: false };
     }
     if (code === "BucketNotEmpty") {
       return { removed: false, holds: "something written just now" };

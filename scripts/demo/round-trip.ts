@@ -31,9 +31,12 @@ function tree(command: "make" | "change", folder: string, seed = ""): string {
   return `sh -c ${shellWord(TREE_SCRIPT)} tree.sh ${command} ${folder} ${shellWord(seed)}\n`;
 }
 
-/** A script that prints a description of every entry of a tree, in base64 since a file's name may be no valid text. */
+/**
+ * A script that prints a description of every entry of a tree, in base64 since a file's name may be no valid text.
+ * It fails where there is no tree.
+ */
 export function describeTree(folder: string): string {
-  return `sh -c ${shellWord(TREE_SCRIPT)} tree.sh describe ${folder} | base64 -w 0\n`;
+  return `test -d ${folder} || exit 1\nsh -c ${shellWord(TREE_SCRIPT)} tree.sh describe ${folder} | base64 -w 0\n`;
 }
 
 async function snapshotIds(host: RootShell, repository: string): Promise<string[]> {

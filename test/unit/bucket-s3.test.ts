@@ -705,6 +705,11 @@ describe("removing", () => {
     expect((await observe(s3, address))?.policy).toBe(POLICY);
   });
 
+  test("revoked keys of the owner keep the bucket, and stop nothing", async () => {
+    const { address, s3 } = await service(() => error(403, "InvalidAccessKeyId"));
+    expect(await removeIfEmpty(s3, address, SOON)).toEqual({ removed: false });
+  });
+
   test("a bucket that is gone counts as removed", async () => {
     const { address, s3 } = await service(() => error(404, "NoSuchBucket"));
     expect(await removeIfEmpty(s3, address, SOON)).toEqual({ removed: true });
