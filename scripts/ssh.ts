@@ -11,6 +11,10 @@ import { SshHost } from "./lib/ssh";
 const USAGE = `usage: npm run --silent ssh -- [--stack STACK] HOST [COMMAND]
 
 Logs in to the proxy or a client as the operator, with his key and the pinned host key from the stack's state.
+
+  HOST           the proxy's name or a client's; a wrong one lists those that there are
+  COMMAND        runs there in place of a shell; in quotes
+  --stack STACK  the stack; default: the one that is selected
 `;
 
 /**
@@ -32,9 +36,13 @@ export function accessTo(operations: Operations, name: string): HostAccess {
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
-    options: { stack: { type: "string" } },
+    options: { stack: { type: "string" }, help: { type: "boolean" } },
     allowPositionals: true,
   });
+  if (values.help === true) {
+    process.stdout.write(USAGE);
+    return 0;
+  }
   const [name, ...command] = positionals;
   if (name === undefined) {
     process.stderr.write(USAGE);
