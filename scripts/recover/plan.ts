@@ -81,6 +81,9 @@ export interface Aim {
  */
 export const LARGEST_COPY = 1024 ** 3;
 
+/** The top folder of what recoveries move away; no client's name can be like it. */
+export const QUARANTINE = ".quarantine";
+
 /** S3's limit for a key, in bytes. */
 const LONGEST_KEY = 1024;
 
@@ -108,7 +111,23 @@ export function historyOf(versions: readonly Entry[], markers: readonly Entry[])
   }
 }
 
-const isVersion = (entry: Entry | undefined): entry is Version => entry !== undefined && !entry.marker;
+/**
+ * The history of each key; see {@link historyOf}.
+ *
+ * @param entries for each key versions, and markers, newest first
+ */
+export function historiesOf(entries: readonly Entry[]): Map<string, Entry[]> {
+  const keys = new Map<string, { versions: Entry[]; markers: Entry[] }>();
+  for (const entry of entries) {
+    let lists = keys.get(entry.key);
+    if (lists === undefined) keys.set(entry.key, (lists = { versions: [], markers: [] }));
+    (entry.marker ? lists.markers : lists.versions).push(entry);
+  }
+  return new Map([...keys].map(([key, { versions, markers }]) => [key, historyOf(versions, markers)]));
+}
+
+/** Whether it is a version of an object, and no delete marker. */
+export const isVersion = (entry: Entry | undefined): entry is Version => entry !== undefined && !entry.marker;
 
 /**
  * Tells the copies that a recovery put on top of a version. The same size and ETag prove nothing: the same content
@@ -169,15 +188,8 @@ function actionFor(
 export function planRecovery(entries: readonly Entry[], aim: Aim): Plan {
   const { prefix, at } = aim;
   const isCopy = copyTest(entries, aim);
-  const keys = new Map<string, { versions: Entry[]; markers: Entry[] }>();
-  for (const entry of entries) {
-    let lists = keys.get(entry.key);
-    if (lists === undefined) keys.set(entry.key, (lists = { versions: [], markers: [] }));
-    (entry.marker ? lists.markers : lists.versions).push(entry);
-  }
   const plan: Plan = { actions: [], unchanged: 0, expired: [], existed: false };
-  for (const [key, { versions, markers }] of keys) {
-    const history = historyOf(versions, markers);
+  for (const [key, history] of historiesOf(entries)) {
     const then = entryAt(history, at);
     const isLock = kindOf(key, prefix) === "locks";
     const action = actionFor(history, isLock, aim, isCopy);
@@ -187,7 +199,7 @@ export function planRecovery(entries: readonly Entry[], aim: Aim): Plan {
       if (key === `${prefix}config`) plan.existed = true;
       if (action === undefined) plan.unchanged += 1;
     }
-    if (versions.length === 0 && then === undefined) plan.expired.push(key);
+    if (then === undefined && !history.some(isVersion)) plan.expired.push(key);
   }
   return plan;
 }

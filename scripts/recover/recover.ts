@@ -8,7 +8,8 @@ import { repositoryPassword } from "../../plan/keys";
 import { connect, explained } from "../../providers/s3-client";
 import { applyActions, REMEDY, writeRecord } from "./apply";
 import { RecoverRequest } from "./arguments";
-import { Action, Aim, Entry, Plan, planRecovery } from "./plan";
+import { Action, Aim, Entry, Plan, planRecovery, QUARANTINE } from "./plan";
+import { identityNames } from "../lib/identity-names";
 import { printableLines } from "../lib/printable";
 import { describePlan, firstOf, moment } from "./report";
 import { namesDamage, requirePrograms, restic, ResticTarget } from "./restic";
@@ -107,35 +108,6 @@ function warnings(operations: Operations, request: RecoverRequest, now: number):
   return found;
 }
 
-interface Identities {
-  /** An identity in words, by what S3 calls it; one that did not answer is shown by that. */
-  nameOf: (id: string) => string;
-  /** What S3 calls the owner. */
-  owner?: string;
-}
-
-/** Asks S3 what it calls the stack's identities. */
-async function identities({ bucket }: Operations): Promise<Identities> {
-  const names = new Map<string, string>();
-  let owner: string | undefined;
-  for (const name of ["keeper", "writer", "owner"] as const) {
-    const keys = bucket[name];
-    if (keys === undefined) continue;
-    const s3 = await connect(bucket, keys);
-    try {
-      const { Owner } = await s3.listBuckets({});
-      if (Owner?.ID === undefined) continue;
-      names.set(Owner.ID, `the ${name}`);
-      if (name === "owner") owner = Owner.ID;
-    } catch {
-      // Its keys may have been revoked after the break-in.
-    } finally {
-      s3.destroy();
-    }
-  }
-  return { nameOf: (id) => names.get(id) ?? id, ...(owner === undefined ? {} : { owner }) };
-}
-
 /**
  * Does what is asked for, and gives the exit status.
  *
@@ -174,7 +146,7 @@ async function show(
   print: (text: string) => void,
 ): Promise<number> {
   const prefix = `${request.client}/${request.repository}/`;
-  const { nameOf, owner } = await identities(operations);
+  const { nameOf, owner } = await identityNames(operations.bucket);
   const plan = await planned(s3, operations, aimOf(request, owner));
   print(`${prefix.slice(0, -1)} as it was at ${moment(request.at)}\n`);
   print(describePlan(plan, prefix, nameOf));
@@ -205,7 +177,7 @@ async function show(
 function aimOf({ client, repository, at }: RecoverRequest, owner: string | undefined): Aim {
   const run = new Date().toISOString().replace(/[-:]|\.\d+/g, "");
   const own = owner === undefined ? {} : { owner };
-  return { prefix: `${client}/${repository}/`, at, quarantine: `.quarantine/${run}`, ...own };
+  return { prefix: `${client}/${repository}/`, at, quarantine: `${QUARANTINE}/${run}`, ...own };
 }
 
 /** The plan, from what the bucket holds now. */
@@ -272,7 +244,7 @@ async function apply(
   const stop = await obstacle(s3, operations, request);
   if (stop !== undefined) throw new Error(stop);
   const { bucket } = operations;
-  const { nameOf, owner } = await identities(operations);
+  const { nameOf, owner } = await identityNames(operations.bucket);
   const copies = new Set<string>();
   const aim = { ...aimOf(request, owner), copies };
   const { prefix, quarantine } = aim;

@@ -86,6 +86,25 @@ export async function listVersions(
   limit = Infinity,
 ): Promise<Entry[]> {
   const entries: Entry[] = [];
+  for await (const page of versionPages(s3, address, prefix, limit)) {
+    for (const one of page) entries.push(one);
+    if (entries.length >= limit) break;
+  }
+  return entries;
+}
+
+/**
+ * The same page by page, for whoever has no time for all of them. The keys come in S3's order, those of a page's last
+ * key may go on in the next.
+ *
+ * @param limit how many entries are enough for one page; default: as many as the service gives
+ */
+export async function* versionPages(
+  s3: S3,
+  address: BucketAddress,
+  prefix: string,
+  limit = Infinity,
+): AsyncGenerator<Entry[], void> {
   let position: { KeyMarker?: string; VersionIdMarker?: string } = {};
   for (;;) {
     const page = await explained(address, `list the versions below ${prefix}`, () =>
@@ -100,10 +119,9 @@ export async function listVersions(
     );
     const versions = (page.Versions ?? []).map((listed) => entry(listed, false));
     const markers = (page.DeleteMarkers ?? []).map((listed) => entry(listed, true));
-    for (const one of versions) entries.push(one);
-    for (const one of markers) entries.push(one);
+    yield [...versions, ...markers];
     const next = page.NextKeyMarker;
-    if (page.IsTruncated !== true || next === undefined || entries.length >= limit) return entries;
+    if (page.IsTruncated !== true || next === undefined) return;
     // Amazon encodes this key too, Ceph does not: it is the page's last.
     const last = [versions.at(-1)?.key, markers.at(-1)?.key].reduce(later);
     const following = {

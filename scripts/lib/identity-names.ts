@@ -1,0 +1,32 @@
+import { BucketOperations } from "../../plan";
+import { connect } from "../../providers/s3-client";
+
+/** Who is who in the S3 service's lists of versions. */
+export interface IdentityNames {
+  /** An identity in words, by what S3 calls it; one that did not answer is shown by that. */
+  nameOf: (id: string) => string;
+  /** What S3 calls the owner; absent: it does not tell. */
+  owner?: string;
+}
+
+/** Asks S3 what it calls the stack's identities. */
+export async function identityNames(bucket: BucketOperations): Promise<IdentityNames> {
+  const names = new Map<string, string>();
+  let owner: string | undefined;
+  for (const name of ["keeper", "writer", "owner"] as const) {
+    const keys = bucket[name];
+    if (keys === undefined) continue;
+    const s3 = await connect(bucket, keys);
+    try {
+      const { Owner } = await s3.listBuckets({});
+      if (Owner?.ID === undefined) continue;
+      names.set(Owner.ID, `the ${name}`);
+      if (name === "owner") owner = Owner.ID;
+    } catch {
+      // Its keys may have been revoked after the break-in.
+    } finally {
+      s3.destroy();
+    }
+  }
+  return { nameOf: (id) => names.get(id) ?? id, ...(owner === undefined ? {} : { owner }) };
+}
