@@ -3,9 +3,10 @@
  * where it has one. Runs inside the local cloud's network:
  * `scripts/local-cloud/local-cloud exec -- npx jest test/host/verify-bucket`.
  */
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
-import { createServer, request as httpRequest } from "node:http";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
+import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
 import { bucketPolicy, keystonePrincipal } from "../../files/bucket-policy";
 import type { BucketOperations } from "../../plan";
 import {
@@ -19,6 +20,10 @@ import {
 import { lifecycleRules } from "../../providers/s3-lifecycle";
 import type { BucketAddress } from "../../providers/s3-client";
 import { type CloudFacts, cloudFacts } from "../../scripts/lib/local-stack";
+import { inParallel } from "../../scripts/lib/parallel";
+import { applyActions } from "../../scripts/recover/apply";
+import { planRecovery } from "../../scripts/recover/plan";
+import { listVersions } from "../../scripts/recover/versions";
 import { probeBucket } from "../../scripts/verify/bucket/bucket";
 import { ec2TokenRequest, s3TokenRequest } from "../../scripts/verify/bucket/keystone-token";
 import type { OpenStackSession } from "../../scripts/verify/openstack-session";
@@ -104,20 +109,43 @@ function probed(bucket: BucketOperations): Promise<Finding[]> {
 }
 
 /** The same service, as if it did not know one of the bucket's settings. */
-async function serviceLacking(setting: string): Promise<{ endpoint: string; close: () => void }> {
+function serviceLacking(setting: string): Promise<{ endpoint: string; close: () => void }> {
+  return serviceBetween(setting, (_, response) => {
+    response.writeHead(501).end("<Error><Code>NotImplemented</Code></Error>");
+  });
+}
+
+/** The same service, which names the given one as the owner of every version. */
+function serviceNaming(owner: string): Promise<{ endpoint: string; close: () => void }> {
+  return serviceBetween("versions", (pass, response) => {
+    pass((answer) => {
+      void text(answer).then((xml) => {
+        response.writeHead(answer.statusCode ?? 500).end(xml.replace(/<Owner>.*?<\/Owner>/gs, owner));
+      });
+    });
+  });
+}
+
+/** The same service, but for what is asked with a parameter. */
+async function serviceBetween(
+  parameter: string,
+  instead: (pass: (take: (answer: IncomingMessage) => void) => void, response: ServerResponse) => void,
+): Promise<{ endpoint: string; close: () => void }> {
   const { hostname, port } = new URL(at.endpoint);
   const server = createServer((request, response) => {
     const { method, url = "", headers } = request;
-    if (new URL(url, at.endpoint).searchParams.has(setting)) {
-      response.writeHead(501).end("<Error><Code>NotImplemented</Code></Error>");
+    // With the Host header as it was signed.
+    const pass = (take: (answer: IncomingMessage) => void) => {
+      request.pipe(httpRequest({ hostname, port, method, path: url, headers }, take));
+    };
+    if (new URL(url, at.endpoint).searchParams.has(parameter)) {
+      instead(pass, response);
       return;
     }
-    // With the Host header as it was signed.
-    const passed = httpRequest({ hostname, port, method, path: url, headers }, (answer) => {
+    pass((answer) => {
       response.writeHead(answer.statusCode ?? 500, answer.headers);
       answer.pipe(response);
     });
-    request.pipe(passed);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
@@ -438,6 +466,146 @@ describe("one weakness at a time is named, and nothing else", () => {
   });
 });
 
+describe("what was overwritten or hidden with the proxy's keys is noticed", () => {
+  const PACK = `data/5e/${"5e".repeat(32)}`;
+  const FILES = [
+    "config",
+    `keys/${"ab".repeat(32)}`,
+    `index/${"cd".repeat(32)}`,
+    `snapshots/${"ef".repeat(32)}`,
+    PACK,
+  ];
+
+  const put = (Key: string, Body = Key, by = writer) => by.s3.putObject({ Bucket: at.bucket, Key, Body });
+  const hide = (Key: string, by = keeper) => by.s3.deleteObject({ Bucket: at.bucket, Key });
+
+  /** What verify says of the history, `VERDICT: WORDS`. */
+  async function histories(bucket = sound): Promise<{ parts: string; packs: string }> {
+    const findings = await probed(bucket);
+    const [parts = "", packs = ""] = ["s3.history", "s3.history-data"].map((wanted) => {
+      const { verdict, happened } = findings.find(({ id }) => id === wanted) as Finding;
+      return `${verdict}: ${happened}`;
+    });
+    expect(told(findings).FAIL ?? []).toEqual([
+      ...(parts.startsWith("FAIL") ? ["s3.history"] : []),
+      ...(packs.startsWith("FAIL") ? ["s3.history-data"] : []),
+    ]);
+    return { parts, packs };
+  }
+
+  /** Brings a repository back as `npm run recover` does. */
+  async function recovered(prefix: string, moment: number): Promise<void> {
+    const aim = { prefix, at: moment, quarantine: ".quarantine/run" };
+    const { actions } = planRecovery(await listVersions(owner.s3, at, prefix), aim);
+    const quiet = { record: () => Promise.resolve(), progress: () => undefined };
+    const { failures } = await applyActions(owner.s3, { address: at, actions, ...quiet });
+    expect([actions.length > 0, failures]).toEqual([true, []]);
+  }
+
+  /** A moment apart from all others, by a service that may tell times to the second only. */
+  async function quietMoment(): Promise<number> {
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    const moment = Date.now();
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+    return moment;
+  }
+
+  beforeEach(async () => {
+    for (const file of FILES) await put(`web/main/${file}`);
+  });
+
+  afterEach(async () => {
+    await inParallel(16, await listVersions(owner.s3, at, ""), ({ key, versionId }) =>
+      owner.s3.deleteObject({ Bucket: at.bucket, Key: key, VersionId: versionId }),
+    );
+  });
+
+  test("backups, canaries, locks and what recoveries moved away are no harm, nor is a repeated upload", async () => {
+    for (const [prefix, locks] of [
+      ["web/main/", "web/main/locks/"],
+      [".canary/verify/", ".canary/proof/"],
+      [".quarantine/run/web/main/", ".quarantine/run/web/main/data/00/"],
+    ] as const) {
+      await put(`${locks}one`);
+      await put(`${locks}one`, "other");
+      await hide(`${locks}one`, prefix === "web/main/" ? writer : keeper);
+    }
+    await put(`web/main/${PACK}`);
+    expect(await histories()).toEqual({
+      parts: "pass: 4 objects in 1 repositories were looked at: all are as they were put",
+      packs:
+        "pass: 1 packs were looked at, in 1 of the 1 folders of 1 repositories: all are as they were put, " +
+        "1 put again with the same content",
+    });
+  });
+
+  test("overwritten by the writer and hidden by the keeper, in a removed client's repository too; and brought back by the owner", async () => {
+    const moment = await quietMoment();
+    for (const file of FILES) await put(`web/main/${file}`, `garbage for ${file}`);
+    for (const file of ["config", PACK]) {
+      await put(`gone/\u001bold/${file}`);
+      await hide(`gone/\u001bold/${file}`);
+    }
+    await put(`web/main/snapshots/strange`);
+    const { parts, packs } = await histories();
+    expect(parts).toMatch(
+      /^FAIL: 4 overwritten, 1 hidden by delete markers, by the writer \(4\), the keeper \(1\), first at 20\S+Z, in web\/main \(4\), gone\/\\u\{1b\}old \(1\); 6 objects in 2 repositories were looked at$/,
+    );
+    expect(packs).toMatch(
+      /^FAIL: 1 overwritten, 1 hidden .* 2 packs were looked at, in 2 of the 2 folders of 2 repositories$/,
+    );
+    const first = Date.parse(/first at (\S+Z)/.exec(parts)?.[1] ?? "");
+    expect(first).toBeGreaterThan(moment);
+
+    await recovered("web/main/", moment);
+    expect((await histories()).parts).toMatch(/^FAIL: 1 hidden by delete markers, by the keeper \(1\), /);
+    for (const file of ["config", PACK]) {
+      const [marker] = (await listVersions(owner.s3, at, `gone/\u001bold/${file}`)).filter(
+        (one) => one.marker,
+      );
+      const { key: Key, versionId: VersionId } = marker as { key: string; versionId: string };
+      await owner.s3.deleteObject({ Bucket: at.bucket, Key, VersionId });
+    }
+    expect(await histories()).toEqual({
+      parts:
+        "pass: 6 objects in 2 repositories were looked at: all are as they were put, 5 of them brought back or moved away by the owner",
+      packs:
+        "pass: 2 packs were looked at, in 2 of the 2 folders of 2 repositories: all are as they were put, " +
+        "1 of them brought back or moved away by the owner",
+    });
+  });
+
+  test("a bucket of several pages, one of which ends between an object's versions", async () => {
+    const names = Array.from({ length: 1000 }, (_, i) => String(i).padStart(4, "0"));
+    await inParallel(16, names, (name) => put(`web/main/index/${name}`));
+    await hide(`web/main/index/${"cd".repeat(32)}`, owner);
+    await put(`web/main/index/0999`, "garbage");
+    const { parts } = await histories();
+    expect(parts).toMatch(/^FAIL: 1 overwritten, by the writer \(1\), .*; 1004 objects in 1 repositories/);
+  });
+
+  test("a service that calls everything the owner's, or names nobody, gets no pass for what was changed", async () => {
+    const { ID } = (await owner.s3.listBuckets({})).Owner ?? {};
+    for (const [owns, why] of [
+      [`<Owner><ID>${ID ?? ""}</ID></Owner>`, "does not say that a lock was put and removed by the writer"],
+      ["", "does not tell whether that was the owner"],
+    ] as const) {
+      const lying = await serviceNaming(owns);
+      try {
+        const bucket = { ...sound, endpoint: lying.endpoint };
+        expect((await histories(bucket)).parts).toMatch(/^pass: 4 objects/);
+        const { VersionId } = await put("web/main/config", "garbage");
+        const { parts } = await histories(bucket);
+        expect(parts).toMatch(/^unknown: /);
+        expect(parts).toContain(why);
+        await owner.s3.deleteObject({ Bucket: at.bucket, Key: "web/main/config", VersionId });
+      } finally {
+        lying.close();
+      }
+    }
+  });
+});
+
 describe("fewer identities", () => {
   afterEach(settle);
 
@@ -453,6 +621,8 @@ describe("fewer identities", () => {
     const findings = await probed({ ...sound, policy: changed, writer: undefined, keeper: undefined });
     expect(told(findings)).toEqual({});
     expect(withVerdict(findings, "open")).toEqual([
+      "s3.history",
+      "s3.history-data",
       "s3.identities",
       "s3.owner-restores",
       "s3.owner-tidies",
@@ -470,6 +640,8 @@ describe("fewer identities", () => {
     const findings = await probed({ ...sound, versioning: false });
     expect(told(findings)).toEqual({});
     expect(withVerdict(findings, "open")).toEqual([
+      "s3.history",
+      "s3.history-data",
       "s3.keeper-removes",
       "s3.owner-restores",
       "s3.ring-3",

@@ -10,6 +10,7 @@ import type { Finding } from "../probe";
 import { anonymous } from "./anonymous";
 import type { Bench } from "./bench";
 import { deletesMany, deletesVersion, destruction } from "./destruction";
+import { history } from "./history";
 import { identities, keystoneTokens } from "./identities";
 import { readSettings } from "./in-force";
 import { overwrites } from "./overwrites";
@@ -70,6 +71,7 @@ export async function probeBucket(
           ]),
       ownerReads(bench),
       ownerRestores(bench),
+      ...history(bench, operations.clients),
       ...anonymous(bench, inForce),
       ...keystoneTokens(bench, session),
     ]);
