@@ -1,8 +1,17 @@
 import * as pulumi from "@pulumi/pulumi";
-import { BucketOperations, ClientOperations, Group, IdentityKeys, MadeHost, Operations, Plan } from "../plan";
+import {
+  BucketOperations,
+  ClientOperations,
+  Group,
+  IdentityKeys,
+  MadeHost,
+  Operations,
+  OPERATIONS_VERSION,
+  Plan,
+} from "../plan";
 import { BackupBucket, S3Credentials } from "./backup-bucket";
 import { Client } from "./client";
-import { ClientKeys } from "./client-keys";
+import { ClientKeys, RepositoryKeys } from "./client-keys";
 import { Host } from "./host";
 import { Network } from "./network";
 import { Operator } from "./operator";
@@ -46,6 +55,7 @@ export function operationsOf(args: OperationsArgs): pulumi.Output<Operations> {
     ] as const)
     .apply(([bucket, host, address, clients, canary, proxyGroup, appserverGroup, repositoryRootKey]) =>
       pulumi.all(made).apply((hosts): Operations => ({
+        version: OPERATIONS_VERSION,
         bucket,
         proxy: { host, address, rclone: plan.config.proxy.rclone },
         restic: plan.config.restic,
@@ -92,15 +102,21 @@ function identityKeys(keys: S3Credentials): pulumi.Output<IdentityKeys> {
 }
 
 function clientOperations(
-  { name, kind, frozen }: Plan["clients"][number],
+  { name, kind, frozen, repositories: planned }: Plan["clients"][number],
   keys: ClientKeys,
   client: Client,
 ): pulumi.Output<ClientOperations> {
-  const repositories = keys.repositories.map(({ repository, publicKey, privateKey, password }) =>
-    pulumi
-      .all([publicKey, privateKey, password])
-      .apply(([publicKey, privateKey, password]) => ({ name: repository, publicKey, privateKey, password })),
-  );
+  const repositories = planned.map(({ name, paths, excludes }, index) => {
+    const { publicKey, privateKey, password } = keys.repositories[index] as RepositoryKeys;
+    return pulumi.all([publicKey, privateKey, password]).apply(([publicKey, privateKey, password]) => ({
+      name,
+      paths,
+      excludes,
+      publicKey,
+      privateKey,
+      password,
+    }));
+  });
   return pulumi
     .all([client.access, pulumi.all(repositories)])
     .apply(([host, repositories]) => ({ name, kind, frozen, host, repositories }));

@@ -48,6 +48,9 @@ export interface BucketOperations {
 /** A repository of a client. */
 export interface RepositoryOperations {
   name: string;
+  /** What its client backs up, and what of that it leaves out, as configured. */
+  paths: string[];
+  excludes: string[];
   publicKey: string;
   /** Secret. Absent where the client's operator made the key. */
   privateKey?: string;
@@ -75,11 +78,15 @@ export interface MadeHost {
   securityGroupIds: string[];
 }
 
+/** The version of {@link Operations}: another one whenever a field is added that tools rely on, or changes its meaning. */
+export const OPERATIONS_VERSION = 2;
+
 /**
  * All that the operator's tools need to know of a deployed stack, so that they need no configuration of their own:
  * the stack's secret output `operations`.
  */
 export interface Operations {
+  version: typeof OPERATIONS_VERSION;
   bucket: BucketOperations;
   proxy: {
     host: HostAccess;

@@ -97,9 +97,10 @@ show_apt_get_failure() {
 install_artifact() {
   art_target=$SB_LIB/$1
   art_stamp=$SB_LIB/$1.sha256
-  # The stamp names the download and what was made of it, so that a damaged program is put right too.
-  if [ -f "$art_target" ] && [ -f "$art_stamp" ] &&
-    [ "$(cat "$art_stamp")" = "$4 $(sha256_of "$art_target")" ]; then
+  # The stamp names the download and what was made of it, so that a damaged program is put right too. A program that
+  # was not packed is the download itself: then no stamp makes up for another sum than the configured one.
+  if [ -f "$art_target" ] && [ -f "$art_stamp" ] && art_sum=$(sha256_of "$art_target") &&
+    [ "$(cat "$art_stamp")" = "$4 $art_sum" ] && { is_packed "$3" || [ "$art_sum" = "$4" ]; }; then
     art_version=$(program_version "$1" "$art_target")
     check_version "$1" "$art_version" "$2" "$3" "$5"
     return 0
@@ -131,6 +132,14 @@ install_artifact() {
   mv -fT "$art_stamp.new" "$art_stamp"
   sync "$SB_LIB"
   say "changed $art_target ($1 $art_version)"
+}
+
+# is_packed URL: whether the download is not the program itself.
+is_packed() {
+  case $1 in
+    *.zip | *.bz2) return 0 ;;
+    *) return 1 ;;
+  esac
 }
 
 # download URL FILE

@@ -1,4 +1,4 @@
-import { Operations } from "../../plan";
+import { Operations, OPERATIONS_VERSION } from "../../plan";
 import { run } from "./run";
 
 /** Seconds that Pulumi may take to read its state. */
@@ -26,7 +26,7 @@ export async function readOperations(stack?: string): Promise<Operations> {
   });
   if (result.code !== 0) throw new Error(problem(result.stderr, stack));
   const operations = JSON.parse(result.stdout) as Partial<Operations>;
-  if (operations.bucket === undefined || operations.clients === undefined) {
+  if (operations.version !== OPERATIONS_VERSION) {
     throw new Error(`the output "operations" of ${named(stack)} is not this version's: run pulumi up`);
   }
   return operations as Operations;

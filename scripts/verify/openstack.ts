@@ -29,6 +29,8 @@ const CLOSED_SECONDS = 5;
 const OPEN_SECONDS = 20;
 /** How long its session may take, in seconds. */
 const SESSION_SECONDS = 50;
+/** How many pages of a list are read at most. */
+const MOST_PAGES = 100;
 
 const ring1 = (about: Omit<ProbeAbout, "ring">, attempt: () => Promise<Seen>): Promise<Finding> =>
   probe({ ring: 1, ...about }, attempt);
@@ -41,6 +43,8 @@ export interface NeutronPort {
   port_security_enabled?: boolean;
   allowed_address_pairs?: { ip_address: string }[];
   fixed_ips: { ip_address: string }[];
+  /** Empty: nothing uses it. */
+  device_id: string;
 }
 
 /**
@@ -57,7 +61,10 @@ export async function probeNetwork(
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "secure-backups-network-"));
   try {
     return await Promise.all([
-      ...(Object.keys(network.groups) as Group[]).map((group) => groupRules(cloud, operations, group)),
+      ...(Object.keys(network.groups) as Group[]).flatMap((group) => [
+        groupRules(cloud, operations, group),
+        groupMembers(cloud, operations, group),
+      ]),
       ...network.hosts.flatMap((host) => [
         portAsMade(cloud, host),
         noOtherPort(cloud, host),
@@ -88,6 +95,25 @@ class Cloud {
 
   async ports(instanceId: string): Promise<NeutronPort[]> {
     return ((await this.neutron(`/ports?device_id=${instanceId}`)) as { ports: NeutronPort[] }).ports;
+  }
+
+  /** The ports in a security group, of all that this user may see. */
+  async members(groupId: string): Promise<NeutronPort[]> {
+    const ports: NeutronPort[] = [];
+    for (let page = 0; page < MOST_PAGES; page++) {
+      const marker = ports.at(-1)?.id;
+      const path = `/ports?security_groups=${groupId}${marker === undefined ? "" : `&marker=${marker}`}`;
+      const answer = (await this.neutron(path)) as {
+        ports: NeutronPort[];
+        ports_links?: { rel: string }[];
+      };
+      ports.push(...answer.ports);
+      if (answer.ports.length === 0 || !answer.ports_links?.some(({ rel }) => rel === "next")) {
+        // A Neutron without this filter answers with all ports.
+        return ports.filter(({ security_groups }) => security_groups.includes(groupId));
+      }
+    }
+    throw new Error(`OpenStack shows more than ${String(MOST_PAGES)} pages of ports`);
   }
 
   /** The instance, with its user data where the cloud shows them to this user. */
@@ -137,6 +163,44 @@ function groupRules(cloud: Cloud, { network }: Operations, group: Group): Promis
           ].join("; ") || `these ${String(wanted.length)}`,
       };
     },
+  );
+}
+
+/**
+ * Whether a group's ports are those of the stack's hosts in it.
+ * @throws Error where the answer lacks one of theirs, and so may lack others
+ */
+export function judgeMembers(
+  ports: readonly NeutronPort[],
+  groupId: string,
+  hosts: readonly MadeHost[],
+): Seen {
+  const members = hosts.filter(({ securityGroupIds }) => securityGroupIds.includes(groupId));
+  const strangers = ports.filter(({ id }) => !members.some(({ portId }) => portId === id));
+  if (strangers.length > 0) {
+    const words = strangers.map(({ id, device_id, fixed_ips }) => {
+      const addresses = fixed_ips.map(({ ip_address }) => ip_address).join(", ");
+      return `port ${id} (${addresses}) of ${device_id === "" ? "no instance" : `the instance ${device_id}`}`;
+    });
+    return { holds: false, happened: `more than the stack's: ${words.join("; ")}` };
+  }
+  const missing = members.filter(({ portId }) => !ports.some(({ id }) => id === portId));
+  if (missing.length > 0) {
+    throw new Error(`the answer lacks the port of ${missing.map(({ name }) => name).join(", ")}`);
+  }
+  return { holds: true, happened: `${String(members.length)}, as made` };
+}
+
+function groupMembers(cloud: Cloud, { network }: Operations, group: Group): Promise<Finding> {
+  const groupId = network.groups[group];
+  return ring1(
+    {
+      id: `net.members-${group}`,
+      tried: `all ports in the security group of ${group === "proxy" ? "the proxy" : "the app servers"} are read from OpenStack`,
+      expected: "those of the stack's own hosts: the rules let every member through",
+      remedy: `openstack port unset --security-group ${groupId} PORT, and find out who put it there`,
+    },
+    async () => judgeMembers(await cloud.members(groupId), groupId, network.hosts),
   );
 }
 

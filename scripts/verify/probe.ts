@@ -27,6 +27,11 @@ export const PUT_BACK =
   "put the host's files back: pulumi up --replace URN, with the URN of its Command from pulumi stack --show-urns; " +
   "and find out who changed them";
 
+/** What to do about a host on which a program was replaced: an update there runs among what the intruder left. */
+export const MAKE_ANEW =
+  "make this host anew by docs/incident.md: whoever could replace the program was root on it, and what else he " +
+  "changed cannot be told from within";
+
 /** How a setting comes back that Pulumi reads at refresh. */
 export const REFRESH = 'put it right by "pulumi up --refresh", and find out who changed it';
 

@@ -1,4 +1,4 @@
-import type { BucketOperations, HostAccess, Operations } from "../../plan";
+import { type BucketOperations, type HostAccess, type Operations, OPERATIONS_VERSION } from "../../plan";
 import { ed25519 } from "../unit/config-example";
 
 /** A host that nobody has. */
@@ -27,6 +27,7 @@ export function sampleBucket(overrides: Partial<BucketOperations> = {}): BucketO
 /** The operations of a stack without clients: what a test is about, it says itself. */
 export function sampleOperations(overrides: Partial<Operations> = {}): Operations {
   return {
+    version: OPERATIONS_VERSION,
     bucket: sampleBucket(),
     proxy: {
       host: SAMPLE_HOST,

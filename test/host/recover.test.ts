@@ -180,7 +180,13 @@ beforeAll(async () => {
         kind: "vm",
         frozen: true,
         repositories: [
-          { name: "main", publicKey: "", password: repositoryPassword(ROOT_KEY, "web", "main") },
+          {
+            name: "main",
+            paths: [],
+            excludes: [],
+            publicKey: "",
+            password: repositoryPassword(ROOT_KEY, "web", "main"),
+          },
         ],
       },
     ],

@@ -7,7 +7,7 @@ import * as path from "node:path";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { Artifact, CANARY, clientInstall, HostInstall, proxyInstall } from "../../files";
 import { keystonePrincipal } from "../../files/bucket-policy";
-import { Operations } from "../../plan";
+import { Operations, OPERATIONS_VERSION } from "../../plan";
 import { cloudFacts } from "../../scripts/lib/local-stack";
 import { CACHE } from "../../scripts/lib/run";
 import { attackAsClient } from "../../scripts/verify/client-attacks/client-attacks";
@@ -22,6 +22,8 @@ jest.setTimeout(120_000);
 const BUCKET = `verify-test-${String(process.pid)}-${Date.now().toString(36)}`;
 const PROXY = "172.24.4.231";
 const CLIENT = "172.24.4.232";
+/** What clients back up. */
+const FILES = { paths: ["/srv/data"], excludes: ["*.tmp"] };
 /** What an install script ends with when all of it arrived and was done. */
 const INSTALLED = 80;
 
@@ -66,8 +68,7 @@ function clientFiles(): HostInstall {
         name: "main",
         password: "the password of web/main",
         privateKey: main.privateKey,
-        paths: ["/srv/data"],
-        excludes: [],
+        ...FILES,
       },
     ],
   });
@@ -106,9 +107,14 @@ beforeAll(async () => {
     NamespaceHost.start("verify-proxy", PROXY),
     NamespaceHost.start("verify-web", CLIENT),
   ]);
+  // As cloud-init leaves it, which a namespace host does not run.
+  await proxy.ssh.sh(`mkdir -p -m 0700 /root/.ssh; cat >/root/.ssh/authorized_keys <<'END'
+no-port-forwarding,no-agent-forwarding,no-X11-forwarding,command="echo 'Please login as the user \\"debian\\" rather than the user \\"root\\".';echo;sleep 10;exit 142" ${proxy.operator.publicKey} made by Nova
+END`);
   await putInForce(proxy, proxyFiles());
   await putInForce(client, clientFiles());
   operations = {
+    version: OPERATIONS_VERSION,
     bucket: {
       endpoint: facts.s3Endpoint,
       region: "eu-central-1",
@@ -128,13 +134,15 @@ beforeAll(async () => {
         kind: "existing",
         frozen: false,
         host: client.access,
-        repositories: [{ name: "main", ...main, password: "the password of web/main" }],
+        repositories: [{ name: "main", ...FILES, ...main, password: "the password of web/main" }],
       },
       {
         name: "db",
         kind: "key-only",
         frozen: false,
-        repositories: [{ name: "main", publicKey: other.publicKey, password: "the password of db/main" }],
+        repositories: [
+          { name: "main", ...FILES, publicKey: other.publicKey, password: "the password of db/main" },
+        ],
       },
     ],
     canary,
@@ -185,6 +193,7 @@ async function faultsOfHosts(): Promise<string[]> {
   return faults(await inspectHosts(operations)).filter((fault) => !WITHOUT_SYSTEMD.includes(fault));
 }
 
+const STRANGER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGUPIecixyzQL8DLOtF/sLzzjhRZ87dhfL9IdY4e36aV me";
 const KEYS = "/etc/ssh/authorized_keys.d/rcloneproxy";
 const KEEP_KEYS = `cp -p ${KEYS} /root/keys`;
 const RESTORE_KEYS = `cp -p /root/keys ${KEYS}`;
@@ -211,7 +220,7 @@ describe("a weakness of the proxy is named", () => {
     ],
     [
       "a key that is nobody's",
-      `${KEEP_KEYS}; echo 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGUPIecixyzQL8DLOtF/sLzzjhRZ87dhfL9IdY4e36aV me' >>${KEYS}`,
+      `${KEEP_KEYS}; echo '${STRANGER}' >>${KEYS}`,
       RESTORE_KEYS,
       ["FAIL authorized-keys.exact", "FAIL authorized-keys.separate"],
     ],
@@ -259,10 +268,34 @@ echo '* * * * * rcloneproxy true' >/etc/cron.d/weak`,
       ["FAIL sshd.rules"],
     ],
     [
+      "another key of the operator's account, of root's and of a new account, and one beside the clients'",
+      `for file in /home/debian/.ssh/authorized_keys /root/.ssh/authorized_keys2 /etc/ssh/authorized_keys.d/eve; do
+  [ ! -e $file ] || cp -p $file /root/kept
+  echo '${STRANGER}' >>$file
+done
+useradd -m -p '*' eve; install -d /home/eve/.ssh; echo 'restrict ${STRANGER}' >/home/eve/.ssh/authorized_keys`,
+      `cp -p /root/kept /home/debian/.ssh/authorized_keys; userdel -r eve
+rm /root/kept /root/.ssh/authorized_keys2 /etc/ssh/authorized_keys.d/eve`,
+      ["FAIL users.keys"],
+    ],
+    [
+      "keys of others that sshd takes from elsewhere",
+      "printf 'AuthorizedKeysFile /etc/keys/%%u\\nTrustedUserCAKeys /etc/keys/ca\\n' >/etc/ssh/sshd_config.d/00-a.conf",
+      "rm /etc/ssh/sshd_config.d/00-a.conf",
+      ["FAIL sshd.effective-operator"],
+    ],
+    [
+      "an sshd with settings on its command line",
+      `bash -c "exec -a 'sshd: /usr/sbin/sshd -D -oPermitRootLogin=yes [listener]' sleep 90" >/dev/null 2>&1 &
+echo $! >/root/pids`,
+      "kill $(cat /root/pids)",
+      ["FAIL sshd.arguments"],
+    ],
+    [
       "keys of rcloneproxy's own",
       "mkdir /home/rcloneproxy/.ssh; echo key >/home/rcloneproxy/.ssh/authorized_keys",
       "rm -r /home/rcloneproxy/.ssh",
-      ["FAIL files.home"],
+      ["FAIL files.home", "FAIL users.keys"],
     ],
   ])("%s", async (_what, make, undo, named) => {
     expect(await weakened(proxy, make, undo, () => faultsOfProxy())).toEqual(named);
@@ -377,6 +410,12 @@ describe("a weakness of a client is named", () => {
       "chmod 0644 /etc/restic-backup/main/id_ed25519",
       "chmod 0600 /etc/restic-backup/main/id_ed25519",
       ["FAIL client.files.web"],
+    ],
+    [
+      "fewer files to back up, and more to leave out",
+      "cd /etc/restic-backup/main; cp -p paths excludes /root; printf '/srv/none\\0' >paths; echo '*' >excludes",
+      "cp -p /root/paths /root/excludes /etc/restic-backup/main",
+      ["FAIL client.content.web"],
     ],
     [
       "another pinned host key, or none that must be",

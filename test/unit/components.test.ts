@@ -244,6 +244,7 @@ test("the operator's tools are told how to reach each host, and what each must h
   ]);
   expect(clients[2]?.host?.privateKey).toBe(KEY_OF_OLD);
   expect(clients[0]?.repositories.map(({ name }) => name)).toEqual(["main", "db"]);
+  expect(clients[2]?.repositories[0]).toMatchObject({ name: "main", paths: ["/home"], excludes: [] });
   expect(clients[3]?.repositories[0]).not.toHaveProperty("privateKey", expect.anything());
   expect(network.hosts.map(({ name, group }) => `${group} ${name}`)).toEqual([
     "proxy rclonesrv",

@@ -1,5 +1,6 @@
 import { describe, expect, jest, test } from "@jest/globals";
-import { spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { authorizedKeysLine, CANARY, clientInstall, installCommand, proxyInstall } from "../../files";
@@ -172,6 +173,64 @@ describe("restic-backup", () => {
     inDirectory((directory) => {
       expect(backup(directory, "echo x >>tries; echo 'wrong password' >&2; exit 1", ["main"]).status).toBe(1);
       expect(readFileSync(join(directory, "tries"), "utf8")).toBe("x\n");
+    });
+  });
+});
+
+describe("a program that is installed already", () => {
+  const library = readFileSync(join(HOST, "lib.sh"), "utf8");
+  const functions = [
+    "install_artifact",
+    "is_packed",
+    "sha256_of",
+    "program_version",
+    "check_version",
+    "unpack_bz2",
+  ]
+    .map((name) => new RegExp(`^${name}\\(\\) \\{\\n[^]*?^\\}\\n`, "m").exec(library)?.[0] ?? "")
+    .join("");
+  const program = (text: string) => `#!/bin/sh\n# ${text}\necho restic 0.18.1\n`;
+  const sha256 = (bytes: string | Buffer) => createHash("sha256").update(bytes).digest("hex");
+
+  /** Installs the download over a program and a stamp that agree with each other; tells whether it was downloaded. */
+  function installOver(there: string, download: Buffer, url: string) {
+    return inDirectory((directory) => {
+      writeFileSync(join(directory, "restic"), there, { mode: 0o755 });
+      writeFileSync(join(directory, "restic.sha256"), `${sha256(download)} ${sha256(there)}\n`);
+      writeFileSync(join(directory, "served"), download);
+      const script = `SB_LIB=${directory}
+chown() { :; }
+need_command() { :; }
+say() { :; }
+fail() { echo "$*" >&2; exit 1; }
+step() { shift; "$@"; }
+download() { cp ${directory}/served "$2"; echo downloaded; }
+${functions}install_artifact restic 0.18.1 ${url} ${sha256(download)} 0.12.0`;
+      const { status, output } = attempt("dash", ["-euc", script]);
+      const read = (name: string) => readFileSync(join(directory, name), "utf8");
+      expect(status).toBe(0);
+      return { output, program: read("restic"), stamp: read("restic.sha256") };
+    });
+  }
+
+  const good = program("the configured one");
+  const bad = program("another one");
+
+  test("stays as it is where it is the configured one, packed or not", () => {
+    const packed = execFileSync("bzip2", { input: good });
+    for (const [download, url] of [
+      [Buffer.from(good), "https://x/restic"],
+      [packed, "https://x/restic.bz2"],
+    ] as const) {
+      expect(installOver(good, download, url)).toMatchObject({ output: "", program: good });
+    }
+  });
+
+  test("is replaced where it has another sum than the configured one, though the stamp names it", () => {
+    expect(installOver(bad, Buffer.from(good), "https://x/restic")).toEqual({
+      output: "downloaded\n",
+      program: good,
+      stamp: `${sha256(good)} ${sha256(good)}\n`,
     });
   });
 });

@@ -2,6 +2,7 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { OPERATIONS_VERSION } from "../../plan";
 import { readOperations } from "../../scripts/lib/operations";
 
 const SECRET = "the owner's secret";
@@ -29,7 +30,11 @@ afterEach(() => {
 
 describe("the stack's operations", () => {
   test("are read from the selected stack, or from the one that is named", async () => {
-    const operations = { bucket: { owner: { secretAccessKey: SECRET } }, clients: [] };
+    const operations = {
+      version: OPERATIONS_VERSION,
+      bucket: { owner: { secretAccessKey: SECRET } },
+      clients: [],
+    };
     pulumi(`printf '%s\\n' '${JSON.stringify(operations).replaceAll("'", "'\\''")}'`);
     expect(await readOperations()).toEqual(operations);
     expect(args()).toBe("stack output operations --json --show-secrets --non-interactive\n");
@@ -51,8 +56,11 @@ describe("the stack's operations", () => {
     await expect(readOperations()).rejects.toThrow(/--stack, or run pulumi stack select/);
   });
 
-  test("an output of an older version is refused", async () => {
-    pulumi("echo '{}'");
+  test.each([
+    ["without a version", { bucket: {}, clients: [] }],
+    ["of another version", { version: OPERATIONS_VERSION - 1, bucket: {}, clients: [] }],
+  ])("an output %s is refused", async (_what, output) => {
+    pulumi(`echo '${JSON.stringify(output)}'`);
     await expect(readOperations("prod")).rejects.toThrow(/not this version's: run pulumi up/);
   });
 

@@ -1,16 +1,22 @@
+import { generateKeyPairSync } from "node:crypto";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "@jest/globals";
 import { proxyLimits, renderSshdConfig } from "../../files";
 import { pathTricks } from "../../scripts/verify/client-attacks/outside";
 import { keyLineProblems, sharedAccess } from "../../scripts/verify/hosts/authorized-keys";
 import { sshProblems } from "../../scripts/verify/hosts/client";
+import { argumentsSeen, keysSeen, publicKeyOf } from "../../scripts/verify/hosts/ways-in";
 import { inspectScript, parseFacts } from "../../scripts/verify/hosts/facts";
 import { modeProblems, parseModes } from "../../scripts/verify/hosts/files";
 import { unexpectedSockets } from "../../scripts/verify/hosts/programs";
 import { judgeProxy } from "../../scripts/verify/hosts/proxy";
 import { conditionalRules, wantedSshdSettings } from "../../scripts/verify/hosts/sshd";
 import { sampleOperations } from "../harness/sample-operations";
-import { attempt } from "./files-tools";
+import { ed25519 } from "./config-example";
+import { attempt, run } from "./files-tools";
 
 const line = (name: string, key: string, options = "restrict,") => {
   const path = name.replace("-", "/");
@@ -66,6 +72,90 @@ describe("authorized_keys", () => {
     ["on everything", [line("web-main", "A1"), "ssh-ed25519 A2 me"], ["two keys open everything"]],
   ])("lines %s: %j", (_what, lines, problems) => {
     expect(sharedAccess(lines)).toEqual(problems);
+  });
+});
+
+describe("the keys of accounts", () => {
+  const [own, other] = [ed25519(1), ed25519(2)];
+  const operators = `/home/debian/.ssh/authorized_keys:${own} the operator`;
+  const refusal = (options: string) =>
+    `/root/.ssh/authorized_keys:${options}command="echo 'Please login as the user \\"debian\\" rather than the user \\"root\\".';echo;sleep 10;exit 142" `;
+  const refusing = refusal("no-port-forwarding,no-agent-forwarding,no-X11-forwarding,");
+
+  test("are the operator's, whatever its comment; a line that refuses opens nothing, an older key's neither", () => {
+    for (const key of [own, `${own} x y`, other])
+      expect(keysSeen([operators, `${refusing}${key}`], own).holds).toBe(true);
+  });
+
+  test.each([
+    ["of somebody else", `/home/debian/.ssh/authorized_keys:${other} the operator`],
+    ["with options", `/home/debian/.ssh/authorized_keys2:from="192.0.2.1" ${own}`],
+    ["that refuses less", `${refusal("no-port-forwarding,no-X11-forwarding,")}${own}`],
+    ["that does more", `${refusing.replace("exit 142", "exit 142;sh")}${own}`],
+    ["that only looks like it", `/home/eve/.ssh/authorized_keys:${own}AAAA`],
+    ["of a certificate authority", `/root/.ssh/authorized_keys:cert-authority ${own}`],
+  ])("a line %s is told", (_what, line) => {
+    const { holds, happened } = keysSeen([operators, line], own);
+    expect(holds).toBe(false);
+    expect(happened).toContain(line.slice(0, line.indexOf(":")));
+  });
+
+  test("say nothing where the operator's own is not among them", () => {
+    for (const lines of [[], [`${refusing}${own}`]]) expect(() => keysSeen(lines, own)).toThrow(/no file/);
+  });
+
+  test.each([
+    ["ed25519", "RFC4716"],
+    ["ecdsa", "PEM"],
+    ["rsa", "PEM"],
+    ["rsa", "PKCS8"],
+  ])("are compared with the public half of any private key: %s, %s", async (type, format) => {
+    const folder = mkdtempSync(join(tmpdir(), "key-"));
+    try {
+      const file = join(folder, "key");
+      run("ssh-keygen", ["-q", "-t", type, "-m", format, "-N", "", "-C", "a comment", "-f", file]);
+      const [publicKey, privateKey] = [`${file}.pub`, file].map((name) => readFileSync(name, "utf8"));
+      expect(`${await publicKeyOf((privateKey ?? "").trim())} a comment\n`).toBe(publicKey);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test("cannot be compared with what is no key, or has a passphrase; nothing asks for it", async () => {
+    await expect(publicKeyOf("no key")).rejects.toThrow(/ssh-keygen/);
+    const { privateKey } = generateKeyPairSync("rsa", {
+      modulusLength: 2048,
+      publicKeyEncoding: { type: "spki", format: "pem" },
+      privateKeyEncoding: { type: "pkcs8", format: "pem", cipher: "aes-256-cbc", passphrase: "secret" },
+    });
+    await expect(publicKeyOf(privateKey)).rejects.toThrow(/ssh-keygen/);
+  });
+});
+
+describe("the arguments of sshd", () => {
+  const session = "   12 root     sshd: debian [priv]";
+  const listener = (command: string) => `    7 root     sshd: ${command} [listener] 0 of 100-300 startups`;
+
+  test.each(["/usr/sbin/sshd -D", "/usr/sbin/sshd -D -e", "/usr/sbin/sshd", "/sbin/sshd -4D"])(
+    "leave its settings as they are: %s",
+    (command) => {
+      expect(argumentsSeen([session, listener(command)])).toEqual({ holds: true, happened: command });
+    },
+  );
+
+  test.each([
+    "/usr/sbin/sshd -D -oPermitRootLogin=yes",
+    "/usr/sbin/sshd -D -o AuthorizedKeysFile=/tmp/keys",
+    "/usr/sbin/sshd -D -f /tmp/sshd_config",
+    "/usr/sbin/sshd -Df/tmp/sshd_config",
+  ])("are told: %s", (command) => {
+    const seen = argumentsSeen([listener("/usr/sbin/sshd -D"), listener(command)]);
+    expect(seen).toEqual({ holds: false, happened: command });
+  });
+
+  test("say nothing where no sshd listens", () => {
+    const forged = listener("/usr/sbin/sshd -D").replace("root", "eve");
+    expect(() => argumentsSeen([session, forged])).toThrow(/no sshd/);
   });
 });
 
@@ -128,6 +218,22 @@ udp   UNCONN 0      0          127.0.0.1:323       0.0.0.0:*    users:(("chronyd
   });
 });
 
+test("a program that was replaced is no matter for an update: the host is made anew", async () => {
+  const sum = "a".repeat(64);
+  const facts: Record<string, string> = {
+    sums: `${sum}  /usr/local/lib/secure-backups/rclone\n`,
+    stamp: `0 ${sum}\n`,
+  };
+  const findings = await judgeProxy(sampleOperations(), (name) => {
+    if (facts[name] === undefined) throw new Error(`nothing about ${name}`);
+    return facts[name];
+  });
+  const program = findings.find(({ id }) => id === "files.rclone-program");
+  expect(program).toMatchObject({ verdict: "FAIL" });
+  expect(program?.remedy).toContain("docs/incident.md");
+  expect(program?.remedy).not.toContain("pulumi up");
+});
+
 describe("sshd's settings", () => {
   test("of the proxy's user go before those of everybody; a tunnel is refused too", () => {
     const settings = wantedSshdSettings(renderSshdConfig(proxyLimits(3)));
@@ -141,11 +247,11 @@ describe("sshd's settings", () => {
     expect(settings.has("match")).toBe(false);
   });
 
-  test("may depend on the user alone", () => {
+  test("may depend on whether it is the proxy's user alone", () => {
     expect(
       conditionalRules(
         `${renderSshdConfig(proxyLimits(3))}
-Match User backup,sync # two of ours
+match user rcloneproxy # ours
 Include /etc/ssh/sshd_config.d/*.conf`.replace(/^(?!\s*(match|include)).*$/gim, ""),
       ),
     ).toEqual([]);
@@ -155,6 +261,8 @@ Include /etc/ssh/sshd_config.d/*.conf`.replace(/^(?!\s*(match|include)).*$/gim, 
     "Match Address 10.0.0.0/8",
     "match user rcloneproxy address 10.0.0.1",
     "Match User rclone*",
+    "Match User root",
+    "Match User rcloneproxy,eve",
     "Match=LocalPort 2222",
     "Include /etc/ssh/more.conf",
     "Include /etc/ssh/sshd_config.d/*.conf /root/sshd",
@@ -239,7 +347,7 @@ describe("what a host prints", () => {
   );
 
   test("is what the script prints, in any POSIX shell", () => {
-    const script = inspectScript({ ROLE: "none", KEY_IDS: "", REPOSITORIES: "", ADDRESSES: "" }, "BOUNDARY");
+    const script = inspectScript({ ROLE: "none", KEY_IDS: "", REPOSITORIES: "" }, "BOUNDARY");
     const { status, output } = attempt("dash", ["-eu", "-s"], { input: script, timeout: 60_000 });
     expect(status).toBe(0);
     const facts = parseFacts(output, "BOUNDARY");

@@ -9,8 +9,10 @@ import {
   type NeutronPort,
   connectScript,
   judgeConnections,
+  judgeMembers,
   judgePort,
   outcomes,
+  probeNetwork,
   textOfServer,
 } from "../../scripts/verify/openstack";
 import {
@@ -22,6 +24,7 @@ import {
   fromNeutron,
   wantedRules,
 } from "../../scripts/verify/openstack-rules";
+import { sampleOperations } from "../harness/sample-operations";
 
 const ids = { proxy: "id-of-proxy", appserver: "id-of-appserver" };
 
@@ -240,6 +243,7 @@ describe("a port", () => {
     port_security_enabled: true,
     allowed_address_pairs: [],
     fixed_ips: [],
+    device_id: "instance",
   };
 
   test.each<[string, NeutronPort | undefined, RegExp]>([
@@ -262,6 +266,65 @@ describe("a port", () => {
     expect(judgePort(port, host)).toEqual({ holds: true, happened: "as made" });
     const older = { ...port, port_security_enabled: undefined, allowed_address_pairs: undefined };
     expect(judgePort(older, host).holds).toBe(true);
+  });
+});
+
+describe("the members of a group", () => {
+  const host = { group: "appserver", instanceId: "" } as const;
+  const hosts: MadeHost[] = [
+    { ...host, name: "web", portId: "port-of-web", securityGroupIds: [ids.appserver, "other"] },
+    { ...host, name: "db", portId: "port-of-db", securityGroupIds: [ids.appserver] },
+    { ...host, group: "proxy", name: "rclonesrv", portId: "port-of-proxy", securityGroupIds: [ids.proxy] },
+  ];
+  const port = (id: string, group = ids.appserver): NeutronPort => ({
+    id,
+    security_groups: [group],
+    fixed_ips: [{ ip_address: "10.0.0.9" }],
+    device_id: `instance-of-${id}`,
+  });
+  const own = [port("port-of-web"), port("port-of-db")];
+
+  test("are the stack's hosts in it", () => {
+    expect(judgeMembers(own, ids.appserver, hosts)).toEqual({ holds: true, happened: "2, as made" });
+  });
+
+  test("a stranger, and a host of another group, are told", () => {
+    for (const id of ["port-of-stranger", "port-of-proxy"]) {
+      expect(judgeMembers([...own, port(id)], ids.appserver, hosts)).toEqual({
+        holds: false,
+        happened: `more than the stack's: port ${id} (10.0.0.9) of the instance instance-of-${id}`,
+      });
+    }
+  });
+
+  test("say nothing where the stack's own are not among them", () => {
+    expect(() => judgeMembers(own.slice(1), ids.appserver, hosts)).toThrow(/lacks the port of web$/);
+  });
+
+  test("are read to the last page, also where Neutron does not filter them", async () => {
+    const pages: Record<string, unknown> = {
+      "": { ports: [port("a", "x"), port("b", "x")], ports_links: [{ rel: "next" }, { rel: "previous" }] },
+      "&marker=b": { ports: [port("c", ids.appserver)], ports_links: [{ rel: "previous" }] },
+    };
+    const operations = sampleOperations({ network: { groups: ids, rules: [], hosts: [] } });
+    const findings = await probeNetwork(
+      operations,
+      Promise.resolve({
+        endpoint: () => "https://network.example",
+        get: (_type, path) => {
+          const [, page] = /^\/v2\.0\/ports\?security_groups=[\w-]+?(&marker=.*)?$/.exec(path) ?? [];
+          return Promise.resolve(
+            path.includes("/ports") ? pages[page ?? ""] : { security_group: { security_group_rules: [] } },
+          );
+        },
+      }),
+    );
+    expect(Object.fromEntries(findings.map(({ id, verdict }) => [id, verdict]))).toEqual({
+      "net.rules-proxy": "pass",
+      "net.members-proxy": "pass",
+      "net.rules-appserver": "pass",
+      "net.members-appserver": "FAIL",
+    });
   });
 });
 

@@ -9,6 +9,7 @@ const pem = () =>
     .privateKey.export({ type: "pkcs8", format: "pem" })
     .toString();
 const host = { ...SAMPLE_HOST, privateKey: pem() };
+const FILES = { paths: ["/srv"], excludes: [] };
 const PASSWORD = "correct horse battery staple";
 
 const OPERATIONS = sampleOperations({
@@ -21,8 +22,8 @@ const OPERATIONS = sampleOperations({
       frozen: false,
       host,
       repositories: [
-        { name: "main", publicKey: "ssh-ed25519 AAAA", privateKey: pem(), password: PASSWORD },
-        { name: "tiny", publicKey: "ssh-ed25519 AAAB", password: "short" },
+        { name: "main", ...FILES, publicKey: "ssh-ed25519 AAAA", privateKey: pem(), password: PASSWORD },
+        { name: "tiny", ...FILES, publicKey: "ssh-ed25519 AAAB", password: "short" },
       ],
     },
   ],

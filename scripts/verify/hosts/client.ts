@@ -4,10 +4,12 @@ import {
   PROXY_USER,
   renderBackupCommand,
   renderEnvironment,
+  renderExcludes,
   renderKnownHosts,
+  renderPaths,
 } from "../../../files";
 import { ClientOperations, Operations } from "../../../plan";
-import { Finding, ProbeAbout, PUT_BACK } from "../probe";
+import { Finding, MAKE_ANEW, ProbeAbout, PUT_BACK } from "../probe";
 import { HostFacts, judge, seen } from "./facts";
 import { contentSeen, modeProblems, parseModes } from "./files";
 import { clientLeaks, identitiesSeen, LEAK_REMEDY, PLACES } from "./leaks";
@@ -70,19 +72,29 @@ export function judgeClient(
         return seen([...new Set(problems)], `${String(secretFiles.length)} files, so they are`);
       },
     ),
-    judge(about("client.content", `keys, passwords and command on ${name}`, "what the stack wrote"), () =>
-      contentSeen(facts, [
-        ["/usr/local/bin/restic-backup", renderBackupCommand()],
-        ...repositories.flatMap(({ name: repository, privateKey, password }): [string, string][] => [
-          [
-            folder(repository, "env"),
-            renderEnvironment({ bucket: operations.bucket.bucket, client: name, repository, password }),
-          ],
-          ...(privateKey === undefined
-            ? []
-            : [[folder(repository, "id_ed25519"), `${privateKey.trimEnd()}\n`] as [string, string]]),
+    judge(
+      about(
+        "client.content",
+        `keys, passwords, paths, excludes and command on ${name}`,
+        "what the stack wrote",
+      ),
+      () =>
+        contentSeen(facts, [
+          ["/usr/local/bin/restic-backup", renderBackupCommand()],
+          ...repositories.flatMap(
+            ({ name: repository, paths, excludes, privateKey, password }): [string, string][] => [
+              [folder(repository, "paths"), renderPaths(paths)],
+              [folder(repository, "excludes"), renderExcludes(excludes)],
+              [
+                folder(repository, "env"),
+                renderEnvironment({ bucket: operations.bucket.bucket, client: name, repository, password }),
+              ],
+              ...(privateKey === undefined
+                ? []
+                : [[folder(repository, "id_ed25519"), `${privateKey.trimEnd()}\n`] as [string, string]]),
+            ],
+          ),
         ]),
-      ]),
     ),
     judge(
       about("client.known-hosts", `the host key that ${name} has pinned`, "the proxy's, and no other"),
@@ -113,6 +125,7 @@ export function judgeClient(
               "client.restic-program",
               `the SHA-256 of the restic on ${name}`,
               `that of the configured ${restic.version}`,
+              MAKE_ANEW,
             ),
             () => programSeen(facts, RESTIC_PROGRAM, restic),
           ),

@@ -1,7 +1,8 @@
 # shellcheck shell=sh
 # Prints facts about this host, in gzip and base64, and changes nothing. Secrets are searched in them on the operator's
 # machine, so none is brought here. Assignments stand before this text, which is wrapped in a function: ROLE (proxy or
-# client), KEY_IDS (access key IDs, which are no secrets), REPOSITORIES and BOUNDARY, which no text of the host can hold. A process costs much on a small host: facts of many parts come from one.
+# client), KEY_IDS (access key IDs, which are no secrets), REPOSITORIES, OPERATOR (on the proxy: the user who logs in)
+# and BOUNDARY, which no text of the host can hold. A process costs much on a small host: facts of many parts come from one.
 
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C
@@ -136,10 +137,27 @@ writable() {
 accounts() {
   {
     getent shadow
-    getent passwd
+    printf '%s\n' "$passwd"
   } | awk -F: '
     NF == 9 { kind[$1] = $2 == "" ? "empty" : $2 ~ /^[!*]/ ? "locked" : "password" }
     NF == 7 { print ($1 in kind ? kind[$1] : $2 == "" ? "empty" : $2 ~ /^(x$|[!*])/ ? "locked" : "password"), $0 }'
+}
+
+# Each line of every file in which sshd looks for keys of an account, and of those beside our own, after the file's name.
+user_keys() {
+  set --
+  while IFS=: read -r _ _ _ _ _ keys_home _; do
+    for keys_file in "$keys_home/.ssh/authorized_keys" "$keys_home/.ssh/authorized_keys2"; do
+      [ ! -f "$keys_file" ] || set -- "$@" "$keys_file"
+    done
+  done <<END
+$passwd
+END
+  for keys_file in /etc/ssh/authorized_keys.d/* /etc/ssh/authorized_keys.d/.[!.]*; do
+    if [ -f "$keys_file" ] && [ "$keys_file" != /etc/ssh/authorized_keys.d/$user ]; then set -- "$@" "$keys_file"; fi
+  done
+  # No line at all is grep's status 1.
+  grep -aHv -m 100 -e '^[[:space:]]*#' -e '^[[:space:]]*$' /dev/null "$@" || [ $? -eq 1 ]
 }
 
 sudo_rights() {
@@ -183,7 +201,7 @@ facts() {
   case $ROLE in
     proxy)
       fact "sshd:$user" sshd -T -C "user=$user,host=client,addr=192.0.2.1"
-      fact sshd:root sshd -T -C user=root,host=client,addr=192.0.2.1
+      fact sshd:operator sshd -T -C "user=$OPERATOR,host=client,addr=192.0.2.1"
       fact sshd_rules sshd_rules
       fact authorized_keys cat /etc/ssh/authorized_keys.d/$user
       fact modes modes /home/$user/.config/rclone/rclone.conf /etc/ssh/authorized_keys.d/$user \
@@ -196,7 +214,9 @@ facts() {
       fact package.openssh package openssh-server
       fact running_sshd running_sshd
       fact writable writable
+      passwd=$(getent passwd)
       fact accounts accounts
+      fact user_keys user_keys
       fact sudo sudo_rights
       fact jobs jobs_of_user
       fact home find /home/$user -mindepth 1

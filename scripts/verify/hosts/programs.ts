@@ -1,7 +1,7 @@
 /** The programs of a host: their versions, and what runs and listens on the proxy. */
 import { Artifact } from "../../../config";
 import { Operations } from "../../../plan";
-import { Finding, ProbeAbout, PUT_BACK, Seen } from "../probe";
+import { Finding, MAKE_ANEW, ProbeAbout, Seen } from "../probe";
 import { HostFacts, judge, linesOf, seen } from "./facts";
 import { parseSums } from "./files";
 import { judgeVersion, Program } from "./known-bad";
@@ -83,7 +83,7 @@ export function judgePrograms({ proxy: { rclone } }: Operations, facts: HostFact
         id: "files.rclone-program",
         tried: "the SHA-256 of the rclone that serves clients",
         expected: `that of the configured ${rclone.version}`,
-        remedy: `${PUT_BACK}: who could was root on the proxy`,
+        remedy: MAKE_ANEW,
       },
       () => programSeen(facts, RCLONE_PROGRAM, rclone),
     ),

@@ -9,15 +9,17 @@ import { judgeLimits } from "./limits";
 import { judgePrograms } from "./programs";
 import { judgeProxyFiles } from "./proxy-files";
 import { judgeSshd } from "./sshd";
+import { judgeWaysIn } from "./ways-in";
 
 /** What inspect.sh is told on the proxy. */
-export function proxyParameters({ bucket }: Operations): Record<string, string> {
+export function proxyParameters({ bucket, proxy }: Operations): Record<string, string> {
   // Without a writer of its own the proxy holds the owner's keys; that ring 2 is open then is said elsewhere.
   const foreign = [bucket.writer && bucket.owner, bucket.keeper];
   return {
     ROLE: "proxy",
     KEY_IDS: foreign.flatMap((keys) => keys?.accessKeyId ?? []).join("\n"),
     REPOSITORIES: "",
+    OPERATOR: proxy.host.user,
   };
 }
 
@@ -31,6 +33,7 @@ export async function judgeProxy(operations: Operations, facts: HostFacts): Prom
       judgePrograms(operations, facts),
       judgeLimits(operations, facts),
       judgeAccounts(facts),
+      judgeWaysIn(operations, facts),
       judgeProxySecrets(operations, facts),
     ])
   ).flat();

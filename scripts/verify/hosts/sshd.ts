@@ -29,19 +29,36 @@ export function wantedSshdSettings(text: string): Map<string, string> {
 const HARMLESS_VARIABLE = /^(LANG|LANGUAGE|LC_[A-Z*]+|COLORTERM|NO_COLOR)$/;
 
 /**
- * Of sshd's `Match` and `Include` lines those by which settings depend on more than the user (an address, a port, a
- * group), or come from files that were not looked at.
+ * Of sshd's `Match` and `Include` lines those by which settings depend on more than whether the user is the proxy's
+ * (another user, an address, a port, a group), or come from files that were not looked at.
  */
 export function conditionalRules(text: string): string[] {
   const known = [
     /^match\s+all$/i,
-    /^match\s+user\s+[\w.,-]+$/i,
+    new RegExp(`^match\\s+user\\s+${PROXY_USER}$`, "i"),
     /^include\s+\/etc\/ssh\/sshd_config\.d\/\*\.conf$/i,
   ];
   return linesOf(text)
     .map((line) => line.replace(/\s#.*/, "").trim())
     .filter((line) => !known.some((pattern) => pattern.test(line)));
 }
+
+/** What root's login is shut by. */
+const ROOT_LOGIN = {
+  permitrootlogin: ["no"],
+  passwordauthentication: ["no"],
+  kbdinteractiveauthentication: ["no"],
+} as const;
+
+/** What leaves the files of users.keys as the only way in; an sshd that was built without a way does not name it. */
+const OPERATOR_LOGIN = {
+  authorizedkeysfile: [".ssh/authorized_keys .ssh/authorized_keys2", ".ssh/authorized_keys"],
+  authorizedkeyscommand: ["none"],
+  trustedusercakeys: ["none"],
+  hostbasedauthentication: ["no"],
+  gssapiauthentication: ["no", "not set"],
+  kerberosauthentication: ["no", "not set"],
+} as const;
 
 /** Judges every setting that the stack writes, and some that others could. */
 export function judgeSshd(operations: Operations, facts: HostFacts): Promise<Finding[]> {
@@ -86,24 +103,37 @@ export function judgeSshd(operations: Operations, facts: HostFacts): Promise<Fin
         ring: 1,
         id: "sshd.rules",
         tried: "what sshd's settings depend on",
-        expected: "the user alone: what was asked of sshd holds for every address",
+        expected: `whether it is ${PROXY_USER} alone: what was asked of sshd holds for every address and other user`,
         remedy: "remove the rule, or the file that holds it, from sshd's configuration on the proxy",
       },
       () =>
         seen(
           conditionalRules(facts("sshd_rules")).map((rule) => `there is: ${rule}`),
-          "the user alone",
+          "that alone",
         ),
     ),
-    judge(about("root-login", "how root may log in", "not at all"), () => {
-      const root = effective("sshd:root");
-      return seen(
-        ["permitrootlogin", "passwordauthentication", "kbdinteractiveauthentication"].flatMap((name) => {
-          const value = (root.get(name) ?? ["not set"]).join(" ");
-          return value === "no" ? [] : [`${name} is ${value}`];
-        }),
-        "not at all",
-      );
-    }),
+    ...(
+      [
+        ["root-login", "how root may log in", "not at all", ROOT_LOGIN],
+        [
+          "operator",
+          `how ${operations.proxy.host.user}, and everybody else but ${PROXY_USER}, may log in`,
+          "by a key in the account's own authorized_keys",
+          OPERATOR_LOGIN,
+        ],
+      ] as const
+    ).map(([name, tried, expected, settings]) =>
+      judge(about(name, tried, expected), () => {
+        // By sshd.rules these hold for every user but one.
+        const found = effective("sshd:operator");
+        return seen(
+          Object.entries(settings).flatMap(([setting, accepted]) => {
+            const value = (found.get(setting) ?? ["not set"]).join(" ");
+            return (accepted as readonly string[]).includes(value) ? [] : [`${setting} is ${value}`];
+          }),
+          expected,
+        );
+      }),
+    ),
   ]);
 }
