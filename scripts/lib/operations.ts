@@ -27,7 +27,9 @@ export async function readOperations(stack?: string): Promise<Operations> {
   if (result.code !== 0) throw new Error(problem(result.stderr, stack));
   const operations = JSON.parse(result.stdout) as Partial<Operations>;
   if (operations.version !== OPERATIONS_VERSION) {
-    throw new Error(`the output "operations" of ${named(stack)} is not this version's: run pulumi up`);
+    throw new Error(
+      `the output "operations" of ${named(stack)} is not this version's: run pulumi up, or work in a checkout of the version that did it last`,
+    );
   }
   return operations as Operations;
 }

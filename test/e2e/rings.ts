@@ -258,7 +258,7 @@ echo 'keeper ${bucket.keeper?.accessKeyId ?? ""}' >/opt/retention/env`);
       const lines = stdout.split("\n").filter((line) => line !== "" && !line.includes("/locks/"));
       const counts = new Map<string, number>();
       for (const line of lines) {
-        const key = line.replace(/-v\d{4}-\d\d-\d\d-\d{6}-\d{3}$/, "");
+        const key = line.replace(/-v\d{4}-\d\d-\d\d-\d{6}-\d{3}(?=(\.\w+)?$)/, "");
         counts.set(key, (counts.get(key) ?? 0) + 1);
       }
       return { counts, there: lines.filter((line) => counts.has(line)) };
@@ -319,7 +319,7 @@ $rclone copy --ignore-times . "$bucket"`,
     const his = JSON.parse(
       (
         await operator(
-          `openstack ec2 credentials create --project ${cloudFacts().projects.owner} --format json`,
+          `openstack --os-project-id ${cloudFacts().projects.owner} ec2 credentials create --format json`,
         )
       ).stdout,
     ) as { access: string; secret: string };
