@@ -271,12 +271,13 @@ echo 'keeper ${bucket.keeper?.accessKeyId ?? ""}' >/opt/retention/env`);
       `export RCLONE_CONFIG=/home/rcloneproxy/.config/rclone/rclone.conf
 rclone=/usr/local/lib/secure-backups/rclone
 bucket=s3-resticrepo:${before.bucket.bucket}
-mkdir /tmp/garbage && cd /tmp/garbage
-$rclone lsf -R --files-only "$bucket" >../list
-while read -r name; do mkdir -p "$(dirname "$name")" && echo garbage >"$name"; done <../list
+list=$(mktemp)
+cd "$(mktemp -d)"
+$rclone lsf -R --files-only "$bucket" >"$list"
+while read -r name; do mkdir -p "$(dirname "$name")" && echo garbage >"$name"; done <"$list"
 for attempt in "delete $bucket" "delete --s3-versions $bucket" "backend versioning $bucket Suspended" "purge $bucket"; do
-  $rclone --retries 1 $attempt >/tmp/said 2>&1 && echo 'went through'
-  grep -c AccessDenied /tmp/said
+  $rclone --retries 1 $attempt >"$list" 2>&1 && echo 'went through'
+  grep -c AccessDenied "$list"
 done
 $rclone copy --ignore-times . "$bucket"`,
       { timeout: 300 },

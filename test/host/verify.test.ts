@@ -7,7 +7,7 @@ import * as path from "node:path";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { Artifact, CANARY, clientInstall, HostInstall, proxyInstall } from "../../files";
 import { keystonePrincipal } from "../../files/bucket-policy";
-import { Operations, OPERATIONS_VERSION } from "../../plan";
+import { HostAccess, Operations, OPERATIONS_VERSION } from "../../plan";
 import { cloudFacts } from "../../scripts/lib/local-stack";
 import { CACHE } from "../../scripts/lib/run";
 import { attackAsClient } from "../../scripts/verify/client-attacks/client-attacks";
@@ -113,6 +113,8 @@ no-port-forwarding,no-agent-forwarding,no-X11-forwarding,command="echo 'Please l
 END`);
   await putInForce(proxy, proxyFiles());
   await putInForce(client, clientFiles());
+  // Seen to hold something: what is not there would be refused to nobody.
+  await owner.s3.putObject({ Bucket: BUCKET, Key: "web/main/config", Body: "the config of web/main" });
   operations = {
     version: OPERATIONS_VERSION,
     bucket: {
@@ -203,6 +205,17 @@ describe("a sound deployment", () => {
     expect(faults(await attackAsClient(operations))).toEqual([]);
     const { Contents = [] } = await owner.s3.listObjectsV2({ Bucket: BUCKET, Prefix: ".canary/" });
     expect(Contents.map(({ Key }) => Key)).toEqual([".canary/verify/config"]);
+  });
+
+  test("withstands them through a jump host, behind which its ports alone are not seen", async () => {
+    expect(faults(await attackAsClient(behindJumpHost()))).toEqual(["unknown attack.ports"]);
+  });
+
+  test("without another repository that holds something shows nothing about reading one", async () => {
+    const clients = operations.clients.filter(({ name }) => name === "db");
+    expect(faults(await attackAsClient({ ...operations, clients }))).toEqual([
+      "unknown attack.read-other-repositories",
+    ]);
   });
 
   test("its hosts are as they must be", async () => {
@@ -362,6 +375,25 @@ chmod 0755 rclone`;
     ]);
     expect(ofHosts).toEqual(["FAIL authorized-keys.exact"]);
     expect(ofAttacks).toEqual(NOT_APPEND_ONLY);
+    // The config is the attacker's text by now: the next run is to find none of it.
+    const { Contents = [] } = await owner.s3.listObjectsV2({ Bucket: BUCKET, Prefix: ".canary/" });
+    expect(Contents).toEqual([]);
+  });
+
+  test("a line of authorized_keys without a forced command", async () => {
+    const make = `${KEEP_KEYS}; sed -i '/canary/s/,command="[^"]*"//' ${KEYS}`;
+    const ofAttacks = await weakened(proxy, make, RESTORE_KEYS, () => attackAsClient(operations));
+    expect(faults(ofAttacks)).toEqual(expect.arrayContaining(["FAIL attack.command", "FAIL attack.sftp"]));
+    expect(ofAttacks.find(({ id }) => id === "attack.command")?.happened).toBe(
+      '"rclone serve restic --stdio; id" RAN; "scp -f /etc/passwd" RAN',
+    );
+  });
+
+  test("any variable of a client's", async () => {
+    const make = `printf 'AcceptEnv *\\n' >/etc/ssh/sshd_config.d/00-a.conf; kill -HUP $(cat /run/sshd.pid)`;
+    const undo = "rm /etc/ssh/sshd_config.d/00-a.conf; kill -HUP $(cat /run/sshd.pid)";
+    const ofAttacks = await weakened(proxy, make, undo, () => attackAsClient(operations));
+    expect(faults(ofAttacks)).toEqual(["FAIL attack.environment"]);
   });
 
   test("terminal and forwarding switched on, and another port that answers", async () => {
@@ -369,7 +401,16 @@ chmod 0755 rclone`;
 printf 'Match User rcloneproxy\\nPermitTTY yes\\nDisableForwarding no\\nMatch all\\n' >/etc/ssh/sshd_config.d/00-a.conf
 kill -HUP $(cat /run/sshd.pid)
 python3 -m http.server 8080 >/dev/null 2>&1 &
-echo $! >/root/pids`;
+echo $! >/root/pids
+mkdir -p /run/systemd/journal
+python3 -c '
+import os, socket, time
+listener = socket.socket(socket.AF_UNIX)
+listener.bind("/run/systemd/journal/stdout")
+os.chmod("/run/systemd/journal/stdout", 0o666)
+listener.listen()
+time.sleep(90)' >/dev/null 2>&1 &
+echo $! >>/root/pids`;
     const undo = `${RESTORE_KEYS}; rm /etc/ssh/sshd_config.d/00-a.conf; kill $(cat /root/pids); kill -HUP $(cat /run/sshd.pid)`;
     const [ofHosts, ofAttacks] = await weakened(proxy, make, undo, async () => [
       await faultsOfProxy(),
@@ -386,6 +427,7 @@ echo $! >/root/pids`;
       "FAIL attack.forward-to-ssh",
       "FAIL attack.forward-to-metadata",
       "FAIL attack.forward-to-s3",
+      "FAIL attack.forward-to-socket",
       "FAIL attack.forward-remote",
       "FAIL attack.forward-remote-socket",
       "FAIL attack.ports",
@@ -400,8 +442,20 @@ const NOT_APPEND_ONLY = [
     `FAIL attack.overwrite-${type}`,
   ]),
   "FAIL attack.command-rclone",
-  "FAIL attack.environment",
 ];
+
+/** The same with the client's host as a jump host. */
+function behindJumpHost(
+  change: { jump?: Partial<HostAccess>; host?: Partial<HostAccess>; canary?: SshKey } = {},
+): Operations {
+  const { host, ...there } = operations.proxy;
+  const jump = { ...client.access, ...change.jump };
+  return {
+    ...operations,
+    proxy: { ...there, host: { ...host, ...change.host, proxy: jump } },
+    canary: change.canary ?? operations.canary,
+  };
+}
 
 describe("a weakness of a client is named", () => {
   test.each<[what: string, make: string, undo: string, named: string[]]>([
@@ -463,6 +517,24 @@ describe("what cannot be seen is never a pass", () => {
     const passed = [...ofProxy, ...ofAttacks].filter(({ verdict }) => verdict === "pass").map(({ id }) => id);
     // The open ports are the same whoever answers.
     expect(passed).toEqual(["attack.ports"]);
+  });
+
+  test("a proxy behind a jump host that lets nobody in, or behind which another one answers", async () => {
+    const stranger = await sshKey();
+    for (const weak of [
+      behindJumpHost({ jump: { privateKey: stranger.privateKey } }),
+      behindJumpHost({ host: { hostKey: stranger.publicKey } }),
+    ]) {
+      const verdicts = (await attackAsClient(weak)).map(({ verdict }) => verdict);
+      expect(new Set(verdicts)).toEqual(new Set(["unknown"]));
+    }
+  });
+
+  test("a proxy behind a jump host that does not let the canary in", async () => {
+    const findings = await attackAsClient(behindJumpHost({ canary: await sshKey() }));
+    const passed = findings.filter(({ verdict }) => verdict === "pass").map(({ id }) => id);
+    expect(passed).toEqual(["attack.stranger-key", "attack.login-root", "attack.login-operator"]);
+    expect(findings.filter(({ verdict }) => verdict === "FAIL")).toEqual([]);
   });
 
   test("a client that does not answer", async () => {

@@ -4,11 +4,12 @@ import {
   attack,
   CanaryRepository,
   content,
+  isRefused,
   KEPT,
   needControl,
   place,
-  refuses,
-  verdictOn,
+  readBack,
+  refusal,
 } from "./canary-repository";
 
 /** Deletes and overwrites an object of every type, then deletes the repository. */
@@ -17,32 +18,36 @@ export async function attackObjects(repository: CanaryRepository): Promise<Findi
   const findings: Finding[] = [];
   for (const type of [...KEPT, "config"]) {
     const original = type === "config" ? config : content(type);
-    for (const [word, method, body] of [
-      ["delete", "DELETE", undefined],
-      ["overwrite", "POST", "overwritten by an attacker\n"],
+    // By this run: a config that a weak proxy let an earlier one overwrite is not this text.
+    for (const [word, method, control, body] of [
+      ["delete", "DELETE", "removes", undefined],
+      ["overwrite", "POST", "works", `overwritten by an attacker, ${id}\n`],
     ] as const) {
       findings.push(
         await attack(`${word}-${type}`, `${word} ${anObject(type)}`, async () => {
-          needControl(repository);
-          const { status } = await request(method, place(type, id), body);
-          const after = await request("GET", place(type, id));
+          needControl(repository, control);
+          const { holds, happened } = refusal(await request(method, place(type, id), body));
+          const now = () => request("GET", place(type, id));
+          const after = holds ? await readBack(request, place(type, id)) : await now();
           const intact = after.status === 200 && after.body.toString() === original;
           return {
-            holds: refuses(status) && intact,
-            happened: `${verdictOn(status)}; the object is ${intact ? "as it was" : "NOT as it was"}`,
+            holds: holds && intact,
+            happened: `${happened}; the object is ${intact ? "as it was" : "NOT as it was"}`,
           };
         }),
       );
     }
   }
+  // No rclone so far knows this call of the protocol's; rest-server does.
   findings.push(
     await attack("delete-repository", "delete the whole repository at once", async () => {
-      needControl(repository);
+      needControl(repository, "removes");
       const { status } = await request("DELETE", "/");
       const { status: after } = await request("GET", place("keys", id));
+      const refused = isRefused(status);
       return {
-        holds: refuses(status) && after === 200,
-        happened: `${verdictOn(status)}; its objects ${after === 200 ? "are there" : "are GONE"}`,
+        holds: refused && after === 200,
+        happened: `${refused ? "refused" : "NOT refused"} (${String(status)}); its objects ${after === 200 ? "are there" : "are GONE"}`,
       };
     }),
   );

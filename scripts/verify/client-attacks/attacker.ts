@@ -1,14 +1,15 @@
 /** The canary as an attacker: how it connects to the proxy, and what ssh said about it. */
+import { spawn } from "node:child_process";
 import * as path from "node:path";
 import { PROXY_USER } from "../../../files";
 import { HostAccess, Operations } from "../../../plan";
 import { Result, run } from "../../lib/run";
 import { SshHost } from "../../lib/ssh";
-import { PUT_BACK, Seen } from "../probe";
+import { Finding, probe, ProbeAbout, PUT_BACK, Seen } from "../probe";
 import { ResticRequest, withResticSession } from "./restic-session";
 
-/** Seconds for one ssh; a small proxy may need some to log a client in. */
-export const SSH_SECONDS = 50;
+/** Seconds for one ssh; a small proxy may need some to log a client in. Two fit into the time of one probe. */
+export const SSH_SECONDS = 28;
 
 /** The remedy where a client gets more than the forced command. */
 export const COMMAND_REMEDY = `${PUT_BACK}; see the findings authorized-keys.* and sshd.*`;
@@ -46,13 +47,50 @@ export class Attacker {
     return run(program, args, { accept: "any", timeout: SSH_SECONDS, input, env: { DISPLAY: ":0" } });
   }
 
+  /**
+   * Runs ssh until the far end has sent `enough` bytes, and ends its standard input only then: a server that answers
+   * and one that ends at the end of its input would else race.
+   *
+   * @throws Error when ssh has not ended in time
+   */
+  answerTo(options: readonly string[], remote: readonly string[], input: string, enough: number) {
+    const [program, ...args] = this.command(["-v", "-T", ...options], remote);
+    return new Promise<Omit<Result, "code" | "seconds">>((resolve, reject) => {
+      const ssh = spawn(program, args);
+      const timer = setTimeout(() => {
+        ssh.kill("SIGKILL");
+        // Its connection to a jump host may still hold them.
+        ssh.stdout.destroy();
+        ssh.stderr.destroy();
+        reject(new Error(`ssh did not end within ${String(SSH_SECONDS)} s`));
+      }, SSH_SECONDS * 1000);
+      let stdout = "";
+      let stderr = "";
+      ssh.stdout.setEncoding("latin1").on("data", (text: string) => {
+        stdout += text;
+        if (stdout.length >= enough) ssh.stdin.end();
+      });
+      ssh.stderr.setEncoding("utf8").on("data", (text: string) => {
+        stderr += text;
+      });
+      ssh.stdin.on("error", () => {
+        // It ended first; its words tell the rest.
+      });
+      ssh.stdin.write(input);
+      ssh.on("error", reject);
+      ssh.on("close", () => {
+        clearTimeout(timer);
+        resolve({ stdout, stderr });
+      });
+    });
+  }
+
   /** The session with rclone that restic would have. */
   session<T>(
     work: (request: ResticRequest) => Promise<T>,
     remote = "rclone serve restic --stdio",
-    options: readonly string[] = [],
   ): Promise<T> {
-    return withResticSession(this.command(options, [remote]), work);
+    return withResticSession(this.command([], [remote]), work);
   }
 
   /** The same with another key or user. */
@@ -61,9 +99,31 @@ export class Attacker {
   }
 }
 
+/**
+ * What ssh -v says once it talks to the host that has the pinned key; that the jump host let it in came before. All
+ * that is said about a jump host is in the same stream, so what the proxy does is looked for after this.
+ */
+export const REACHED = /^debug1: Host 'host' is known and matches .*/m;
+/** What it says once that host has let it in. */
+export const LET_IN = /^debug1: Host 'host' is known and matches [^]*^Authenticated to /m;
+
 /** Throws unless sshd let the client in: else nothing is known about what it allows a client. */
-export function mustHaveConnected({ stderr }: Result): void {
-  if (!/^Authenticated to /m.test(stderr)) throw new Error(lastWords(stderr));
+export function mustHaveConnected({ stderr }: Pick<Result, "stderr">): void {
+  if (!LET_IN.test(stderr)) throw new Error(lastWords(stderr));
+}
+
+/** Runs a probe whose attempt is over, too, before the next begins: it may go on after the probe's time is up. */
+export async function probeAlone(about: ProbeAbout, attempt: () => Promise<Seen>): Promise<Finding> {
+  let attempted: Promise<unknown> = Promise.resolve();
+  const finding = await probe(about, () => {
+    const seen = attempt();
+    attempted = seen;
+    return seen;
+  });
+  await attempted.catch(() => {
+    // The finding says so.
+  });
+  return finding;
 }
 
 /** What ssh said at last, apart from its debug messages. */

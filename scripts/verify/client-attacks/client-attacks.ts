@@ -1,14 +1,15 @@
 /**
  * Ring 1 as its attacker sees it: with the key of one client, the canary, everything is tried that the proxy must
- * refuse. It writes tiny objects below `.canary/verify/` and nothing else; where a write outside the repository is
- * tried, it aims there too, so that a proxy which lets it through harms nobody.
+ * refuse. It writes tiny objects below `.canary/verify/`; where a write outside the repository is tried, it aims there
+ * too, so that a proxy which lets it through harms nobody. Nothing else is left, but for an empty unix socket in `/tmp`
+ * of a proxy that lets a client make one.
  */
 import { createHash, randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { Operations } from "../../../plan";
-import { Finding } from "../probe";
+import { briefly, Finding } from "../probe";
 import { Attacker } from "./attacker";
 import { attackForwarding } from "./forwarding";
 import { attackLogin } from "./login";
@@ -17,24 +18,43 @@ import { attackRepository } from "./repository";
 import { attackSession } from "./ssh-session";
 import { tidy } from "./tidy";
 
-/** Tries everything of ring 1. Never throws: what could not be tried is a finding. */
+/** Tries everything of ring 1. What could not be tried is a finding; throws only where it gets no folder for its files. */
 export async function attackAsClient(operations: Operations): Promise<Finding[]> {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "verify-"));
   try {
     const canary = new Attacker(operations, folder);
     const id = createHash("sha256").update(randomBytes(32)).digest("hex");
     const findings = await Promise.all([
-      attackRepository(canary, id, operations).finally(() => tidy(operations, id)),
+      part("repository", () => attackRepository(canary, id, operations)).finally(() => tidy(operations, id)),
       // A small proxy logs few clients in at a time.
-      attackSession(canary).then(async (found) => [
+      part("session", () => attackSession(canary)).then(async (found) => [
         ...found,
-        ...(await attackForwarding(canary, operations)),
+        ...(await part("forwarding", () => attackForwarding(canary, operations))),
       ]),
-      probePorts(operations),
+      part("ports", () => probePorts(operations)),
     ]);
     // Last, for newer versions of sshd shut out an address for a while that fails to log in.
-    return [...findings.flat(), ...(await attackLogin(canary, operations))];
+    return [...findings.flat(), ...(await part("login", () => attackLogin(canary, operations)))];
   } finally {
     fs.rmSync(folder, { recursive: true });
+  }
+}
+
+/** What breaks off outside of any probe takes the findings of its own part alone. */
+async function part(name: string, attacks: () => Promise<Finding[]>): Promise<Finding[]> {
+  try {
+    return await attacks();
+  } catch (error) {
+    return [
+      {
+        ring: 1,
+        id: `area.client-attacks-${name}`,
+        tried: `all attacks of ${name}`,
+        expected: "they can be tried",
+        happened: `broke off: ${briefly(error)}`,
+        verdict: "unknown",
+        remedy: "see what happened; nothing of this part was found out",
+      },
+    ];
   }
 }

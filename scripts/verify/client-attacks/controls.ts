@@ -1,7 +1,7 @@
 /** What must work for a client, and without which a refusal of anything else means nothing. */
-import { setTimeout as pause } from "node:timers/promises";
-import { Finding, probe, Seen } from "../probe";
-import { CanaryRepository, content, KEPT, place } from "./canary-repository";
+import { Finding, Seen } from "../probe";
+import { probeAlone } from "./attacker";
+import { CanaryRepository, content, KEPT, place, readBack } from "./canary-repository";
 import { ResticRequest } from "./restic-session";
 
 /** Adds the objects of this run, lists and reads them, and locks the repository. */
@@ -19,7 +19,7 @@ export async function tryControls(
       remedy:
         "make sure that this machine reaches port 22 of the proxy, and that rclone on it reaches the bucket",
     };
-    const finding = await probe(about, attempt);
+    const finding = await probeAlone(about, attempt);
     findings.push(finding);
     return finding.verdict === "pass";
   };
@@ -42,19 +42,13 @@ export async function tryControls(
     };
   });
   const reads = await control("reads", "read back what was added", async () => {
-    // rclone says 404 for every failure of S3's, a passing one too.
-    let answer = await request("GET", place("keys", id));
-    for (let again = 0; answer.status !== 200 && again < 3; again++) {
-      await pause(1000);
-      answer = await request("GET", place("keys", id));
-    }
-    const { status, body } = answer;
+    const { status, body } = await readBack(request, place("keys", id));
     return {
       holds: status === 200 && body.toString() === content("keys"),
       happened: `answer ${String(status)}`,
     };
   });
-  await control("locks", "add and remove a lock, as restic does", async () => {
+  const removes = await control("locks", "add and remove a lock, as restic does", async () => {
     const made = await request("POST", `/locks/${id}`, content("locks"));
     const removed = await request("DELETE", `/locks/${id}`);
     return {
@@ -62,5 +56,5 @@ export async function tryControls(
       happened: `answers ${String(made.status)}, ${String(removed.status)}`,
     };
   });
-  return { findings, repository: { request, id, config, works: adds && reads } };
+  return { findings, repository: { request, id, config, works: adds && reads, removes } };
 }

@@ -1,20 +1,16 @@
 /** The forced command: no command or variable of the client's makes it another session with rclone. */
 import { Operations } from "../../../plan";
-import { Finding, probe, Seen } from "../probe";
-import { Attacker, COMMAND_REMEDY } from "./attacker";
-import { needControl, refuses, verdictOn } from "./canary-repository";
+import { Finding, probe } from "../probe";
+import { Attacker, COMMAND_REMEDY, lastWords, mustHaveConnected, refusedOrNot } from "./attacker";
+import { CanaryRepository, needControl, readBack, refusal } from "./canary-repository";
 
-/**
- * Asks for other sessions with rclone, and looks whose they are by an object named `id`.
- *
- * @param works whether that object could be read in a session as it should be
- */
+/** Asks for other sessions with rclone, and looks whether they are still the forced command's. */
 export async function attackForcedCommand(
   canary: Attacker,
-  id: string,
-  works: boolean,
+  repository: Pick<CanaryRepository, "id" | "works" | "removes">,
   operations: Operations,
 ): Promise<Finding[]> {
+  const { id } = repository;
   return Promise.all([
     probe(
       {
@@ -24,55 +20,48 @@ export async function attackForcedCommand(
         expected: "the forced command runs instead",
         remedy: COMMAND_REMEDY,
       },
-      () =>
-        ownSession(
-          canary,
-          id,
-          works,
-          `rclone serve restic --stdio s3-resticrepo:${operations.bucket.bucket}`,
-        ),
+      async () => {
+        needControl(repository, "removes");
+        return canary.session(async (request) => {
+          const read = await readBack(request, `/keys/${id}`);
+          if (read.status !== 200)
+            return {
+              holds: false,
+              happened: `the own repository answers ${String(read.status)}: another session`,
+            };
+          const { holds, happened } = refusal(await request("DELETE", `/keys/${id}`));
+          return { holds, happened: `reads the own repository as before; deletion ${happened}` };
+        }, `rclone serve restic --stdio s3-resticrepo:${operations.bucket.bucket}`);
+      },
     ),
     probe(
       {
         ring: 1,
         id: "attack.environment",
-        tried: "send variables that change PATH, the loader and rclone's settings",
-        expected: "the same session as without them",
+        tried: "send variables of the loader and of rclone whose effect would be seen",
+        expected: "no effect; sshd.acceptenv looks for all variables, from within",
         remedy: COMMAND_REMEDY,
       },
-      () =>
-        ownSession(canary, id, works, "rclone serve restic --stdio", [
-          "-o",
-          "SetEnv=PATH=/nonexistent LD_PRELOAD=/nonexistent.so RCLONE_CONFIG=/nonexistent RCLONE_APPEND_ONLY=false",
-        ]),
+      () => sendVariables(canary, id),
     ),
   ]);
 }
 
-/** Whether a session is still the forced command's: it reads its own repository and deletes nothing. */
-async function ownSession(
-  canary: Attacker,
-  id: string,
-  works: boolean,
-  remote: string,
-  options: readonly string[] = [],
-): Promise<Seen> {
-  needControl({ works });
-  return canary.session(
-    async (request) => {
-      const read = await request("GET", `/keys/${id}`);
-      if (read.status !== 200)
-        return {
-          holds: false,
-          happened: `the own repository answers ${String(read.status)}: another session`,
-        };
-      const { status } = await request("DELETE", `/keys/${id}`);
-      return {
-        holds: refuses(status),
-        happened: `reads the own repository as before; deletion ${verdictOn(status)}`,
-      };
-    },
-    remote,
-    options,
+/** The loader and rclone say on standard error what they cannot find, by its name. */
+async function sendVariables(canary: Attacker, id: string) {
+  const mark = `/nonexistent/${id}`;
+  const variables = `LD_PRELOAD=${mark}.so RCLONE_CONFIG=${mark} RCLONE_VERBOSE=2`;
+  const result = await canary.answerTo(["-o", `SetEnv=${variables}`], ["rclone serve restic --stdio"], "", 1);
+  mustHaveConnected(result);
+  // ssh says what it sends.
+  const words = result.stderr.split("\n").filter((line) => !line.startsWith("debug"));
+  const effects = [
+    ["LD_PRELOAD", `${mark}.so`],
+    ["RCLONE_CONFIG", `"${mark}"`],
+    ["RCLONE_VERBOSE", "DEBUG :"],
+  ].flatMap(([variable = "", sign = ""]) =>
+    words.some((line) => line.includes(sign)) ? [`${variable} HAS an effect`] : [],
   );
+  if (effects.length === 0 && result.stdout === "") throw new Error(lastWords(result.stderr));
+  return refusedOrNot(effects, "rclone answers, and no variable has an effect");
 }

@@ -1,113 +1,128 @@
 /** Forwarding of ports and unix sockets: a client that has it reaches whatever the proxy reaches. */
 import { ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import * as net from "node:net";
 import * as path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { Operations } from "../../../plan";
-import { Finding, probe, Seen } from "../probe";
-import { Attacker, COMMAND_REMEDY, lastWords, SSH_SECONDS } from "./attacker";
+import { endpointUrl } from "../../../providers/s3-client";
+import { Finding, Seen } from "../probe";
+import { Attacker, COMMAND_REMEDY, lastWords, LET_IN, probeAlone, SSH_SECONDS } from "./attacker";
 
 interface LocalForward {
   name: string;
   what: string;
-  /** As ssh -L has it after the first colon. */
-  target: string;
-  /** What makes the far end speak. */
-  greeting: string;
-  /** How sshd says that it does not allow it. */
-  refusal: RegExp;
+  /** Each as ssh -L has it after the first colon. */
+  targets: readonly string[];
+  /** sshd's words for what it does not allow. */
+  refusals: readonly string[];
 }
 
-const PROHIBITED = /open failed: (administratively prohibited)/;
-/** sshd has no other word for a unix socket that it may not open than for one that is not there. */
-const SOCKET_REFUSED = /open failed: (administratively prohibited|connect failed)/;
+/** Of a port sshd says another word where it may be reached, and only the connection failed. */
+const PORT_REFUSALS = ["administratively prohibited"];
+/** Of a unix socket it says the same whether it may not be reached or is not there: so one must be there. */
+const SOCKET_REFUSALS = [...PORT_REFUSALS, "connect failed"];
+/** The last one is there on every host with systemd, open to everybody. */
+const SOCKETS = ["/run/dbus/system_bus_socket", "/run/systemd/journal/stdout"];
 
-const HTTP_GREETING = "GET / HTTP/1.0\r\n\r\n";
-const FORWARD_MILLISECONDS = 25_000;
-/** ssh says why it closed a connection some time after it did. */
-const SAID_MILLISECONDS = 10_000;
+const ANSWER_MILLISECONDS = 20_000;
 
-/** Asks one login for every kind of forwarding. */
+/** Asks one login for every kind of forwarding. A proxy that makes the unix socket which is asked for keeps it. */
 export async function attackForwarding(canary: Attacker, operations: Operations): Promise<Finding[]> {
-  const s3 = new URL(operations.bucket.endpoint);
-  const port = s3.port === "" ? (s3.protocol === "http:" ? "80" : "443") : s3.port;
+  const port = { refusals: PORT_REFUSALS };
   const forwards: LocalForward[] = [
-    { name: "ssh", what: "the proxy's own sshd", target: "127.0.0.1:22", greeting: "", refusal: PROHIBITED },
-    {
-      name: "metadata",
-      what: "the metadata service",
-      target: "169.254.169.254:80",
-      greeting: HTTP_GREETING,
-      refusal: PROHIBITED,
-    },
-    {
-      name: "s3",
-      what: "the S3 service",
-      target: `${s3.hostname}:${port}`,
-      greeting: HTTP_GREETING,
-      refusal: PROHIBITED,
-    },
-    {
-      name: "socket",
-      what: "a unix socket of the proxy",
-      target: "/run/dbus/system_bus_socket",
-      greeting: "\0AUTH\r\n",
-      refusal: SOCKET_REFUSED,
-    },
+    { name: "ssh", what: "the proxy's own sshd", targets: ["127.0.0.1:22"], ...port },
+    { name: "metadata", what: "the metadata service", targets: ["169.254.169.254:80"], ...port },
+    { name: "s3", what: "the S3 service", targets: [s3Target(operations)], ...port },
+    { name: "socket", what: "a unix socket of the proxy", targets: SOCKETS, refusals: SOCKET_REFUSALS },
   ];
-  const local = (name: string) => path.join(canary.folder, `${name}.sock`);
+  const local = (name: string, at: number) => path.join(canary.folder, `${name}-${String(at)}.sock`);
+  // Its own name each time: sshd does not take the place of a socket that an earlier run could make.
+  const remoteSocket = `/tmp/.secure-backups-verify-${randomBytes(8).toString("hex")}`;
   const [program, ...args] = canary.command([
-    ...["-N", "-v", "-o", "ExitOnForwardFailure=no"],
-    ...forwards.flatMap(({ name, target }) => ["-L", `${local(name)}:${target}`]),
-    ...["-R", "0:127.0.0.1:22", "-R", "/tmp/.secure-backups-verify:127.0.0.1:22"],
+    ...["-N", "-vv", "-o", "ExitOnForwardFailure=no"],
+    ...forwards.flatMap(({ name, targets }) =>
+      targets.flatMap((target, at) => ["-L", `${local(name, at)}:${target}`]),
+    ),
+    ...["-R", "0:127.0.0.1:22", "-R", `${remoteSocket}:127.0.0.1:22`],
   ]);
   const ssh = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"] });
   const words = new Words(ssh);
   const attack = (name: string, tried: string, attempt: () => Promise<Seen>) =>
-    probe(
+    probeAlone(
       { ring: 1, id: `attack.forward-${name}`, tried, expected: "refused", remedy: COMMAND_REMEDY },
       attempt,
     );
-  const connected = () => words.match(/Authenticated to/, SSH_SECONDS * 1000);
+  const connected = words.match(LET_IN, SSH_SECONDS * 1000);
   const findings: Finding[] = [];
   try {
-    // One after the other: ssh's words do not name the connection that they are about.
-    for (const { name, what, greeting, refusal } of forwards) {
+    // Before the first attack, whose time is not for the login.
+    await connected.catch(() => {
+      // Each attack says so.
+    });
+    // One after the other: ssh does not say which connection of ours a channel is for.
+    for (const { name, what, targets, refusals } of forwards) {
       findings.push(
         await attack(`to-${name}`, `reach ${what} through the proxy (-L, -W, -D)`, async () => {
-          await connected();
-          // ssh listens some time after it was let in.
-          for (let tries = 0; tries < 100 && !fs.existsSync(local(name)); tries++) await pause(50);
-          const from = words.text.length;
-          const bytes = await talk(local(name), greeting);
-          if (bytes > 0) return { holds: false, happened: `ANSWERED with ${String(bytes)} bytes` };
-          const [said] = await words.match(/open failed: .*/, SAID_MILLISECONDS, from);
-          const refused = refusal.exec(said)?.[1];
-          return refused === undefined
-            ? { holds: false, happened: "NOT refused: sshd tried to connect" }
-            : { holds: true, happened: `refused: ${refused}` };
+          await connected;
+          let said = "";
+          for (const at of targets.keys()) {
+            said = await answerTo(words, local(name, at));
+            if (!refusals.includes(said)) return { holds: false, happened: `NOT refused: ${said}` };
+          }
+          return { holds: true, happened: `refused: ${said}` };
         }),
       );
     }
-    for (const [name, tried, listen] of [
-      ["remote", "open a port on the proxy (-R)", "0"],
-      ["remote-socket", "make a unix socket on the proxy (-R)", "/tmp/.secure-backups-verify"],
+    for (const [name, tried, listen, granted] of [
+      ["remote", "open a port on the proxy (-R)", "0", "the proxy LISTENS for the client"],
+      [
+        "remote-socket",
+        "make a unix socket on the proxy (-R)",
+        remoteSocket,
+        `the proxy LISTENS for the client, and keeps ${remoteSocket}: remove it there`,
+      ],
     ] as const) {
       findings.push(
         await attack(name, tried, async () => {
-          await connected();
+          await connected;
           const answer = new RegExp(
             `remote forward (failure|success) for: listen ${listen.replaceAll(".", "\\.")}[,:]`,
           );
-          const refused = (await words.match(answer, FORWARD_MILLISECONDS))[1] === "failure";
-          return { holds: refused, happened: refused ? "refused" : "the proxy LISTENS for the client" };
+          const refused = (await words.match(answer, ANSWER_MILLISECONDS))[1] === "failure";
+          return { holds: refused, happened: refused ? "refused" : granted };
         }),
       );
     }
     return findings;
   } finally {
     ssh.kill();
+  }
+}
+
+function s3Target({ bucket }: Operations): string {
+  const { hostname, port, protocol } = new URL(endpointUrl(bucket.endpoint));
+  return `${hostname}:${port === "" ? (protocol === "http:" ? "80" : "443") : port}`;
+}
+
+/** Connects to where ssh listens, and gives sshd's answer to the channel that ssh asks it for then. */
+async function answerTo(words: Words, socketPath: string): Promise<string> {
+  // ssh listens some time after it was let in.
+  for (let tries = 0; tries < 100 && !fs.existsSync(socketPath); tries++) await pause(50);
+  const from = words.text.length;
+  const socket = net.connect(socketPath);
+  socket.on("error", () => {
+    // ssh's words tell it.
+  });
+  try {
+    // By its number: a late answer to an earlier one, whose number is still taken, is not this one's.
+    const [, channel = ""] = await words.match(/channel (\d+): new direct-/, ANSWER_MILLISECONDS, from);
+    const answer = new RegExp(`channel ${channel}: open (?:failed: ([^:\\r\\n]*)|confirm)`);
+    const [, failure] = await words.match(answer, ANSWER_MILLISECONDS, from);
+    return failure ?? "it IS reached";
+  } finally {
+    socket.destroy();
   }
 }
 
@@ -137,31 +152,4 @@ class Words {
       await pause(50);
     }
   }
-}
-
-/** Connects to a unix socket, greets, and counts the bytes that come until the far end closes or time is up. */
-function talk(socketPath: string, greeting: string): Promise<number> {
-  return new Promise((resolve, reject) => {
-    let bytes = 0;
-    const socket = net.connect(socketPath, () => socket.write(greeting));
-    const end = () => {
-      clearTimeout(timer);
-      socket.destroy();
-      resolve(bytes);
-    };
-    const timer = setTimeout(end, FORWARD_MILLISECONDS);
-    socket.on("data", (chunk) => {
-      bytes += chunk.length;
-      end();
-    });
-    socket.on("end", end);
-    socket.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "ECONNRESET" || error.code === "EPIPE") {
-        end();
-      } else {
-        clearTimeout(timer);
-        reject(error);
-      }
-    });
-  });
 }

@@ -1,17 +1,25 @@
 /** Paths that leave the repository: nothing beside it can be read, written or deleted. */
+import type { S3 } from "@aws-sdk/client-s3";
 import { CANARY } from "../../../files";
 import { Operations } from "../../../plan";
+import { connect } from "../../../providers/s3-client";
+import { CANARY_KEY } from "../../../providers/s3-proof";
+import { inParallel } from "../../lib/parallel";
 import { Finding, Seen } from "../probe";
+import { listVersions } from "../../recover/versions";
 import { refusedOrNot } from "./attacker";
 import {
   attack,
   CanaryRepository,
   content,
+  isRefused,
+  MOST_VERSIONS,
   needControl,
-  place,
-  refuses,
-  verdictOn,
+  readBack,
 } from "./canary-repository";
+
+const REPOSITORY = `${CANARY.client}/${CANARY.repository}/`;
+const LOOKED_FOR_AT_ONCE = 4;
 
 /** Leaves the repository by every trick, to come back into it or to reach the other clients'. */
 export async function attackOutside(
@@ -22,50 +30,124 @@ export async function attackOutside(
   // Out of the repository and back into it: a proxy that follows such a path harms only the canary.
   const around = `../${CANARY.repository}/keys/${id}`;
   const aroundByRoot = `../../../${operations.bucket.bucket}/${CANARY.client}/${CANARY.repository}/keys/${id}`;
-  const tried = async (method: string, targets: readonly string[], body?: string): Promise<Seen> => {
-    needControl(repository);
+  const tried = async (method: string, targets: readonly string[]): Promise<Seen> => {
     const followed: string[] = [];
     for (const target of targets) {
-      const answer = await request(method, target, body);
-      if (answer.status < 300)
-        followed.push(`${target} ANSWERED WITH CONTENT (${String(answer.body.length)} bytes)`);
-      else if (!refuses(answer.status)) followed.push(`${target} ${verdictOn(answer.status)}`);
+      const { status, body } = await request(method, target);
+      if (status < 300) followed.push(`${target} ANSWERED WITH CONTENT (${String(body.length)} bytes)`);
+      else if (!isRefused(status))
+        followed.push(`${target} was tried by rclone, and failed (${String(status)})`);
     }
     return refusedOrNot(followed, `${String(targets.length)} paths, all refused`);
   };
   return [
-    await attack("read-outside", "read objects by paths that leave the repository, plain and encoded", () =>
-      tried("GET", [around, aroundByRoot].flatMap(pathTricks)),
-    ),
+    await attack("read-outside", "read objects by paths that leave the repository, plain and encoded", () => {
+      needControl(repository);
+      return tried("GET", [around, aroundByRoot].flatMap(pathTricks));
+    }),
     await attack("write-outside", "write by such paths", async () => {
       needControl(repository);
-      const landing = `${id}-outside`;
-      const targets = pathTricks(`../${CANARY.repository}/keys/${landing}`);
-      for (const target of targets) {
-        const { status } = await request("POST", target, content("escaped"));
-        // One that is taken as a plain name inside the repository reaches nothing.
-        const { status: landed } = await request("GET", `/keys/${landing}`);
-        if (landed === 200) return { holds: false, happened: `${target} WROTE outside (${String(status)})` };
+      const name = `${id}-outside`;
+      const targets = pathTricks(`../${CANARY.repository}/keys/${name}`);
+      const answers: WriteAnswer[] = [];
+      for (const [at, target] of targets.entries()) {
+        const landing = `${name}-${String(at)}`;
+        const { status } = await request("POST", target.replace(name, landing), content("escaped"));
+        answers.push({ target, landing, status });
       }
-      return { holds: true, happened: `${String(targets.length)} paths, none left the repository` };
+      // The canary sees what is inside the repository alone.
+      const written = await asOwner(operations, (owner, address) =>
+        listVersions(owner, address, `${CANARY.client}/`, MOST_VERSIONS),
+      );
+      if (written.length >= MOST_VERSIONS)
+        throw new Error(`too much lies below ${CANARY.client}/ to look through`);
+      return refusedOrNot(
+        escapes(
+          answers,
+          written.map(({ key }) => key),
+        ),
+        `${String(targets.length)} paths, none left the repository`,
+      );
     }),
     await attack("delete-outside", "delete by such paths, and through the locks", async () => {
+      needControl(repository, "removes");
       const throughLocks = [`/locks/../keys/${id}`, `/locks/..%2fkeys%2f${id}`, `/keys/${id}/locks/..`];
       const seen = await tried("DELETE", [...pathTricks(around), ...throughLocks]);
-      const { status } = await request("GET", place("keys", id));
+      const { status } = await readBack(request, `/keys/${id}`);
       return status === 200
         ? seen
         : { holds: false, happened: `the object is GONE (${String(status)}); ${seen.happened}` };
     }),
-    await attack("read-other-repositories", "read the other clients' repositories by such paths", () => {
-      const others = operations.clients.flatMap(({ name, repositories }) =>
-        repositories.slice(0, 1).map((other) => `../../${name}/${other.name}/config`),
-      );
-      if (others.length === 0)
-        return Promise.resolve({ holds: true, happened: "there are no other clients" });
-      return tried("GET", others.flatMap(pathTricks));
-    }),
+    await attack(
+      "read-other-repositories",
+      "read the other clients' repositories by such paths",
+      async () => {
+        needControl(repository);
+        const others = await existing(operations, [
+          ...operations.clients.flatMap(({ name, repositories }) =>
+            repositories.slice(0, 1).map((other) => `${name}/${other.name}/config`),
+          ),
+          // The proof of the bucket's policy has left one in every stack.
+          CANARY_KEY,
+        ]);
+        if (others.length === 0) throw new Error("no other repository holds anything yet");
+        const { holds, happened } = await tried(
+          "GET",
+          others.flatMap((key) => pathTricks(`../../${key}`)),
+        );
+        return { holds, happened: `${String(others.length)} repositories that hold something: ${happened}` };
+      },
+    ),
   ];
+}
+
+/** rclone's answer to a write by a path that leaves the repository. */
+interface WriteAnswer {
+  target: string;
+  /** The part of the key that no other write has. */
+  landing: string;
+  status: number;
+}
+
+/** The writes that left the repository, or may have: `written` are the keys of and beside it. */
+export function escapes(answers: readonly WriteAnswer[], written: readonly string[]): string[] {
+  return answers.flatMap(({ target, landing, status }) => {
+    // Up to its end, or to what a trick puts behind it.
+    const keys = written.filter((key) => new RegExp(`${landing}(?!\\d)`).test(key));
+    const followed = keys.find(
+      (key) => !key.startsWith(REPOSITORY) || key.startsWith(`${REPOSITORY}keys/${landing}`),
+    );
+    if (followed !== undefined) return [`${target} WROTE ${followed} (${String(status)})`];
+    if (status >= 500) return [`${target} was tried by rclone, and failed (${String(status)})`];
+    // One that is taken as a plain name inside the repository reaches nothing.
+    return status < 300 && keys.length === 0
+      ? [`${target} was ACCEPTED (${String(status)}), and is not found`]
+      : [];
+  });
+}
+
+/** The keys that are there, as the bucket's owner sees it: what is not there would be refused to nobody. */
+async function existing(operations: Operations, keys: readonly string[]): Promise<string[]> {
+  return asOwner(operations, async (owner, { bucket }) => {
+    const found = await inParallel(LOOKED_FOR_AT_ONCE, keys, async (Key) => {
+      const { Contents = [] } = await owner.listObjectsV2({ Bucket: bucket, Prefix: Key, MaxKeys: 1 });
+      return Contents.some((listed) => listed.Key === Key);
+    });
+    return keys.filter((_, at) => found[at]);
+  });
+}
+
+async function asOwner<T>(
+  { bucket }: Operations,
+  work: (owner: S3, address: { endpoint: string; region: string; bucket: string }) => Promise<T>,
+): Promise<T> {
+  const address = { endpoint: bucket.endpoint, region: bucket.region, bucket: bucket.bucket };
+  const owner = await connect(address, bucket.owner);
+  try {
+    return await work(owner, address);
+  } finally {
+    owner.destroy();
+  }
 }
 
 /** Ways to write a path that leaves the repository, each of which some server has followed. */
@@ -84,7 +166,7 @@ export function pathTricks(target: string): string[] {
     `/${encoded.replaceAll("%", "%25")}`,
     `/${target.replaceAll("/", "%252f")}`,
     `/${target.replaceAll("/", "%5c")}`,
-    `/data/${target.replaceAll("/", "%2f")}`,
+    `/data/${`../${target}`.replaceAll("/", "%2f")}`,
     `/${target}%00`,
     `/${target}/.`,
     `/${target}?create=true`,

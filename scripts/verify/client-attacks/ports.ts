@@ -22,6 +22,7 @@ const KNOWN_PORTS = [
 ];
 const SCANNED_PORTS = [...Array.from({ length: 1024 }, (_, at) => at + 1), ...KNOWN_PORTS];
 const SCAN_AT_ONCE = 128;
+/** Time for a second SYN, which the kernel sends after a second: one that is lost is not a closed port. */
 const SCAN_MILLISECONDS = 1500;
 
 /** Connects to the ports of the proxy from where this runs; through a jump host that is unknown. */

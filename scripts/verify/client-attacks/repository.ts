@@ -13,12 +13,11 @@ export async function attackRepository(
   id: string,
   operations: Operations,
 ): Promise<Finding[]> {
-  const first = await canary.session(async (request) => {
+  const { findings, repository } = await canary.session(async (request) => {
     const { findings, repository } = await tryControls(request, id);
     findings.push(...(await attackObjects(repository)));
     findings.push(...(await attackOutside(repository, operations)));
-    return findings;
+    return { findings, repository };
   });
-  const inForce = first.some(({ id, verdict }) => id === "control.reads" && verdict === "pass");
-  return [...first, ...(await attackForcedCommand(canary, id, inForce, operations))];
+  return [...findings, ...(await attackForcedCommand(canary, repository, operations))];
 }

@@ -5,6 +5,8 @@ import * as http2 from "node:http2";
 import * as net from "node:net";
 import * as os from "node:os";
 import * as path from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { briefly } from "../probe";
 
 /** What rclone answered to one request. */
 export interface ResticAnswer {
@@ -18,6 +20,10 @@ export type ResticRequest = (method: string, target: string, body?: string) => P
 const ANSWER_SECONDS = 30;
 /** A small proxy may need some time to log a client in and to start rclone. */
 const START_SECONDS = 90;
+/** Whatever the far end does, the session ends then. */
+const SESSION_SECONDS = 300;
+/** A connection closes some time before the program that had it has said why and ended. */
+const LAST_WORDS_MILLISECONDS = 2000;
 /** Nothing that a canary holds is larger; what another sends is cut. */
 const MOST_BYTES = 64 * 1024;
 
@@ -30,7 +36,10 @@ export async function withResticSession<T>(
   [program, ...args]: readonly [string, ...string[]],
   work: (request: ResticRequest) => Promise<T>,
 ): Promise<T> {
-  const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"] });
+  const child = spawn(program, args, {
+    stdio: ["pipe", "pipe", "pipe"],
+    timeout: SESSION_SECONDS * 1000,
+  });
   let words = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     words = (words + text).slice(-1000);
@@ -45,7 +54,10 @@ export async function withResticSession<T>(
   ended.catch(() => {
     // Whoever waits for an answer is told.
   });
-  const { socket, close } = await socketOf(child);
+  const { socket, close } = await socketOf(child).catch((error: unknown) => {
+    child.kill();
+    throw error;
+  });
   const session = http2.connect("http://localhost", { createConnection: () => socket });
   session.on("error", () => {
     // A request that is under way says it, or the end of the program does.
@@ -63,9 +75,8 @@ export async function withResticSession<T>(
       const chunks: Buffer[] = [];
       let status = 0;
       let size = 0;
-      stream.setTimeout(ANSWER_SECONDS * 1000, () => {
-        stream.destroy(lost(`no answer to ${method} ${target}`));
-      });
+      const unanswered = new Error(`no answer to ${method} ${target}`);
+      const timer = setTimeout(() => stream.destroy(unanswered), ANSWER_SECONDS * 1000);
       stream.on("response", (headers) => {
         status = Number(headers[":status"]);
       });
@@ -75,13 +86,20 @@ export async function withResticSession<T>(
       });
       stream.on("error", reject);
       stream.on("close", () => {
-        if (status === 0) reject(lost(`no answer to ${method} ${target}`));
+        clearTimeout(timer);
+        if (status === 0) reject(unanswered);
         else resolve({ status, body: Buffer.concat(chunks) });
       });
       if (body !== undefined) stream.end(body);
     });
   try {
-    return await work((...call) => Promise.race([answer(...call), ended]));
+    return await work((...call) => {
+      const answered = answer(...call).catch(async (error: unknown) => {
+        await Promise.race([ended, pause(LAST_WORDS_MILLISECONDS, undefined, { ref: false })]);
+        throw lost(briefly(error));
+      });
+      return Promise.race([ended, answered]);
+    });
   } finally {
     session.destroy();
     child.kill();

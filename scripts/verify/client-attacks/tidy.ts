@@ -3,6 +3,8 @@ import { CANARY } from "../../../files";
 import { Operations } from "../../../plan";
 import { connect } from "../../../providers/s3-client";
 import { inParallel } from "../../lib/parallel";
+import { listVersions } from "../../recover/versions";
+import { content, MOST_VERSIONS } from "./canary-repository";
 
 /** What runs before this one left when they were interrupted is older. */
 const LEFTOVER_MILLISECONDS = 3600_000;
@@ -10,28 +12,36 @@ const TIDY_AT_ONCE = 4;
 
 /**
  * The owner takes the canary's objects of this run away, versions and all; the repository's config stays, for a run
- * beside this one needs it. Whether the owner may is a finding of the bucket's: here nothing comes of it.
+ * beside this one needs it, unless an attack has changed it. Whether the owner may is a finding of the bucket's: here
+ * nothing comes of it.
  */
 export async function tidy({ bucket }: Operations, id: string): Promise<void> {
   const address = { endpoint: bucket.endpoint, region: bucket.region, bucket: bucket.bucket };
-  const owner = await connect(address, bucket.owner);
+  const Bucket = bucket.bucket;
   const bypass = bucket.objectLock && { BypassGovernanceRetention: true };
   const repository = `${CANARY.client}/${CANARY.repository}/`;
+  const config = `${repository}config`;
   try {
-    const { Versions = [], DeleteMarkers = [] } = await owner.listObjectVersions({
-      Bucket: bucket.bucket,
-      Prefix: repository,
-    });
-    const left = [...Versions, ...DeleteMarkers].filter(({ Key = "", LastModified }) => {
-      const age = Date.now() - (LastModified?.getTime() ?? Date.now());
-      return Key.includes(id) || (age > LEFTOVER_MILLISECONDS && Key !== `${repository}config`);
-    });
-    await inParallel(TIDY_AT_ONCE, left, async ({ Key, VersionId }) => {
-      await owner.deleteObject({ Bucket: bucket.bucket, Key, VersionId, ...bypass });
-    });
+    const owner = await connect(address, bucket.owner);
+    try {
+      // A write that left the repository is beside it.
+      const all = await listVersions(owner, address, `${CANARY.client}/`, MOST_VERSIONS);
+      // By its size: what the writer put, the owner may not be able to read.
+      const spoilt = all.some(
+        ({ key, latest, size }) => key === config && latest && size !== Buffer.byteLength(content("config")),
+      );
+      const left = all.filter(({ key, modified }) => {
+        if (key === config) return spoilt;
+        const leftover = key.startsWith(repository) && Date.now() - modified > LEFTOVER_MILLISECONDS;
+        return leftover || key.includes(id);
+      });
+      await inParallel(TIDY_AT_ONCE, left, async ({ key, versionId }) => {
+        await owner.deleteObject({ Bucket, Key: key, VersionId: versionId, ...bypass });
+      });
+    } finally {
+      owner.destroy();
+    }
   } catch {
     // They are small, and the next run tries again.
-  } finally {
-    owner.destroy();
   }
 }

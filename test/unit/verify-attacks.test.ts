@@ -1,0 +1,75 @@
+import * as path from "node:path";
+import { describe, expect, test } from "@jest/globals";
+import { REACHED, LET_IN } from "../../scripts/verify/client-attacks/attacker";
+import { escapes, pathTricks } from "../../scripts/verify/client-attacks/outside";
+import { withResticSession } from "../../scripts/verify/client-attacks/restic-session";
+
+describe("paths that leave the repository", () => {
+  test.each([
+    ["../verify/keys/id", "/bucket/.canary/verify/keys/id"],
+    ["../../web/main/config", "/bucket/web/main/config"],
+  ])("every trick with %s lands there once it is decoded often enough", (target, landing) => {
+    const tricks = pathTricks(target);
+    expect(new Set(tricks).size).toBe(tricks.length);
+    const landings = tricks.map((trick) => {
+      const [plain = ""] = trick.split("?");
+      const decoded = decodeURIComponent(decodeURIComponent(plain)).replaceAll("\\", "/");
+      return path.posix.normalize(`/bucket/.canary/verify${decoded}`).replace(/[/\0]$/, "");
+    });
+    expect(new Set(landings)).toEqual(new Set([landing]));
+    expect(tricks.filter((trick) => !trick.startsWith("/"))).toEqual([]);
+  });
+
+  const written = (status: number, ...keys: string[]) =>
+    escapes([{ target: "/TRICK", landing: "id-outside-1", status }], keys);
+
+  test.each<[what: string, status: number, keys: string[]]>([
+    ["refused", 400, [".canary/verify/keys/id"]],
+    ["taken as a plain name", 200, [".canary/verify/..%2fverify/keys/id-outside-1"]],
+    ["another one's landing", 404, [".canary/verify/keys/id-outside-10"]],
+  ])("a write that is %s has not left it", (_what, status, keys) => {
+    expect(written(status, ...keys)).toEqual([]);
+  });
+
+  test.each<[what: string, status: number, keys: string[], named: string]>([
+    ["came back in", 200, [".canary/verify/keys/id-outside-1"], "WROTE .canary/verify/keys/id-outside-1"],
+    ["came back in, and failed", 500, [".canary/verify/keys/id-outside-1"], "WROTE"],
+    ["came back in by a longer name", 200, [".canary/verify/keys/id-outside-1\0"], "WROTE"],
+    ["is beside it", 200, [".canary/keys/id-outside-1"], "WROTE .canary/keys/id-outside-1"],
+    ["was tried in vain", 500, [], "was tried"],
+    ["is nowhere", 200, [".canary/verify/keys/id-outside-10"], "ACCEPTED"],
+  ])("a write that %s is named", (_what, status, keys, named) => {
+    expect(written(status, ...keys)).toEqual([expect.stringContaining(named)]);
+  });
+});
+
+test("what ssh says of a jump host is not taken for the proxy's", () => {
+  const jump = `debug1: Host 'jump' is known and matches the ED25519 host key.
+Authenticated to 192.0.2.1 ([192.0.2.1]:22) using "publickey".\r\n`;
+  const proxy = "debug1: Host 'host' is known and matches the ED25519 host key.\r\n";
+  const letIn = 'Authenticated to 192.0.2.2 (via proxy) using "publickey".\r\n';
+  expect([jump, jump + proxy, jump + proxy + letIn].map((words) => REACHED.test(words))).toEqual([
+    false,
+    true,
+    true,
+  ]);
+  expect([jump, jump + proxy, jump + proxy + letIn].map((words) => LET_IN.test(words))).toEqual([
+    false,
+    false,
+    true,
+  ]);
+});
+
+describe("the session with rclone", () => {
+  const session = (script: string) =>
+    withResticSession(["sh", "-c", script], (request) => request("GET", "/config"));
+
+  test("that ended before the first request gives the program's last words", async () => {
+    await expect(session("echo 'Permission denied' >&2; exit 255")).rejects.toThrow("Permission denied");
+  });
+
+  test("whose connection closes before the program gives its last words too", async () => {
+    const slow = "exec <&- >&-; sleep 1; echo 'Connection closed by peer' >&2; exit 255";
+    await expect(session(slow)).rejects.toThrow("Connection closed by peer");
+  });
+});
