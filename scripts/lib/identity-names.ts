@@ -1,5 +1,5 @@
 import { BucketOperations } from "../../plan";
-import { connect } from "../../providers/s3-client";
+import { withS3 } from "./with-s3";
 
 /** Who is who in the S3 service's lists of versions. */
 export interface IdentityNames {
@@ -16,16 +16,13 @@ export async function identityNames(bucket: BucketOperations): Promise<IdentityN
   for (const name of ["keeper", "writer", "owner"] as const) {
     const keys = bucket[name];
     if (keys === undefined) continue;
-    const s3 = await connect(bucket, keys);
     try {
-      const { Owner } = await s3.listBuckets({});
+      const { Owner } = await withS3(bucket, keys, (s3) => s3.listBuckets({}));
       if (Owner?.ID === undefined) continue;
       names.set(Owner.ID, `the ${name}`);
       if (name === "owner") owner = Owner.ID;
     } catch {
       // Its keys may have been revoked after the break-in.
-    } finally {
-      s3.destroy();
     }
   }
   return { nameOf: (id) => names.get(id) ?? id, ...(owner === undefined ? {} : { owner }) };

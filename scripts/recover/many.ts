@@ -1,8 +1,8 @@
 /** The same for many repositories: what is done for each is recover.ts's. */
 import { nameProblem } from "../../config/values";
 import { Operations } from "../../plan";
-import { connect } from "../../providers/s3-client";
 import { printableLines } from "../lib/printable";
+import { withS3 } from "../lib/with-s3";
 import { RecoverManyRequest } from "./arguments";
 import { recover } from "./recover";
 import { listFolders, listVersions } from "./versions";
@@ -53,26 +53,22 @@ async function repositoriesOf(
   { bucket }: Operations,
   only: string | undefined,
 ): Promise<[client: string, repository: string][]> {
-  const s3 = await connect(bucket, bucket.owner);
-  try {
+  return withS3(bucket, bucket.owner, async (s3) => {
+    const namesBelow = async (prefix: string): Promise<string[]> => {
+      const folders = await listFolders(s3, bucket, prefix);
+      return folders
+        .map((folder) => folder.slice(prefix.length, -1))
+        .filter((name) => nameProblem(name) === undefined);
+    };
     const found: [string, string][] = [];
-    const clients = only === undefined ? await namesBelow(s3, "") : [only];
+    const clients = only === undefined ? await namesBelow("") : [only];
     for (const client of clients) {
-      for (const repository of await namesBelow(s3, `${client}/`)) {
+      for (const repository of await namesBelow(`${client}/`)) {
         // A folder without it was never a repository: whoever may write can make any number of those.
         const [config] = await listVersions(s3, bucket, `${client}/${repository}/config`, 1);
         if (config !== undefined) found.push([client, repository]);
       }
     }
     return found;
-  } finally {
-    s3.destroy();
-  }
-
-  async function namesBelow(s3: Awaited<ReturnType<typeof connect>>, prefix: string): Promise<string[]> {
-    const folders = await listFolders(s3, bucket, prefix);
-    return folders
-      .map((folder) => folder.slice(prefix.length, -1))
-      .filter((name) => nameProblem(name) === undefined);
-  }
+  });
 }

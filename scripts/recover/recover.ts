@@ -5,12 +5,13 @@ import * as path from "node:path";
 import type { S3 } from "@aws-sdk/client-s3";
 import { Operations } from "../../plan";
 import { repositoryPassword } from "../../plan/keys";
-import { connect, explained } from "../../providers/s3-client";
+import { explained } from "../../providers/s3-client";
 import { applyActions, REMEDY, writeRecord } from "./apply";
 import { RecoverRequest } from "./arguments";
 import { Action, Aim, Entry, Plan, planRecovery, QUARANTINE } from "./plan";
 import { identityNames } from "../lib/identity-names";
 import { printableLines } from "../lib/printable";
+import { withS3 } from "../lib/with-s3";
 import { describePlan, firstOf, moment } from "./report";
 import { namesDamage, requirePrograms, restic, ResticTarget } from "./restic";
 import { listVersions } from "./versions";
@@ -125,16 +126,13 @@ export async function recover(
   const say = (text: string) => {
     print(printableLines(text));
   };
-  const s3 = await connect(bucket, bucket.owner);
-  try {
+  return withS3(bucket, bucket.owner, async (s3) => {
     const { client, repository, at } = request;
     const password = await passwordOf(s3, operations, request);
     const target: ResticTarget = { bucket, client, repository, password };
     if (request.restic !== undefined) return await restic({ ...target, at }, request.restic);
     return await (request.apply ? apply : show)(s3, operations, request, target, say);
-  } finally {
-    s3.destroy();
-  }
+  });
 }
 
 /** Prints what would be done. */

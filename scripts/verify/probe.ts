@@ -53,6 +53,17 @@ export function briefly(error: unknown): string {
   return text.replace(/\s+/g, " ").slice(0, 300);
 }
 
+/** What is said where a whole part broke off outside of any probe: nothing of it was found out. */
+export function brokenOff(about: Pick<Finding, "ring" | "id" | "tried">, error: unknown): Finding {
+  return {
+    ...about,
+    expected: "it can be tried",
+    happened: `broke off: ${briefly(error)}`,
+    verdict: "unknown",
+    remedy: "see what happened; nothing of this part was found out",
+  };
+}
+
 /** How long a probe may take; one that takes longer has found nothing out. */
 const PROBE_SECONDS = 60;
 

@@ -4,7 +4,7 @@ import { attackAsClient } from "./client-attacks/client-attacks";
 import { inspectHosts } from "./hosts/hosts";
 import { probeNetwork } from "./openstack";
 import { OpenStackSession } from "./openstack-session";
-import { briefly, Finding, Ring } from "./probe";
+import { brokenOff, Finding, Ring } from "./probe";
 import { sortFindings } from "./report";
 import { stackSecrets, withoutSecrets } from "./secrets";
 
@@ -56,14 +56,8 @@ async function findingsOf({ name, rings, probe }: Area): Promise<Finding[]> {
   try {
     return await probe();
   } catch (error) {
-    return rings.map((ring) => ({
-      ring,
-      id: `area.${name}`,
-      tried: `everything about ${name}`,
-      expected: "it can be tried",
-      happened: `broke off: ${briefly(error)}`,
-      verdict: "unknown",
-      remedy: "see what happened; nothing of this area was found out",
-    }));
+    return rings.map((ring) =>
+      brokenOff({ ring, id: `area.${name}`, tried: `everything about ${name}` }, error),
+    );
   }
 }

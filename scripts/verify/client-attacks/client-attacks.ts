@@ -9,7 +9,7 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { Operations } from "../../../plan";
-import { briefly, Finding } from "../probe";
+import { brokenOff, Finding } from "../probe";
 import { Attacker } from "./attacker";
 import { attackForwarding } from "./forwarding";
 import { attackLogin } from "./login";
@@ -46,15 +46,7 @@ async function part(name: string, attacks: () => Promise<Finding[]>): Promise<Fi
     return await attacks();
   } catch (error) {
     return [
-      {
-        ring: 1,
-        id: `area.client-attacks-${name}`,
-        tried: `all attacks of ${name}`,
-        expected: "they can be tried",
-        happened: `broke off: ${briefly(error)}`,
-        verdict: "unknown",
-        remedy: "see what happened; nothing of this part was found out",
-      },
+      brokenOff({ ring: 1, id: `area.client-attacks-${name}`, tried: `all attacks of ${name}` }, error),
     ];
   }
 }

@@ -1,10 +1,9 @@
 /** Paths that leave the repository: nothing beside it can be read, written or deleted. */
-import type { S3 } from "@aws-sdk/client-s3";
 import { CANARY } from "../../../files";
-import { Operations } from "../../../plan";
-import { connect } from "../../../providers/s3-client";
+import { BucketOperations, Operations } from "../../../plan";
 import { CANARY_KEY } from "../../../providers/s3-proof";
 import { inParallel } from "../../lib/parallel";
+import { withS3 } from "../../lib/with-s3";
 import { Finding, Seen } from "../probe";
 import { listVersions } from "../../recover/versions";
 import { refusedOrNot } from "./attacker";
@@ -27,9 +26,10 @@ export async function attackOutside(
   operations: Operations,
 ): Promise<Finding[]> {
   const { request, id } = repository;
+  const { bucket } = operations;
   // Out of the repository and back into it: a proxy that follows such a path harms only the canary.
   const around = `../${CANARY.repository}/keys/${id}`;
-  const aroundByRoot = `../../../${operations.bucket.bucket}/${CANARY.client}/${CANARY.repository}/keys/${id}`;
+  const aroundByRoot = `../../../${bucket.bucket}/${CANARY.client}/${CANARY.repository}/keys/${id}`;
   const tried = async (method: string, targets: readonly string[]): Promise<Seen> => {
     const followed: string[] = [];
     for (const target of targets) {
@@ -56,8 +56,8 @@ export async function attackOutside(
         answers.push({ target, landing, status });
       }
       // The canary sees what is inside the repository alone.
-      const written = await asOwner(operations, (owner, address) =>
-        listVersions(owner, address, `${CANARY.client}/`, MOST_VERSIONS),
+      const written = await withS3(bucket, bucket.owner, (owner) =>
+        listVersions(owner, bucket, `${CANARY.client}/`, MOST_VERSIONS),
       );
       if (written.length >= MOST_VERSIONS)
         throw new Error(`too much lies below ${CANARY.client}/ to look through`);
@@ -83,7 +83,7 @@ export async function attackOutside(
       "read the other clients' repositories by such paths",
       async () => {
         needControl(repository);
-        const others = await existing(operations, [
+        const others = await existing(bucket, [
           ...operations.clients.flatMap(({ name, repositories }) =>
             repositories.slice(0, 1).map((other) => `${name}/${other.name}/config`),
           ),
@@ -127,27 +127,14 @@ export function escapes(answers: readonly WriteAnswer[], written: readonly strin
 }
 
 /** The keys that are there, as the bucket's owner sees it: what is not there would be refused to nobody. */
-async function existing(operations: Operations, keys: readonly string[]): Promise<string[]> {
-  return asOwner(operations, async (owner, { bucket }) => {
+async function existing(bucket: BucketOperations, keys: readonly string[]): Promise<string[]> {
+  return withS3(bucket, bucket.owner, async (owner) => {
     const found = await inParallel(LOOKED_FOR_AT_ONCE, keys, async (Key) => {
-      const { Contents = [] } = await owner.listObjectsV2({ Bucket: bucket, Prefix: Key, MaxKeys: 1 });
+      const { Contents = [] } = await owner.listObjectsV2({ Bucket: bucket.bucket, Prefix: Key, MaxKeys: 1 });
       return Contents.some((listed) => listed.Key === Key);
     });
     return keys.filter((_, at) => found[at]);
   });
-}
-
-async function asOwner<T>(
-  { bucket }: Operations,
-  work: (owner: S3, address: { endpoint: string; region: string; bucket: string }) => Promise<T>,
-): Promise<T> {
-  const address = { endpoint: bucket.endpoint, region: bucket.region, bucket: bucket.bucket };
-  const owner = await connect(address, bucket.owner);
-  try {
-    return await work(owner, address);
-  } finally {
-    owner.destroy();
-  }
 }
 
 /** Ways to write a path that leaves the repository, each of which some server has followed. */

@@ -1,8 +1,8 @@
 /** The canary's repository after a run: what the run put there is taken away again. */
 import { CANARY } from "../../../files";
 import { Operations } from "../../../plan";
-import { connect } from "../../../providers/s3-client";
 import { inParallel } from "../../lib/parallel";
+import { withS3 } from "../../lib/with-s3";
 import { listVersions } from "../../recover/versions";
 import { content, MOST_VERSIONS } from "./canary-repository";
 
@@ -16,16 +16,14 @@ const TIDY_AT_ONCE = 4;
  * nothing comes of it.
  */
 export async function tidy({ bucket }: Operations, id: string): Promise<void> {
-  const address = { endpoint: bucket.endpoint, region: bucket.region, bucket: bucket.bucket };
   const Bucket = bucket.bucket;
   const bypass = bucket.objectLock && { BypassGovernanceRetention: true };
   const repository = `${CANARY.client}/${CANARY.repository}/`;
   const config = `${repository}config`;
   try {
-    const owner = await connect(address, bucket.owner);
-    try {
+    await withS3(bucket, bucket.owner, async (owner) => {
       // A write that left the repository is beside it.
-      const all = await listVersions(owner, address, `${CANARY.client}/`, MOST_VERSIONS);
+      const all = await listVersions(owner, bucket, `${CANARY.client}/`, MOST_VERSIONS);
       // By its size: what the writer put, the owner may not be able to read.
       const spoilt = all.some(
         ({ key, latest, size }) => key === config && latest && size !== Buffer.byteLength(content("config")),
@@ -38,9 +36,7 @@ export async function tidy({ bucket }: Operations, id: string): Promise<void> {
       await inParallel(TIDY_AT_ONCE, left, async ({ key, versionId }) => {
         await owner.deleteObject({ Bucket, Key: key, VersionId: versionId, ...bypass });
       });
-    } finally {
-      owner.destroy();
-    }
+    });
   } catch {
     // They are small, and the next run tries again.
   }
