@@ -1,5 +1,6 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
+import { stripVTControlCharacters } from "node:util";
 
 /** The part of a Jest report that this script reads. */
 interface Report {
@@ -9,10 +10,28 @@ interface Report {
   numTodoTests: number;
   /** Test files that failed before their first test ran. */
   numRuntimeErrorTestSuites: number;
+  testResults: {
+    /** What kept a file's tests from running. */
+    message: string;
+    assertionResults: { status: string; fullName: string; failureMessages: string[] }[];
+  }[];
 }
 
-/** Adds up the reports that Jest left in a folder: one line a layer, the total last. */
+/** Lines of one failure: a comparison, or what a program printed at its end. */
+const FAILURE_LINES = 60;
+
+/** What failed and why; Jest itself says so in the midst of its output. */
+function failures({ testResults }: Report): string[] {
+  return testResults.flatMap(({ message, assertionResults }) => {
+    const failed = assertionResults.filter(({ status }) => status === "failed");
+    if (assertionResults.length === 0) return message === "" ? [] : [message];
+    return failed.map(({ fullName, failureMessages }) => `${fullName}\n${failureMessages.join("\n")}`);
+  });
+}
+
+/** Adds up the reports that Jest left in a folder: what failed, then one line a layer, the total last. */
 function main(folder: string): boolean {
+  const layers: string[] = [];
   const total = { passed: 0, failed: 0, skipped: 0 };
   for (const file of fs.readdirSync(folder).sort()) {
     const report = JSON.parse(fs.readFileSync(path.join(folder, file), "utf8")) as Report;
@@ -21,8 +40,14 @@ function main(folder: string): boolean {
     total.passed += passed;
     total.failed += failed;
     total.skipped += report.numPendingTests + report.numTodoTests;
-    console.log(`layer ${path.basename(file, ".json")}: ${String(passed)} passed, ${String(failed)} failed`);
+    layers.push(`layer ${path.basename(file, ".json")}: ${String(passed)} passed, ${String(failed)} failed`);
+    for (const failure of failures(report)) {
+      console.log(
+        `\nFAILED: ${stripVTControlCharacters(failure).split("\n").slice(0, FAILURE_LINES).join("\n")}`,
+      );
+    }
   }
+  console.log(`\n${layers.join("\n")}`);
   console.log(
     `${String(total.passed)} passed, ${String(total.failed)} failed, ${String(total.skipped)} skipped`,
   );

@@ -39,19 +39,18 @@ export function exitStatus(findings: readonly Finding[]): 0 | 1 | 2 {
   return findings.length === 0 || findings.some(({ verdict }) => verdict === "unknown") ? 2 : 0;
 }
 
-/** The report for a terminal of `width` columns: a table and a line of numbers for each ring. */
+/**
+ * The report for a terminal of `width` columns: a table and a line of numbers for each ring, and at its end, where the
+ * reader is, all that is not passed.
+ */
 export function renderReport(findings: readonly Finding[], width: number): string {
-  const parts = summarize(findings).map((summary) => {
-    const rows = sortFindings(findings).filter(({ ring }) => ring === summary.ring);
+  const sorted = sortFindings(findings);
+  const rings = summarize(sorted).map((summary) => {
+    const rows = sorted.filter(({ ring }) => ring === summary.ring);
     const heading = `Ring ${String(summary.ring)}: ${RINGS[summary.ring]}`;
-    return [
-      `${heading}\n${"=".repeat(heading.length)}\n`,
-      table(rows, width),
-      ...remedies(rows, width),
-      `${summaryLine(summary)}\n`,
-    ].join("\n");
+    return `${heading}\n${"=".repeat(heading.length)}\n\n${table(rows, width)}\n${summaryLine(summary)}\n`;
   });
-  return parts.join("\n");
+  return [...rings, ...remedies(sorted, width)].join("\n");
 }
 
 function summaryLine({ ring, ...counts }: RingSummary): string {

@@ -20,6 +20,7 @@ import {
   run,
   RunOptions,
   shellWord,
+  step,
 } from "../../scripts/lib/run";
 import { SshHost } from "../../scripts/lib/ssh";
 import { Finding } from "../../scripts/verify/probe";
@@ -76,16 +77,18 @@ export function ringTests(stack: LocalStack): void {
   /** Follows one step of docs/incident.md; `place`: where its reader stands, default: in the checkout. */
   const follow = (
     section: string,
-    step: number,
+    number: number,
     variables: Record<string, string> = {},
     place = ROOT,
   ): Promise<Result> => {
     const settings = Object.entries({ STACK: "local", ...variables }).map(
       ([name, value]) => `export ${name}=${shellWord(value)}`,
     );
-    return operator(
-      [`cd ${shellWord(place)}`, incident.preamble, ...settings, incident.step(section, step)].join("\n"),
-      { env: { WORK: folder } },
+    return step(`incident.md, ${section}, step ${String(number)}`, () =>
+      operator(
+        [`cd ${shellWord(place)}`, incident.preamble, ...settings, incident.step(section, number)].join("\n"),
+        { env: { WORK: folder } },
+      ),
     );
   };
 

@@ -85,15 +85,6 @@ describe("the report", () => {
      unknown  what unknown tried      refused                 what happened to
                                                               unknown
 
-     FAIL area.FAIL
-         a host name a host name a host name a host name a host name a host name a
-         host name a host name
-         what to do: remedy of FAIL
-
-     unknown area.unknown
-         what happened to unknown
-         what to do: remedy of unknown
-
      Ring 1: 1 passed, 1 could not be tried, 1 FAILED
 
      Ring 3: the cloud account is taken
@@ -103,11 +94,20 @@ describe("the report", () => {
      -------  ----------------------  ----------------------  ----------------------
      open     what open tried         refused                 what happened to open
 
+     Ring 3: 0 passed, 1 left open by the configuration
+
+     FAIL area.FAIL
+         a host name a host name a host name a host name a host name a host name a
+         host name a host name
+         what to do: remedy of FAIL
+
+     unknown area.unknown
+         what happened to unknown
+         what to do: remedy of unknown
+
      open area.open
          what happened to open
          what to do: remedy of open
-
-     Ring 3: 0 passed, 1 left open by the configuration
      "
     `);
   });
