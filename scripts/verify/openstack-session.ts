@@ -20,7 +20,7 @@ export interface OpenStackSession {
 }
 
 /** Seconds that getting a token may take: Pulumi starts, and the provider logs in. */
-const LOGIN_SECONDS = 50;
+const LOGIN_SECONDS = 140;
 
 const REMEDY =
   "check that OS_* or clouds.yaml are set as for pulumi up, and where the cloud has certificates of its own CA, " +

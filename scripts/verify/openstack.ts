@@ -28,7 +28,7 @@ import { secretsIn, stackSecrets } from "./secrets";
 const CLOSED_SECONDS = 5;
 const OPEN_SECONDS = 20;
 /** How long its session may take, in seconds. */
-const SESSION_SECONDS = 50;
+const SESSION_SECONDS = 140;
 /** How many pages of a list are read at most. */
 const MOST_PAGES = 100;
 

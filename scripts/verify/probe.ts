@@ -65,7 +65,7 @@ export function brokenOff(about: Pick<Finding, "ring" | "id" | "tried">, error: 
 }
 
 /** How long a probe may take; one that takes longer has found nothing out. */
-const PROBE_SECONDS = 60;
+const PROBE_SECONDS = 150;
 
 /** Runs one probe. Whatever it throws, and a time that is up, make it `unknown`: only what was seen counts. */
 export async function probe(about: ProbeAbout, attempt: () => Promise<Seen>): Promise<Finding> {

@@ -8,8 +8,8 @@ import { SshHost } from "../../lib/ssh";
 import { Finding, probe, ProbeAbout, PUT_BACK, Seen } from "../probe";
 import { ResticRequest, withResticSession } from "./restic-session";
 
-/** Seconds for one ssh; a small proxy may need some to log a client in. Two fit into the time of one probe. */
-export const SSH_SECONDS = 28;
+/** Seconds for one ssh; a small proxy may need many to log a client in. Two fit into the time of one probe. */
+export const SSH_SECONDS = 70;
 
 /** The remedy where a client gets more than the forced command. */
 export const COMMAND_REMEDY = `${PUT_BACK}; see the findings authorized-keys.* and sshd.*`;
@@ -18,6 +18,8 @@ export const COMMAND_REMEDY = `${PUT_BACK}; see the findings authorized-keys.* a
 export class Attacker {
   readonly access: HostAccess;
   private readonly ssh: SshHost;
+  /** Whether a connection did not end in time: all others would take as long. */
+  private stuck = false;
 
   constructor(
     operations: Operations,
@@ -41,48 +43,62 @@ export class Attacker {
     return [...this.ssh.command(options), ...remote] as [string, ...string[]];
   }
 
-  /** Runs ssh to its end, whatever that is. It says so on standard error where it was let in. */
-  run(options: readonly string[], remote: readonly string[] = [], input = ""): Promise<Result> {
-    const [program, ...args] = this.command(["-v", ...options], remote);
-    return run(program, args, { accept: "any", timeout: SSH_SECONDS, input, env: { DISPLAY: ":0" } });
+  /**
+   * Runs ssh to its end, whatever that is. It says so on standard error where it was let in.
+   *
+   * @param ssh who connects; default: the canary
+   * @throws Error when ssh has not ended in time, or an earlier one did not
+   */
+  run(
+    options: readonly string[],
+    remote: readonly string[] = [],
+    input = "",
+    ssh: SshHost = this.ssh,
+  ): Promise<Result> {
+    const [program = "ssh", ...args] = [...ssh.command(["-v", ...options]), ...remote];
+    return this.unlessStuck(() =>
+      run(program, args, { accept: "any", timeout: SSH_SECONDS, input, env: { DISPLAY: ":0" } }),
+    );
   }
 
   /**
    * Runs ssh until the far end has sent `enough` bytes, and ends its standard input only then: a server that answers
    * and one that ends at the end of its input would else race.
    *
-   * @throws Error when ssh has not ended in time
+   * @throws Error when ssh has not ended in time, or an earlier one did not
    */
   answerTo(options: readonly string[], remote: readonly string[], input: string, enough: number) {
     const [program, ...args] = this.command(["-v", "-T", ...options], remote);
-    return new Promise<Omit<Result, "code" | "seconds">>((resolve, reject) => {
-      const ssh = spawn(program, args);
-      const timer = setTimeout(() => {
-        ssh.kill("SIGKILL");
-        // Its connection to a jump host may still hold them.
-        ssh.stdout.destroy();
-        ssh.stderr.destroy();
-        reject(new Error(`ssh did not end within ${String(SSH_SECONDS)} s`));
-      }, SSH_SECONDS * 1000);
-      let stdout = "";
-      let stderr = "";
-      ssh.stdout.setEncoding("latin1").on("data", (text: string) => {
-        stdout += text;
-        if (stdout.length >= enough) ssh.stdin.end();
+    const answered = () =>
+      new Promise<Omit<Result, "code" | "seconds">>((resolve, reject) => {
+        const ssh = spawn(program, args);
+        const timer = setTimeout(() => {
+          ssh.kill("SIGKILL");
+          // Its connection to a jump host may still hold them.
+          ssh.stdout.destroy();
+          ssh.stderr.destroy();
+          reject(new Error(`ssh did not end within ${String(SSH_SECONDS)} s`));
+        }, SSH_SECONDS * 1000);
+        let stdout = "";
+        let stderr = "";
+        ssh.stdout.setEncoding("latin1").on("data", (text: string) => {
+          stdout += text;
+          if (stdout.length >= enough) ssh.stdin.end();
+        });
+        ssh.stderr.setEncoding("utf8").on("data", (text: string) => {
+          stderr += text;
+        });
+        ssh.stdin.on("error", () => {
+          // It ended first; its words tell the rest.
+        });
+        ssh.stdin.write(input);
+        ssh.on("error", reject);
+        ssh.on("close", () => {
+          clearTimeout(timer);
+          resolve({ stdout, stderr });
+        });
       });
-      ssh.stderr.setEncoding("utf8").on("data", (text: string) => {
-        stderr += text;
-      });
-      ssh.stdin.on("error", () => {
-        // It ended first; its words tell the rest.
-      });
-      ssh.stdin.write(input);
-      ssh.on("error", reject);
-      ssh.on("close", () => {
-        clearTimeout(timer);
-        resolve({ stdout, stderr });
-      });
-    });
+    return this.unlessStuck(answered);
   }
 
   /** The session with rclone that restic would have. */
@@ -91,6 +107,16 @@ export class Attacker {
     remote = "rclone serve restic --stdio",
   ): Promise<T> {
     return withResticSession(this.command([], [remote]), work);
+  }
+
+  private async unlessStuck<T>(connect: () => Promise<T>): Promise<T> {
+    if (this.stuck) throw new Error(`not tried: an earlier ssh did not end within ${String(SSH_SECONDS)} s`);
+    try {
+      return await connect();
+    } catch (error) {
+      this.stuck = true;
+      throw error;
+    }
   }
 
   /** The same with another key or user. */

@@ -24,17 +24,18 @@ export async function attackAsClient(operations: Operations): Promise<Finding[]>
   try {
     const canary = new Attacker(operations, folder);
     const id = createHash("sha256").update(randomBytes(32)).digest("hex");
-    const findings = await Promise.all([
-      part("repository", () => attackRepository(canary, id, operations)).finally(() => tidy(operations, id)),
-      // A small proxy logs few clients in at a time.
-      part("session", () => attackSession(canary)).then(async (found) => [
-        ...found,
-        ...(await part("forwarding", () => attackForwarding(canary, operations))),
-      ]),
-      part("ports", () => probePorts(operations)),
-    ]);
-    // Last, for newer versions of sshd shut out an address for a while that fails to log in.
-    return [...findings.flat(), ...(await part("login", () => attackLogin(canary, operations)))];
+    const ports = part("ports", () => probePorts(operations));
+    // One after the other: a small proxy logs few clients in at a time, and is looked at from within meanwhile.
+    return [
+      ...(await part("repository", () => attackRepository(canary, id, operations)).finally(() =>
+        tidy(operations, id),
+      )),
+      ...(await part("session", () => attackSession(canary))),
+      ...(await part("forwarding", () => attackForwarding(canary, operations))),
+      // Last, for newer versions of sshd shut out an address for a while that fails to log in.
+      ...(await part("login", () => attackLogin(canary, operations))),
+      ...(await ports),
+    ];
   } finally {
     fs.rmSync(folder, { recursive: true });
   }

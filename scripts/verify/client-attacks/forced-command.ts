@@ -1,7 +1,7 @@
 /** The forced command: no command or variable of the client's makes it another session with rclone. */
 import { Operations } from "../../../plan";
-import { Finding, probe } from "../probe";
-import { Attacker, COMMAND_REMEDY, lastWords, mustHaveConnected, refusedOrNot } from "./attacker";
+import { Finding } from "../probe";
+import { Attacker, COMMAND_REMEDY, lastWords, mustHaveConnected, probeAlone, refusedOrNot } from "./attacker";
 import { CanaryRepository, needControl, readBack, refusal } from "./canary-repository";
 
 /** Asks for other sessions with rclone, and looks whether they are still the forced command's. */
@@ -11,8 +11,9 @@ export async function attackForcedCommand(
   operations: Operations,
 ): Promise<Finding[]> {
   const { id } = repository;
-  return Promise.all([
-    probe(
+  // One after the other, as all that asks for a login.
+  return [
+    await probeAlone(
       {
         ring: 1,
         id: "attack.command-rclone",
@@ -34,7 +35,7 @@ export async function attackForcedCommand(
         }, `rclone serve restic --stdio s3-resticrepo:${operations.bucket.bucket}`);
       },
     ),
-    probe(
+    await probeAlone(
       {
         ring: 1,
         id: "attack.environment",
@@ -44,7 +45,7 @@ export async function attackForcedCommand(
       },
       () => sendVariables(canary, id),
     ),
-  ]);
+  ];
 }
 
 /** The loader and rclone say on standard error what they cannot find, by its name. */

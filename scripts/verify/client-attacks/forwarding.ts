@@ -26,7 +26,7 @@ const SOCKET_REFUSALS = [...PORT_REFUSALS, "connect failed"];
 /** The last one is there on every host with systemd, open to everybody. */
 const SOCKETS = ["/run/dbus/system_bus_socket", "/run/systemd/journal/stdout"];
 
-const ANSWER_MILLISECONDS = 20_000;
+const ANSWER_MILLISECONDS = 60_000;
 
 /** Asks one login for every kind of forwarding. A proxy that makes the unix socket which is asked for keeps it. */
 export async function attackForwarding(canary: Attacker, operations: Operations): Promise<Finding[]> {

@@ -5,7 +5,7 @@ import { PROXY_USER } from "../../../files";
 import { HostAccess, Operations } from "../../../plan";
 import { run } from "../../lib/run";
 import { Finding, PUT_BACK } from "../probe";
-import { Attacker, lastWords, LET_IN, probeAlone, REACHED, SSH_SECONDS } from "./attacker";
+import { Attacker, lastWords, LET_IN, probeAlone, REACHED } from "./attacker";
 
 /** Tries to log in as others, and as the client with an unknown key. */
 export async function attackLogin(canary: Attacker, operations: Operations): Promise<Finding[]> {
@@ -38,10 +38,8 @@ export async function attackLogin(canary: Attacker, operations: Operations): Pro
     const remedy = `${PUT_BACK}; see the findings sshd.*`;
     findings.push(
       await probeAlone({ ...about, remedy }, async () => {
-        const [program = "ssh", ...args] = canary
-          .other(await change(), name)
-          .command(["-v", "-T", "-o", "PreferredAuthentications=publickey,password,keyboard-interactive"]);
-        const { stderr } = await run(program, [...args, "id"], { accept: "any", timeout: SSH_SECONDS });
+        const options = ["-T", "-o", "PreferredAuthentications=publickey,password,keyboard-interactive"];
+        const { stderr } = await canary.run(options, ["id"], "", canary.other(await change(), name));
         if (LET_IN.test(stderr)) return { holds: false, happened: "LET IN" };
         // A jump host refuses in the same words.
         const methods = REACHED.test(stderr) && /Permission denied \(([^)]*)\)/.exec(stderr)?.[1];

@@ -17,11 +17,11 @@ export interface ResticAnswer {
 /** Sends one request of restic's REST protocol; `target` goes out as it stands, `..` and all. */
 export type ResticRequest = (method: string, target: string, body?: string) => Promise<ResticAnswer>;
 
-const ANSWER_SECONDS = 30;
+const ANSWER_SECONDS = 60;
 /** A small proxy may need some time to log a client in and to start rclone. */
-const START_SECONDS = 90;
+const START_SECONDS = 120;
 /** Whatever the far end does, the session ends then. */
-const SESSION_SECONDS = 300;
+const SESSION_SECONDS = 400;
 /** A connection closes some time before the program that had it has said why and ended. */
 const LAST_WORDS_MILLISECONDS = 2000;
 /** Nothing that a canary holds is larger; what another sends is cut. */

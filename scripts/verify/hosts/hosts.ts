@@ -16,7 +16,7 @@ import { HostFacts, inspectScript, judge, parseFacts } from "./facts";
 import { judgeProxy, proxyParameters } from "./proxy";
 
 /** Seconds for the inspection of one host. */
-const INSPECT_SECONDS = 100;
+const INSPECT_SECONDS = 240;
 const HOSTS_AT_ONCE = 6;
 
 /** Inspects the proxy and every client that the stack reaches. What could not be seen is a finding. */
