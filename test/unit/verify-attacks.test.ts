@@ -1,8 +1,15 @@
+import { once } from "node:events";
+import * as fs from "node:fs";
+import * as net from "node:net";
+import * as os from "node:os";
 import * as path from "node:path";
 import { describe, expect, test } from "@jest/globals";
-import { REACHED, LET_IN } from "../../scripts/verify/client-attacks/attacker";
+import { Attacker, LET_IN, REACHED } from "../../scripts/verify/client-attacks/attacker";
+import { attackForwarding } from "../../scripts/verify/client-attacks/forwarding";
 import { escapes, pathTricks } from "../../scripts/verify/client-attacks/outside";
 import { withResticSession } from "../../scripts/verify/client-attacks/restic-session";
+import { attackSession } from "../../scripts/verify/client-attacks/ssh-session";
+import { sampleOperations } from "../harness/sample-operations";
 
 describe("paths that leave the repository", () => {
   test.each([
@@ -72,4 +79,28 @@ describe("the session with rclone", () => {
     const slow = "exec <&- >&-; sleep 1; echo 'Connection closed by peer' >&2; exit 255";
     await expect(session(slow)).rejects.toThrow("Connection closed by peer");
   });
+});
+
+test("a proxy that does not answer is waited for once", async () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "attacker-"));
+  const silent = net.createServer();
+  const connections: net.Socket[] = [];
+  silent.on("connection", (socket) => connections.push(socket));
+  silent.listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  try {
+    const canary = new Attacker(sampleOperations(), folder, 1);
+    const { port } = silent.address() as net.AddressInfo;
+    const first = canary.run([], ["id"], "", canary.other({ host: "127.0.0.1", port }, "silent"));
+    await expect(first).rejects.toThrow("stopped after 1 s");
+    const findings = await attackSession(canary);
+    expect(findings.map(({ verdict }) => verdict)).toEqual(findings.map(() => "unknown"));
+    for (const { happened } of findings) expect(happened).toContain("not tried: an earlier ssh did not end");
+    await expect(attackForwarding(canary, sampleOperations())).rejects.toThrow("not tried");
+    expect(connections).toHaveLength(1);
+  } finally {
+    for (const socket of connections) socket.destroy();
+    silent.close();
+    fs.rmSync(folder, { recursive: true });
+  }
 });

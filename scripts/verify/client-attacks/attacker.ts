@@ -9,7 +9,7 @@ import { Finding, probe, ProbeAbout, PUT_BACK, Seen } from "../probe";
 import { ResticRequest, withResticSession } from "./restic-session";
 
 /** Seconds for one ssh; a small proxy may need many to log a client in. Two fit into the time of one probe. */
-export const SSH_SECONDS = 70;
+const SSH_SECONDS = 70;
 
 /** The remedy where a client gets more than the forced command. */
 export const COMMAND_REMEDY = `${PUT_BACK}; see the findings authorized-keys.* and sshd.*`;
@@ -18,12 +18,13 @@ export const COMMAND_REMEDY = `${PUT_BACK}; see the findings authorized-keys.* a
 export class Attacker {
   readonly access: HostAccess;
   private readonly ssh: SshHost;
-  /** Whether a connection did not end in time: all others would take as long. */
   private stuck = false;
 
+  /** @param seconds the time of one ssh */
   constructor(
     operations: Operations,
     readonly folder: string,
+    readonly seconds = SSH_SECONDS,
   ) {
     const { host, address } = operations.proxy;
     this.access = {
@@ -55,9 +56,9 @@ export class Attacker {
     input = "",
     ssh: SshHost = this.ssh,
   ): Promise<Result> {
-    const [program = "ssh", ...args] = [...ssh.command(["-v", ...options]), ...remote];
+    const [program = "ssh", ...args] = [...ssh.command(["-v", ...this.patience, ...options]), ...remote];
     return this.unlessStuck(() =>
-      run(program, args, { accept: "any", timeout: SSH_SECONDS, input, env: { DISPLAY: ":0" } }),
+      run(program, args, { accept: "any", timeout: this.seconds, input, env: { DISPLAY: ":0" } }),
     );
   }
 
@@ -68,7 +69,7 @@ export class Attacker {
    * @throws Error when ssh has not ended in time, or an earlier one did not
    */
   answerTo(options: readonly string[], remote: readonly string[], input: string, enough: number) {
-    const [program, ...args] = this.command(["-v", "-T", ...options], remote);
+    const [program, ...args] = this.command(["-v", "-T", ...this.patience, ...options], remote);
     const answered = () =>
       new Promise<Omit<Result, "code" | "seconds">>((resolve, reject) => {
         const ssh = spawn(program, args);
@@ -77,8 +78,8 @@ export class Attacker {
           // Its connection to a jump host may still hold them.
           ssh.stdout.destroy();
           ssh.stderr.destroy();
-          reject(new Error(`ssh did not end within ${String(SSH_SECONDS)} s`));
-        }, SSH_SECONDS * 1000);
+          reject(new Error(`ssh did not end within ${String(this.seconds)} s`));
+        }, this.seconds * 1000);
         let stdout = "";
         let stderr = "";
         ssh.stdout.setEncoding("latin1").on("data", (text: string) => {
@@ -109,8 +110,18 @@ export class Attacker {
     return withResticSession(this.command([], [remote]), work);
   }
 
+  /** Throws where an ssh did not end in time: each other one would take as long again. */
+  mustNotBeStuck(): void {
+    if (this.stuck) throw new Error(`not tried: an earlier ssh did not end within ${String(this.seconds)} s`);
+  }
+
+  /** ssh has no limit of its own that ends before this one. */
+  private get patience(): string[] {
+    return ["-o", `ConnectTimeout=${String(2 * this.seconds)}`];
+  }
+
   private async unlessStuck<T>(connect: () => Promise<T>): Promise<T> {
-    if (this.stuck) throw new Error(`not tried: an earlier ssh did not end within ${String(SSH_SECONDS)} s`);
+    this.mustNotBeStuck();
     try {
       return await connect();
     } catch (error) {

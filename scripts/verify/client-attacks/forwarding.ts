@@ -8,7 +8,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { Operations } from "../../../plan";
 import { endpointUrl } from "../../../providers/s3-client";
 import { Finding, Seen } from "../probe";
-import { Attacker, COMMAND_REMEDY, lastWords, LET_IN, probeAlone, SSH_SECONDS } from "./attacker";
+import { Attacker, COMMAND_REMEDY, lastWords, LET_IN, probeAlone } from "./attacker";
 
 interface LocalForward {
   name: string;
@@ -30,6 +30,7 @@ const ANSWER_MILLISECONDS = 60_000;
 
 /** Asks one login for every kind of forwarding. A proxy that makes the unix socket which is asked for keeps it. */
 export async function attackForwarding(canary: Attacker, operations: Operations): Promise<Finding[]> {
+  canary.mustNotBeStuck();
   const port = { refusals: PORT_REFUSALS };
   const forwards: LocalForward[] = [
     { name: "ssh", what: "the proxy's own sshd", targets: ["127.0.0.1:22"], ...port },
@@ -54,7 +55,7 @@ export async function attackForwarding(canary: Attacker, operations: Operations)
       { ring: 1, id: `attack.forward-${name}`, tried, expected: "refused", remedy: COMMAND_REMEDY },
       attempt,
     );
-  const connected = words.match(LET_IN, SSH_SECONDS * 1000);
+  const connected = words.match(LET_IN, canary.seconds * 1000);
   const findings: Finding[] = [];
   try {
     // Before the first attack, whose time is not for the login.
