@@ -11,7 +11,7 @@ interface Report {
   /** Test files that failed before their first test ran. */
   numRuntimeErrorTestSuites: number;
   testResults: {
-    /** What kept a file's tests from running. */
+    /** What failed in a file, its tests or what is around them; empty where nothing did. */
     message: string;
     assertionResults: { status: string; fullName: string; failureMessages: string[] }[];
   }[];
@@ -24,7 +24,7 @@ const FAILURE_LINES = 60;
 function failures({ testResults }: Report): string[] {
   return testResults.flatMap(({ message, assertionResults }) => {
     const failed = assertionResults.filter(({ status }) => status === "failed");
-    if (assertionResults.length === 0) return message === "" ? [] : [message];
+    if (failed.length === 0) return message === "" ? [] : [message];
     return failed.map(({ fullName, failureMessages }) => `${fullName}\n${failureMessages.join("\n")}`);
   });
 }
@@ -43,7 +43,7 @@ function main(folder: string): boolean {
     layers.push(`layer ${path.basename(file, ".json")}: ${String(passed)} passed, ${String(failed)} failed`);
     for (const failure of failures(report)) {
       console.log(
-        `\nFAILED: ${stripVTControlCharacters(failure).split("\n").slice(0, FAILURE_LINES).join("\n")}`,
+        `\nFAILED: ${stripVTControlCharacters(failure).trim().split("\n").slice(0, FAILURE_LINES).join("\n")}`,
       );
     }
   }
