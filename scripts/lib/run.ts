@@ -126,13 +126,15 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
 export async function step<T>(title: string, work: () => Promise<T>): Promise<T> {
   const started = Date.now();
   const seconds = () => `${((Date.now() - started) / 1000).toFixed(1)} s`;
-  console.log(`==> ${title}`);
+  // Not by console.log: Jest holds that back until the end of a test file.
+  const say = (line: string) => process.stdout.write(`${line}\n`);
+  say(`==> ${title}`);
   try {
     const value = await work();
-    console.log(`    ${title}: done in ${seconds()}`);
+    say(`    ${title}: done in ${seconds()}`);
     return value;
   } catch (error) {
-    console.log(`    ${title}: FAILED after ${seconds()}`);
+    say(`    ${title}: FAILED after ${seconds()}`);
     throw error;
   }
 }

@@ -54,7 +54,10 @@ export class NamespaceHost {
     this.ssh = new SshHost(this.access, { folder: path.join(folder, "ssh"), via: IN_LOCAL_CLOUD });
   }
 
-  /** Starts a host; `address` is a free one of 172.24.4.201-250. */
+  /**
+   * Starts a host; `address` is a free one of 172.24.4.201-250. What a test run that was killed left of a host
+   * of this name and address is removed first.
+   */
   static async start(name: string, address: string, operator?: SshKey): Promise<NamespaceHost> {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), `${name}-`));
     const key = operator ?? (await sshKey());
@@ -63,8 +66,9 @@ export class NamespaceHost {
     fs.writeFileSync(path.join(folder, "host_key.pub"), `${hostKey.publicKey}\n`);
     fs.writeFileSync(path.join(folder, "authorized_keys"), `${key.publicKey}\n`);
 
-    const namespace = `test-${name}`;
-    const link = `t${address.split(".")[3] as string}`;
+    await remove(name, address);
+    const namespace = namespaceOf(name);
+    const link = linkOf(address);
     const ip = (...args: string[]) => run("ip", args);
     await ip("netns", "add", namespace);
     await ip(
@@ -123,7 +127,27 @@ export class NamespaceHost {
   async stop(): Promise<void> {
     const ended = new Promise((resolve) => this.init.once("exit", resolve));
     if (this.init.exitCode === null && this.init.kill("SIGKILL")) await ended;
-    await run("ip", ["netns", "delete", `test-${this.name}`], { accept: "any" });
+    await remove(this.name, this.address);
     fs.rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+/** The network namespace of a host. */
+function namespaceOf(name: string): string {
+  return `test-${name}`;
+}
+
+/** The cloud's end of the cable to a host. */
+function linkOf(address: string): string {
+  return `t${address.split(".")[3] as string}`;
+}
+
+/** Ends every process of a host and removes its network; a host that is not there is no error. */
+async function remove(name: string, address: string): Promise<void> {
+  const ip = (...args: string[]) => run("ip", args, { accept: "any" });
+  const pids = (await ip("netns", "pids", namespaceOf(name))).stdout.trim();
+  if (pids !== "") await run("kill", ["-KILL", ...pids.split("\n")], { accept: "any" });
+  // The kernel removes the link only some time after the namespace of its other end.
+  await ip("-n", CLOUD_NETWORK, "link", "delete", linkOf(address));
+  await ip("netns", "delete", namespaceOf(name));
 }
