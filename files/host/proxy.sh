@@ -109,6 +109,7 @@ change_keys() {
     mv -fT "$keys_before.new" "$keys_before"
   fi
   put_authorized_keys
+  keys_changed=$(uptime_seconds)
   if [ -f "$keys_before" ]; then
     sort "$SB_KEYS" >"$SB_WORK/now"
     sort "$keys_before" >"$SB_WORK/before"
@@ -118,9 +119,14 @@ change_keys() {
   fi
 }
 
-# A connection is spared when rclone in it serves a repository whose line is untouched. One that runs nothing
-# (an idle multiplexed one, or one still logging in) cannot be told apart and ends too: a client opens a new one.
-# Repeated until a pass finds nothing, for a login may be under way.
+uptime_seconds() {
+  cut -d . -f 1 /proc/uptime
+}
+
+# A connection is spared when rclone in it serves a repository whose line is untouched, and when it began after the
+# keys changed, for sshd judged it by the new ones: whoever knocks without end delays nothing. Of the others, one that
+# runs nothing (an idle multiplexed one, or one still logging in) cannot be told apart and ends too: a client opens a
+# new one. Repeated until a pass finds nothing, for a login may be under way.
 end_sessions() {
   need_command ps procps
   repositories_of <"$SB_WORK/untouched" >"$SB_WORK/spared"
@@ -129,8 +135,10 @@ end_sessions() {
   while [ "$end_quiet" -lt 2 ]; do
     end_pass=$((end_pass + 1))
     [ "$end_pass" -le 50 ] || fail "sessions of $SB_USER do not end: log in to $(hostname) and end them by hand"
-    ps -ww -e -o pid= -o ppid= -o euid= -o stat= -o args= >"$SB_WORK/processes"
-    doomed=$(doomed_processes <"$SB_WORK/processes")
+    # All three times are whole seconds, cut off: two more, so that no older connection is taken for a new one.
+    end_newer=$(($(uptime_seconds) - keys_changed - 2))
+    ps -ww -e -o pid= -o ppid= -o euid= -o stat= -o etimes= -o args= >"$SB_WORK/processes"
+    doomed=$(doomed_processes "$end_newer" <"$SB_WORK/processes")
     if [ -z "$doomed" ]; then
       end_quiet=$((end_quiet + 1))
     else
@@ -150,20 +158,26 @@ repositories_of() {
   sed -n 's/.*command="rclone serve restic --stdio --append-only \([^" ]*\)[^"]*".*/\1/p'
 }
 
-# Reads the processes (PID PARENT UID STATE ARGUMENTS), prints the PIDs to end: those of the user and of sshd on his
-# behalf, all but the ones from which a spared rclone descends.
+# Reads the processes (PID PARENT UID STATE SECONDS ARGUMENTS), prints the PIDs to end: those of the user and of sshd
+# on his behalf, all but the ones from which a spared rclone descends, and connections that have lasted less than $1
+# seconds with what descends from them.
 doomed_processes() {
-  awk -v uid="$(id -u "$SB_USER")" -v user="$SB_USER" '
+  awk -v newer="$1" -v uid="$(id -u "$SB_USER")" -v user="$SB_USER" '
     from == "spared" { spared[$1] = 1; next }
     $4 ~ /^Z/ { next }
-    $3 == uid || ($3 == 0 && ($5 == "sshd:" || $5 == "sshd-session:") && $6 == user && $7 == "[priv]") {
+    { connection = $3 == 0 && ($6 == "sshd:" || $6 == "sshd-session:") && $7 == user && $8 == "[priv]" }
+    $3 == uid || connection {
       parent[$1] = $2
-      repository[$1] = $5 == "/usr/local/lib/secure-backups/rclone" && $9 == "--append-only" ? $10 : "-"
+      began_after[$1] = connection && $5 < newer
+      repository[$1] = $6 == "/usr/local/lib/secure-backups/rclone" && $10 == "--append-only" ? $11 : "-"
     }
     END {
-      for (pid in repository)
+      for (pid in repository) {
         if (repository[pid] in spared)
           for (p = pid; p in repository; p = parent[p]) keep[p] = 1
+        for (p = pid; p in repository; p = parent[p])
+          if (began_after[p]) keep[pid] = 1
+      }
       for (pid in repository) if (!(pid in keep)) print pid
     }' from=spared "$SB_WORK/spared" from=processes -
 }

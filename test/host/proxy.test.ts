@@ -53,7 +53,9 @@ function artifact(name: "rclone" | "restic"): Artifact {
   return { ...(JSON.parse(text) as Artifact), url: `${facts.artifactsUrl}${name}` };
 }
 
-function proxyFiles(change: { rclone?: Partial<Artifact>; secretAccessKey?: string } = {}): HostInstall {
+function proxyFiles(
+  change: { rclone?: Partial<Artifact>; secretAccessKey?: string; without?: SshKey } = {},
+): HostInstall {
   return proxyInstall({
     host: "rclonesrv",
     bucket: BUCKET,
@@ -68,7 +70,7 @@ function proxyFiles(change: { rclone?: Partial<Artifact>; secretAccessKey?: stri
       { client: "web", repository: "main", publicKey: main.publicKey },
       { client: "web", repository: "odd", publicKey: odd.publicKey },
       { client: "db", repository: "main", publicKey: other.publicKey },
-    ],
+    ].filter(({ publicKey }) => publicKey !== change.without?.publicKey),
   });
 }
 
@@ -462,6 +464,20 @@ for pid in $(processes); do cat "/proc/$pid/oom_score_adj"; done | sort -n`);
     }
     expect((await proxy.ssh.sh(`${rclones(0)}processes`)).stdout).toBe("");
     await client.ssh.sh("restic-backup main snapshots");
+  });
+
+  test("a client that knocks without end does not hold up the update that shuts it out", async () => {
+    await client.ssh.sh(`for knocker in $(seq 6); do
+  setsid -f timeout 120 sh -c '
+    while :; do ssh -F /etc/restic-backup/ssh_config -o ControlMaster=no -o ControlPath=none odd; done
+  ' </dev/null >/dev/null 2>&1
+done`);
+    const { code, text } = await putInForce(proxy, proxyFiles({ without: odd }));
+    await client.ssh.sh("pkill -x timeout; pkill -x ssh");
+    expect(text).toContain("ended the sessions of keys that lost their access");
+    expect(code).toBe(INSTALLED);
+    expect(await putInForce(proxy, proxyFiles())).toMatchObject({ code: INSTALLED });
+    await client.ssh.sh("restic-backup odd snapshots");
   });
 
   test("one address has so many connections and no more, and others get in", async () => {

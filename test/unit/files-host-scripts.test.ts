@@ -240,12 +240,15 @@ describe("who loses a session", () => {
   const shellFunction = (name: string) =>
     new RegExp(`^${name}\\(\\) \\{\\n[^]*?^\\}\\n`, "m").exec(scriptText)?.[0] ?? "";
 
-  /** Asks the proxy's script, with what ps would have told of a host where rcloneproxy has the UID 999. */
-  function doomed(processes: string[], spared: string[]): string[] {
+  /**
+   * Asks the proxy's script, with what ps would have told of a host where rcloneproxy has the UID 999 and the keys
+   * changed `newer` seconds ago.
+   */
+  function doomed(processes: string[], spared: string[], newer = 9): string[] {
     return inDirectory((directory) => {
       writeFileSync(join(directory, "spared"), spared.map((name) => `${name}\n`).join(""));
       const body = shellFunction("doomed_processes");
-      const script = `id() { echo 999; }\nSB_USER=rcloneproxy SB_WORK=${directory}\n${body}doomed_processes`;
+      const script = `id() { echo 999; }\nSB_USER=rcloneproxy SB_WORK=${directory}\n${body}doomed_processes ${String(newer)}`;
       return run("dash", ["-euc", script], { input: processes.map((line) => `${line}\n`).join("") })
         .split("\n")
         .filter((pid) => pid !== "")
@@ -254,26 +257,26 @@ describe("who loses a session", () => {
   }
   const RCLONE = "/usr/local/lib/secure-backups/rclone serve restic --stdio --append-only s3-resticrepo:b/c";
   const OTHERS = [
-    "    1     0     0 Ss   /sbin/init",
-    "    2     1     0 Ss   sshd: /usr/sbin/sshd -D [listener] 0 of 100-300 startups",
-    "    3     2     0 Ss   sshd: debian [priv]",
-    "    4     3  1000 S    sshd: debian@pts/0",
-    "    5     4  1000 S    sshd: rcloneproxy [priv]",
-    "    6     2   999 Z    [rclone] <defunct>",
-    "    7     2     0 Ss   sshd: rcloneproxy2 [priv]",
+    "    1     0     0 Ss     60 /sbin/init",
+    "    2     1     0 Ss     60 sshd: /usr/sbin/sshd -D [listener] 0 of 100-300 startups",
+    "    3     2     0 Ss     60 sshd: debian [priv]",
+    "    4     3  1000 S      60 sshd: debian@pts/0",
+    "    5     4  1000 S      60 sshd: rcloneproxy [priv]",
+    "    6     2   999 Z      60 [rclone] <defunct>",
+    "    7     2     0 Ss     60 sshd: rcloneproxy2 [priv]",
   ];
   const RUNNING = [
-    "   10     2     0 Ss   sshd: rcloneproxy [priv]",
-    "   11    10   999 S    sshd: rcloneproxy@notty",
-    "   12    11   999 Ss   sh -c rclone serve restic --stdio --append-only s3-resticrepo:b/c/kept",
-    `   13    12   999 Sl   ${RCLONE}/kept`,
-    "   20     2     0 Ss   sshd: rcloneproxy [priv]",
-    "   21    20   999 S    sshd: rcloneproxy@notty",
-    `   22    21   999 Sl   ${RCLONE}/lost`,
-    "   30     2     0 Ss   sshd-session: rcloneproxy [priv]",
-    "   31    30   999 S    sshd-session: rcloneproxy@notty",
-    "   40     2     0 Ss   sshd: rcloneproxy [priv]",
-    "   50     1   999 S    sleep 1000",
+    "   10     2     0 Ss     60 sshd: rcloneproxy [priv]",
+    "   11    10   999 S      60 sshd: rcloneproxy@notty",
+    "   12    11   999 Ss     60 sh -c rclone serve restic --stdio --append-only s3-resticrepo:b/c/kept",
+    `   13    12   999 Sl     60 ${RCLONE}/kept`,
+    "   20     2     0 Ss     60 sshd: rcloneproxy [priv]",
+    "   21    20   999 S      60 sshd: rcloneproxy@notty",
+    `   22    21   999 Sl     60 ${RCLONE}/lost`,
+    "   30     2     0 Ss     60 sshd-session: rcloneproxy [priv]",
+    "   31    30   999 S      60 sshd-session: rcloneproxy@notty",
+    "   40     2     0 Ss     60 sshd: rcloneproxy [priv]",
+    "   50     1   999 S      60 sleep 1000",
   ];
 
   test("the lost repository, idle connections and logins under way; a backup of another goes on", () => {
@@ -287,6 +290,25 @@ describe("who loses a session", () => {
       "50",
     ]);
   });
+  test("no connection that began after the keys changed, nor what it runs", () => {
+    const AFTER = [
+      "   70     2     0 Ss      8 sshd: rcloneproxy [priv]",
+      "   80     2     0 Ss      8 sshd-session: rcloneproxy [priv]",
+      "   81    80   999 S       7 sshd-session: rcloneproxy@notty",
+      `   82    81   999 Sl      7 ${RCLONE}/joined`,
+    ];
+    expect(doomed(AFTER, [])).toEqual([]);
+    expect(doomed(AFTER, [], 8)).toEqual(["70", "80", "81", "82"]);
+  });
+  test("what an older connection runs, and what outlived its own, however new it is", () => {
+    const BEFORE = [
+      "   90     2     0 Ss      9 sshd: rcloneproxy [priv]",
+      "   91    90   999 S       0 sshd: rcloneproxy@notty",
+      `   92    91   999 Sl      0 ${RCLONE}/lost`,
+      `   93     1   999 Sl      0 ${RCLONE}/lost`,
+    ];
+    expect(doomed(BEFORE, [])).toEqual(["90", "91", "92", "93"]);
+  });
   test("the repository of each line of authorized_keys is known, whatever follows it", () => {
     const grants = [
       { client: "web", repository: "main", publicKey: KEY },
@@ -297,7 +319,7 @@ describe("who loses a session", () => {
     expect(run("dash", ["-euc", script], { input })).toBe(
       "s3-resticrepo:b/web/main\ns3-resticrepo:b/.canary/verify\n",
     );
-    const canary = `   61     1   999 Sl   ${RCLONE.replace("b/c", "b/.canary/verify --max-transfer 1M --cutoff-mode hard")}`;
+    const canary = `   61     1   999 Sl     60 ${RCLONE.replace("b/c", "b/.canary/verify --max-transfer 1M --cutoff-mode hard")}`;
     expect(doomed([canary, ...OTHERS], ["s3-resticrepo:b/.canary/verify"])).toEqual([]);
     expect(doomed([canary, ...OTHERS], ["s3-resticrepo:b/web/main"])).toEqual(["61"]);
   });
