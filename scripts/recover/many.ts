@@ -1,58 +1,106 @@
 /** The same for many repositories: what is done for each is recover.ts's. */
 import { nameProblem } from "../../config/values";
 import { Operations } from "../../plan";
+import { inParallel } from "../lib/parallel";
 import { printableLines } from "../lib/printable";
 import { withS3 } from "../lib/with-s3";
 import { RecoverManyRequest } from "./arguments";
 import { recover } from "./recover";
-import { listFolders, listVersions } from "./versions";
+import { listFolders, listVersions, versionPages } from "./versions";
+
+type Name = [client: string, repository: string];
+
+/** A repository of no client of the stack, and when the oldest version of its config was written. */
+interface Other {
+  name: Name;
+  began: number;
+}
+
+/** Requests under way at a time, while folders are looked for. */
+const AT_ONCE = 8;
+
+/** How many folders that are no repository of then are named. */
+const MOST_NAMED = 20;
 
 /**
  * Shows or brings back every repository that the bucket has, or every one of a client; one that fails keeps none of
- * the others. Gives 0 where all are as asked for.
+ * the others. The stack's own come first, before others are even looked for: whoever has the writer's keys can make
+ * any number of those. Gives 0 where all are as asked for.
  *
  * @throws Error where the bucket has none, or cannot be listed
  */
 export async function recoverMany(
   operations: Operations,
-  { client, ...request }: RecoverManyRequest,
+  { client: only, ...request }: RecoverManyRequest,
   print: (text: string) => void,
 ): Promise<number> {
-  const repositories = await repositoriesOf(operations, client);
-  if (repositories.length === 0) {
-    throw new Error(
-      client === undefined
-        ? "the bucket has no repository"
-        : `--client: the bucket has no repository of ${client}; the stack's clients are ` +
-            operations.clients.map(({ name }) => name).join(", "),
-    );
-  }
+  const done: string[] = [];
   const failed: string[] = [];
-  for (const [client, repository] of repositories) {
+  const attempt = async ([client, repository]: Name): Promise<void> => {
     const name = `${client}/${repository}`;
     print(`\n==> ${name}\n`);
     try {
-      if ((await recover(operations, { ...request, client, repository }, print)) !== 0) failed.push(name);
+      const code = await recover(operations, { ...request, client, repository }, print);
+      (code === 0 ? done : failed).push(name);
     } catch (error) {
       print(printableLines(`recover: ${error instanceof Error ? error.message : String(error)}`));
       failed.push(name);
     }
+  };
+  const own = operations.clients
+    .filter(({ name }) => only === undefined || name === only)
+    .flatMap(({ name, repositories }) => repositories.map((one): Name => [name, one.name]));
+  for (const name of own) {
+    if (await hasConfig(operations, name)) await attempt(name);
   }
-  const count = `${repositories.length} ${repositories.length === 1 ? "repository" : "repositories"}`;
-  const done = request.apply ? "brought back" : "read as of then";
+  const none: string[] = [];
+  for (const { name, began } of await otherRepositories(operations, only, own)) {
+    if (began <= request.at) await attempt(name);
+    else none.push(name.join("/"));
+  }
+  const count = done.length + failed.length;
+  if (count + none.length === 0) {
+    throw new Error(
+      only === undefined
+        ? "the bucket has no repository"
+        : `--client: the bucket has no repository of ${only}; the stack's clients are ` +
+            operations.clients.map(({ name }) => name).join(", "),
+    );
+  }
+  if (none.length > 0) {
+    const more = none.length > MOST_NAMED ? `, and ${none.length - MOST_NAMED} more` : "";
+    print(
+      "\nOf no client of the stack, and without a file config of then, so left alone: " +
+        `${none.slice(0, MOST_NAMED).join(", ")}${more}.`,
+    );
+  }
+  const repositories = `${count} ${count === 1 ? "repository" : "repositories"}`;
+  const what = request.apply ? "brought back" : "read as of then";
   print(
     failed.length === 0
-      ? `\n${count}: all ${done}.`
-      : `\n${failed.length} of ${count} could NOT be ${done}, see above: ${failed.join(", ")}.`,
+      ? `\n${repositories}: all ${what}.`
+      : `\n${failed.length} of ${repositories} could NOT be ${what}, see above: ${failed.join(", ")}.`,
   );
   return failed.length === 0 ? 0 : 1;
 }
 
-/** The repositories that the bucket has, or ever had as long as versions are kept, with the client of each. */
-async function repositoriesOf(
+/** A folder without it was never a repository: whoever may write can make any number of those. */
+const configOf = ([client, repository]: Name): string => `${client}/${repository}/config`;
+
+async function hasConfig({ bucket }: Operations, name: Name): Promise<boolean> {
+  return withS3(bucket, bucket.owner, async (s3) => {
+    const [any] = await listVersions(s3, bucket, configOf(name), 1);
+    return any?.key === configOf(name);
+  });
+}
+
+/** The repositories that the bucket has, or ever had as long as versions are kept, but for those of the stack. */
+async function otherRepositories(
   { bucket }: Operations,
   only: string | undefined,
-): Promise<[client: string, repository: string][]> {
+  own: readonly Name[],
+): Promise<Other[]> {
+  const known = new Set(own.map((name) => name.join("/")));
   return withS3(bucket, bucket.owner, async (s3) => {
     const namesBelow = async (prefix: string): Promise<string[]> => {
       const folders = await listFolders(s3, bucket, prefix);
@@ -60,15 +108,20 @@ async function repositoriesOf(
         .map((folder) => folder.slice(prefix.length, -1))
         .filter((name) => nameProblem(name) === undefined);
     };
-    const found: [string, string][] = [];
     const clients = only === undefined ? await namesBelow("") : [only];
-    for (const client of clients) {
-      for (const repository of await namesBelow(`${client}/`)) {
-        // A folder without it was never a repository: whoever may write can make any number of those.
-        const [config] = await listVersions(s3, bucket, `${client}/${repository}/config`, 1);
-        if (config !== undefined) found.push([client, repository]);
+    const names = await inParallel(AT_ONCE, clients, async (client) =>
+      (await namesBelow(`${client}/`)).map((repository): Name => [client, repository]),
+    );
+    const others = names.flat().filter((name) => !known.has(name.join("/")));
+    const found = await inParallel(AT_ONCE, others, async (name): Promise<Other[]> => {
+      let began = Infinity;
+      for await (const page of versionPages(s3, bucket, configOf(name))) {
+        for (const { key, marker, modified } of page) {
+          if (key === configOf(name) && !marker) began = Math.min(began, modified);
+        }
       }
-    }
-    return found;
+      return began === Infinity ? [] : [{ name, began }];
+    });
+    return found.flat();
   });
 }

@@ -299,7 +299,16 @@ async function apply(
         `${bucket.bucket}/${quarantine}/ until somebody deletes it with the owner's keys; its room is free ${days} days later.`,
     );
   }
-  return await verdict(request, target, failures.length === 0, print);
+  const code = await verdict(request, target, failures.length === 0, print);
+  if (code !== 0) return code;
+  // What came while restic looked was seen by neither: a pack is moved away of which a snapshot comes to speak after.
+  const { actions } = await planned(s3, operations, aim);
+  if (actions.length === 0) return 0;
+  print(
+    `\nBut ${actions.length} ${actions.length === 1 ? "file was" : "files were"} written to or hidden in ${prefix} ` +
+      "meanwhile, so this is not what it was. Freeze the client, then repeat this.",
+  );
+  return 1;
 }
 
 /**
