@@ -8,13 +8,14 @@ import { enterLocalCloud } from "./lib/local-stack";
 import { readOperations } from "./lib/operations";
 import { SshHost } from "./lib/ssh";
 
-const USAGE = `usage: npm run --silent ssh -- [--stack STACK] HOST [COMMAND]
+const USAGE = `usage: npm run --silent ssh -- [--stack STACK] [--identity FILE] HOST [COMMAND]
 
 Logs in to the proxy or a client as the operator, with his key and the pinned host key from the stack's state.
 
-  HOST           the proxy's name or a client's; a wrong one lists those that there are
-  COMMAND        runs there in place of a shell; in quotes
-  --stack STACK  the stack; default: the one that is selected
+  HOST             the proxy's name or a client's; a wrong one lists those that there are
+  COMMAND          runs there in place of a shell; in quotes
+  --stack STACK    the stack; default: the one that is selected
+  --identity FILE  a private key to log in with; default: the one in the stack's state
 `;
 
 /**
@@ -36,7 +37,7 @@ export function accessTo(operations: Operations, name: string): HostAccess {
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
-    options: { stack: { type: "string" }, help: { type: "boolean" } },
+    options: { stack: { type: "string" }, identity: { type: "string" }, help: { type: "boolean" } },
     allowPositionals: true,
   });
   if (values.help === true) {
@@ -50,7 +51,11 @@ async function main(): Promise<number> {
   }
   await enterLocalCloud(values.stack);
   const access = accessTo(await readOperations(values.stack), name);
-  return await login(access, command);
+  const { identity } = values;
+  return await login(
+    identity === undefined ? access : { ...access, privateKey: fs.readFileSync(identity, "utf8") },
+    command,
+  );
 }
 
 /** Runs ssh to its end. What a signal means is for ssh to say: the keys are removed when it has ended. */

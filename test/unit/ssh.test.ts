@@ -16,12 +16,12 @@ function program(name: string, script: string): void {
 }
 
 /** The tool with an `ssh` of the test's making, whose `$2` is its configuration; without one there is none on PATH. */
-function start(ssh?: string): ChildProcess {
+function start(ssh?: string, options: string[] = []): ChildProcess {
   if (ssh !== undefined) program("ssh", ssh);
   const others = ssh === undefined ? "" : `:${process.env.PATH ?? ""}`;
   return spawn(
     process.execPath,
-    ["--import", "tsx", path.join(ROOT, "scripts/ssh.ts"), "rclonesrv", "uptime"],
+    ["--import", "tsx", path.join(ROOT, "scripts/ssh.ts"), ...options, "rclonesrv", "uptime"],
     {
       cwd: ROOT,
       env: { ...process.env, PATH: `${folder}${others}`, TMPDIR: temporary() },
@@ -52,6 +52,17 @@ describe("the operator's key is removed", () => {
     tool.stdout?.on("data", (bytes: Buffer) => (said += bytes.toString()));
     expect(await once(tool, "close")).toEqual([7, null]);
     expect(said).toBe(`${SAMPLE_HOST.privateKey}\nhost uptime\n`);
+    expect(left()).toEqual([]);
+  });
+
+  test("in whose place another may be given", async () => {
+    const identity = path.join(folder, "another");
+    fs.writeFileSync(identity, "another key\n");
+    const tool = start('cat "$(dirname "$2")"/*.host.key', ["--identity", identity]);
+    let said = "";
+    tool.stdout?.on("data", (bytes: Buffer) => (said += bytes.toString()));
+    expect(await once(tool, "close")).toEqual([0, null]);
+    expect(said).toBe("another key\n");
     expect(left()).toEqual([]);
   });
 
