@@ -39,6 +39,27 @@ export interface Result {
   seconds: number;
 }
 
+/** Characters that a program may print, on each of its two outputs: what a taken host sends must not fill the memory. */
+const MOST_OUTPUT = 64 << 20;
+
+/** What ends each program that runs. */
+const running = new Set<(signal: NodeJS.Signals) => void>();
+
+/** A program in a group of its own gets no Ctrl-C from the terminal: Pulumi is to hear of it, and to release its lock. */
+function interrupt(): void {
+  for (const end of running) end("SIGINT");
+}
+
+function setRunning(end: (signal: NodeJS.Signals) => void, runs: boolean): void {
+  const before = running.size;
+  if (runs) running.add(end);
+  else running.delete(end);
+  for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"]) {
+    if (before === 0 && runs) process.on(signal, interrupt);
+    if (before > 0 && running.size === 0) process.off(signal, interrupt);
+  }
+}
+
 /** A program that failed; its message ends with the last lines that the program printed. */
 export class RunError extends Error {
   constructor(
@@ -53,7 +74,7 @@ export class RunError extends Error {
 /**
  * Runs a program to its end in the checkout. The program gets its own process group, so that a timeout ends
  * all that it started.
- * @throws RunError where the exit code is not accepted or the time is up
+ * @throws RunError where the exit code is not accepted, the time is up, or it prints too much
  */
 export function run(command: string, args: string[], options: RunOptions = {}): Promise<Result> {
   const { timeout = 600, accept = [0] } = options;
@@ -67,7 +88,7 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
     });
     let stdout = "";
     let stderr = "";
-    let expired = false;
+    let stopped: string | undefined;
     const end = (signal: NodeJS.Signals) => {
       try {
         if (child.pid !== undefined) process.kill(-child.pid, signal);
@@ -75,29 +96,30 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
         // It has ended already.
       }
     };
-    const timer = setTimeout(() => {
-      expired = true;
+    const stop = (why: string) => {
+      stopped ??= why;
       end("SIGKILL");
       // A process that left the group may still hold the pipes.
       child.stdout.destroy();
       child.stderr.destroy();
-    }, timeout * 1000);
-    // A group of its own gets no Ctrl-C from the terminal: Pulumi is to hear of it, and to release its lock.
-    const interrupt = () => {
-      end("SIGINT");
     };
-    process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
+    const timer = setTimeout(() => {
+      stop(`after ${String(timeout)} s`);
+    }, timeout * 1000);
+    setRunning(end, true);
     const ended = () => {
       clearTimeout(timer);
-      process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
+      setRunning(end, false);
     };
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       stdout += text;
       if (options.show) process.stdout.write(text);
+      if (stdout.length > MOST_OUTPUT) stop("after 64 MiB of output");
     });
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       stderr += text;
       if (options.show) process.stderr.write(text);
+      if (stderr.length > MOST_OUTPUT) stop("after 64 MiB of error messages");
     });
     child.on("error", (error) => {
       ended();
@@ -111,8 +133,8 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
       ended();
       const result: Result = { code: status ?? 137, stdout, stderr, seconds: (Date.now() - started) / 1000 };
       const name = path.basename(command);
-      if (expired) {
-        reject(new RunError(`${name} was stopped after ${String(timeout)} s`, result));
+      if (stopped !== undefined) {
+        reject(new RunError(`${name} was stopped ${stopped}`, result));
       } else if (accept !== "any" && !accept.includes(result.code)) {
         reject(new RunError(`${name} ended with exit status ${String(result.code)}`, result));
       } else {

@@ -3,9 +3,9 @@ import * as openstack from "@pulumi/openstack";
 import * as automation from "@pulumi/pulumi/automation";
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
-import * as os from "node:os";
 import * as path from "node:path";
 import { ROOT, run } from "../lib/run";
+import { withTemporaryFolder } from "../lib/temporary-folder";
 import { ask } from "./http";
 
 /** A session with the cloud. */
@@ -81,10 +81,9 @@ export async function openStackSession(settings: Record<string, string> = {}): P
 }
 
 async function authScope(settings: Record<string, string>): Promise<openstack.identity.GetAuthScopeResult> {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "secure-backups-verify-"));
-  const url = `file://${folder}`;
   const options = Object.keys(process.env).filter((name) => name.startsWith("PULUMI_OPTION_"));
-  try {
+  return withTemporaryFolder(async (folder) => {
+    const url = `file://${folder}`;
     let scope: openstack.identity.GetAuthScopeResult | undefined;
     let failure: Error | undefined;
     const stack = await automation.LocalWorkspace.createStack(
@@ -117,7 +116,5 @@ async function authScope(settings: Record<string, string>): Promise<openstack.id
     await stack.preview({ signal: AbortSignal.timeout(LOGIN_SECONDS * 1000) });
     if (scope === undefined) throw failure ?? new Error("the provider did not answer");
     return scope;
-  } finally {
-    fs.rmSync(folder, { recursive: true, force: true });
-  }
+  });
 }

@@ -3,13 +3,12 @@
  * from the hosts themselves.
  */
 import * as dns from "node:dns/promises";
-import * as fs from "node:fs";
 import { isIP } from "node:net";
-import * as os from "node:os";
 import * as path from "node:path";
 import { gunzipSync } from "node:zlib";
 import { type Group, type HostAccess, type MadeHost, type Operations, urlPort } from "../../plan";
 import { SshHost } from "../lib/ssh";
+import { withTemporaryFolder } from "../lib/temporary-folder";
 import {
   connectionsToTry,
   differences,
@@ -58,9 +57,8 @@ export async function probeNetwork(
 ): Promise<Finding[]> {
   const { network } = operations;
   const cloud = new Cloud(session);
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "secure-backups-network-"));
-  try {
-    return await Promise.all([
+  return withTemporaryFolder((folder) =>
+    Promise.all([
       ...(Object.keys(network.groups) as Group[]).flatMap((group) => [
         groupRules(cloud, operations, group),
         groupMembers(cloud, operations, group),
@@ -71,10 +69,8 @@ export async function probeNetwork(
         noSecretInTheCloud(cloud, operations, host),
         closed(cloud, operations, host, folder),
       ]),
-    ]);
-  } finally {
-    fs.rmSync(folder, { recursive: true, force: true });
-  }
+    ]),
+  );
 }
 
 /** What OpenStack is asked, once each. */

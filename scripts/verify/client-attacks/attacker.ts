@@ -11,6 +11,9 @@ import { ResticRequest, withResticSession } from "./restic-session";
 /** Seconds for one ssh; a small proxy may need many to log a client in. Two fit into the time of one probe. */
 const SSH_SECONDS = 70;
 
+/** Characters of what ssh says that are kept: a taken proxy may send without end. */
+export const MOST_WORDS = 1 << 20;
+
 /** The remedy where a client gets more than the forced command. */
 export const COMMAND_REMEDY = `${PUT_BACK}; see the findings authorized-keys.* and sshd.*`;
 
@@ -83,11 +86,11 @@ export class Attacker {
         let stdout = "";
         let stderr = "";
         ssh.stdout.setEncoding("latin1").on("data", (text: string) => {
-          stdout += text;
+          if (stdout.length < enough) stdout += text;
           if (stdout.length >= enough) ssh.stdin.end();
         });
         ssh.stderr.setEncoding("utf8").on("data", (text: string) => {
-          stderr += text;
+          if (stderr.length < MOST_WORDS) stderr += text;
         });
         ssh.stdin.on("error", () => {
           // It ended first; its words tell the rest.

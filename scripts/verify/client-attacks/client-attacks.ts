@@ -5,10 +5,8 @@
  * of a proxy that lets a client make one.
  */
 import { createHash, randomBytes } from "node:crypto";
-import * as fs from "node:fs";
-import * as os from "node:os";
-import * as path from "node:path";
 import { Operations } from "../../../plan";
+import { withTemporaryFolder } from "../../lib/temporary-folder";
 import { brokenOff, Finding } from "../probe";
 import { Attacker } from "./attacker";
 import { attackForwarding } from "./forwarding";
@@ -20,8 +18,7 @@ import { tidy } from "./tidy";
 
 /** Tries everything of ring 1. What could not be tried is a finding; throws only where it gets no folder for its files. */
 export async function attackAsClient(operations: Operations): Promise<Finding[]> {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "verify-"));
-  try {
+  return withTemporaryFolder(async (folder) => {
     const canary = new Attacker(operations, folder);
     const id = createHash("sha256").update(randomBytes(32)).digest("hex");
     const ports = part("ports", () => probePorts(operations));
@@ -36,9 +33,7 @@ export async function attackAsClient(operations: Operations): Promise<Finding[]>
       ...(await part("login", () => attackLogin(canary, operations))),
       ...(await ports),
     ];
-  } finally {
-    fs.rmSync(folder, { recursive: true });
-  }
+  });
 }
 
 /** What breaks off outside of any probe takes the findings of its own part alone. */

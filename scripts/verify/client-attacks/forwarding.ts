@@ -8,7 +8,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { Operations } from "../../../plan";
 import { endpointUrl } from "../../../providers/s3-client";
 import { Finding, Seen } from "../probe";
-import { Attacker, COMMAND_REMEDY, lastWords, LET_IN, probeAlone } from "./attacker";
+import { Attacker, COMMAND_REMEDY, lastWords, LET_IN, MOST_WORDS, probeAlone } from "./attacker";
 
 interface LocalForward {
   name: string;
@@ -134,7 +134,7 @@ class Words {
 
   constructor(child: ChildProcess) {
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
-      this.text += text;
+      if (this.text.length < MOST_WORDS) this.text += text;
     });
     for (const event of ["close", "error"]) {
       child.on(event, () => {

@@ -8,6 +8,9 @@ import { Finding, probe, ProbeAbout, Seen } from "../probe";
 /** What a host printed about itself. Throws for a fact that it could not tell: that is never taken for an empty one. */
 export type HostFacts = (name: string) => string;
 
+/** Bytes of facts: many times what a host has, and no more than this machine can hold of several at a time. */
+const MOST_FACTS = 64 << 20;
+
 /** The script as it is sent: nothing runs before all of it has arrived. `boundary` is a line that nobody can guess. */
 export function inspectScript(parameters: Record<string, string>, boundary: string): string {
   const assignments = Object.entries({ ...parameters, BOUNDARY: boundary }).map(
@@ -22,7 +25,8 @@ export function inspectScript(parameters: Record<string, string>, boundary: stri
  * @throws Error where it did not come to its end
  */
 export function parseFacts(stdout: string, boundary: string): HostFacts {
-  const text = gunzipSync(Buffer.from(stdout, "base64")).toString("utf8");
+  const packed = Buffer.from(stdout, "base64");
+  const text = gunzipSync(packed, { maxOutputLength: MOST_FACTS }).toString("utf8");
   if (!text.endsWith(`\n${boundary}\n`)) throw new Error("the inspection broke off");
   const facts = new Map<string, [text: string, status: string]>();
   for (const part of text.split(`\n${boundary} `).slice(1)) {

@@ -3,13 +3,12 @@
  * secrets stay on the operator's machine: what hosts print is searched here.
  */
 import { randomBytes } from "node:crypto";
-import * as fs from "node:fs";
-import * as os from "node:os";
 import * as path from "node:path";
 import { HostAccess, Operations } from "../../../plan";
 import { inParallel } from "../../lib/parallel";
 import { RunError } from "../../lib/run";
 import { SshHost } from "../../lib/ssh";
+import { withTemporaryFolder } from "../../lib/temporary-folder";
 import { Finding, ProbeAbout } from "../probe";
 import { clientParameters, judgeClient } from "./client";
 import { HostFacts, inspectScript, judge, parseFacts } from "./facts";
@@ -22,8 +21,7 @@ const HOSTS_AT_ONCE = 6;
 /** Inspects the proxy and every client that the stack reaches. What could not be seen is a finding. */
 export async function inspectHosts(operations: Operations): Promise<Finding[]> {
   const clients = operations.clients.filter(({ host, frozen }) => host !== undefined && !frozen);
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "verify-hosts-"));
-  try {
+  return withTemporaryFolder(async (folder) => {
     const inspections = [
       () =>
         inspect(folder, "proxy", operations.proxy.host, proxyParameters(operations), (facts) =>
@@ -41,9 +39,7 @@ export async function inspectHosts(operations: Operations): Promise<Finding[]> {
       ),
     ];
     return (await inParallel(HOSTS_AT_ONCE, inspections, (inspection) => inspection())).flat();
-  } finally {
-    fs.rmSync(folder, { recursive: true });
-  }
+  });
 }
 
 async function inspect(

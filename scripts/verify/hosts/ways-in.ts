@@ -1,9 +1,9 @@
 /** Who may log in to the proxy besides its clients: the operator, with the one key that the stack has. */
 import * as fs from "node:fs";
-import * as os from "node:os";
 import * as path from "node:path";
 import { Operations } from "../../../plan";
 import { run } from "../../lib/run";
+import { withTemporaryFolder } from "../../lib/temporary-folder";
 import { Finding, probe, Seen } from "../probe";
 import { HostFacts, judge, linesOf, seen } from "./facts";
 
@@ -50,15 +50,12 @@ export function judgeWaysIn({ proxy }: Operations, facts: HostFacts): Promise<Fi
  * @throws Error where it is no private key, or ssh-keygen is not on PATH
  */
 export async function publicKeyOf(privateKey: string): Promise<string> {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "verify-key-"));
-  try {
+  return withTemporaryFolder(async (folder) => {
     const file = path.join(folder, "key");
     fs.writeFileSync(file, `${privateKey.trimEnd()}\n`, { mode: 0o600 });
     const { stdout } = await run("ssh-keygen", ["-y", "-P", "", "-f", file], { timeout: KEYGEN_SECONDS });
     return stdout.trim().split(" ").slice(0, 2).join(" ");
-  } finally {
-    fs.rmSync(folder, { recursive: true, force: true });
-  }
+  });
 }
 
 /**
