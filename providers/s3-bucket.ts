@@ -554,11 +554,14 @@ async function emptyAndRemove(owner: S3, bucket: string): Promise<Removal> {
   return { removed: true };
 }
 
-/** The key of some entry that is not the canary's; `undefined` when there is none. */
+/**
+ * The key of some entry that is not the canary's, or its folder; `undefined` when there is none. Only folders are
+ * listed: whoever has the writer's keys can make any number of objects in the canary's.
+ */
 async function firstData(owner: S3, bucket: string): Promise<string | undefined> {
   let from: Page["next"];
   do {
-    const page = await listEntries(owner, bucket, from);
+    const page = await listEntries(owner, bucket, from, "/");
     const data = page.entries.find((entry) => !entry.Key.startsWith(CANARY_PREFIX));
     if (data !== undefined) {
       return data.Key;
@@ -573,14 +576,27 @@ interface Page {
   readonly next?: { readonly KeyMarker?: string; readonly VersionIdMarker?: string };
 }
 
-/** One page of all versions and delete markers; of the objects, where the service has no versions. */
-async function listEntries(owner: S3, bucket: string, from: Page["next"] = {}): Promise<Page> {
+/**
+ * One page of all versions and delete markers; of the objects, where the service has no versions.
+ *
+ * @param delimiter ends the name of a folder, which stands for all that is in it; default: no folders
+ */
+async function listEntries(
+  owner: S3,
+  bucket: string,
+  from: Page["next"] = {},
+  delimiter?: string,
+): Promise<Page> {
+  const request = { Bucket: bucket, ...(delimiter === undefined ? {} : { Delimiter: delimiter }) };
+  const folders = (prefixes: readonly { Prefix?: string }[] = []) =>
+    prefixes.map(({ Prefix }) => ({ Key: Prefix ?? "" }));
   try {
-    const page = await owner.listObjectVersions({ Bucket: bucket, ...from });
-    const entries = [...(page.Versions ?? []), ...(page.DeleteMarkers ?? [])].map(({ Key, VersionId }) => ({
+    const page = await owner.listObjectVersions({ ...request, ...from });
+    const objects = [...(page.Versions ?? []), ...(page.DeleteMarkers ?? [])].map(({ Key, VersionId }) => ({
       Key: Key ?? "",
       ...(VersionId === undefined ? {} : { VersionId }),
     }));
+    const entries = [...objects, ...folders(page.CommonPrefixes)];
     return page.IsTruncated === true
       ? { entries, next: { KeyMarker: page.NextKeyMarker, VersionIdMarker: page.NextVersionIdMarker } }
       : { entries };
@@ -588,7 +604,8 @@ async function listEntries(owner: S3, bucket: string, from: Page["next"] = {}): 
     if (!isUnsupported(error)) {
       throw error;
     }
-    const page = await owner.listObjectsV2({ Bucket: bucket });
-    return { entries: (page.Contents ?? []).map(({ Key }) => ({ Key: Key ?? "" })) };
+    const page = await owner.listObjectsV2(request);
+    const objects = (page.Contents ?? []).map(({ Key }) => ({ Key: Key ?? "" }));
+    return { entries: [...objects, ...folders(page.CommonPrefixes)] };
   }
 }
