@@ -294,17 +294,25 @@ identityfile /etc/restic-backup/main/id_ed25519
 
 describe("what clients may take of the proxy", () => {
   const most = proxyLimits(1).connectionsPerSource;
-  const limits = async (slice: string, connections: string) => {
-    const facts: Record<string, string> = { slice, connection_limits: connections };
+  const limits = async (
+    slice: string,
+    connections: string,
+    sshd = "usepam yes\nunusedconnectiontimeout 120\n",
+  ) => {
+    const facts: Record<string, string> = {
+      slice,
+      connection_limits: connections,
+      "sshd:rcloneproxy": sshd,
+    };
     const findings = await judgeProxy(sampleOperations(), (name) => {
       if (facts[name] === undefined) throw new Error(`nothing about ${name}`);
       return facts[name];
     });
     return findings
-      .filter(({ verdict }) => verdict !== "unknown")
+      .filter(({ id, verdict }) => verdict !== "unknown" && /^limits|-idle$/.test(id))
       .map(({ id, verdict }) => `${verdict} ${id}`);
   };
-  const slice = "CPUWeight=50\nMemoryMax=346030080\nMemorySwapMax=0\nTasksMax=1200\n";
+  const slice = "Sessions=pam_systemd\nCPUWeight=50\nMemoryMax=346030080\nMemorySwapMax=0\nTasksMax=1200\n";
   const rule = (count: number) =>
     `tcp dport 22 ct state new add @sources4 { ip saddr ct count over ${count} }`;
 
@@ -324,7 +332,20 @@ describe("what clients may take of the proxy", () => {
       ["pass limits.slice", "FAIL limits.connections"],
     ],
   ])("%s; all else that the host does not tell is unknown", async (_what, text, connections, expected) => {
-    expect(await limits(text, connections)).toEqual(expected);
+    expect(await limits(text, connections)).toEqual(["pass sshd.effective-idle", ...expected]);
+  });
+
+  test.each<[string, string, string, string[]]>([
+    ["no session is in the slice", "Sessions=none", "usepam yes", ["FAIL limits.slice"]],
+    ["sshd does not use PAM", "Sessions=pam_systemd", "usepam no", ["FAIL limits.slice"]],
+  ])("bind nobody where %s", async (_what, sessions, sshd, expected) => {
+    const found = await limits(slice.replace(/Sessions=.*/, sessions), rule(most), `${sshd}\n`);
+    expect(found).toEqual(["open sshd.effective-idle", ...expected, "pass limits.connections"]);
+  });
+
+  test("leave idle connections where sshd's drop-in is gone", async () => {
+    const sshd = "usepam yes\nunusedconnectiontimeout none\n";
+    expect(await limits(slice, rule(most), sshd)).toContain("FAIL sshd.effective-idle");
   });
 });
 

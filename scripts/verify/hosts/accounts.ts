@@ -60,7 +60,10 @@ export function judgeAccounts(facts: HostFacts): Promise<Finding[]> {
       () => {
         const [groups = "", ...rights] = facts("sudo").trim().split("\n");
         const others = groups.split(" ").filter((group) => group !== PROXY_USER);
-        const granted = /may run the following/.test(rights.join("\n"));
+        const said = rights.join("\n");
+        const granted = /may run the following/.test(said);
+        if (!granted && !/is not allowed to run sudo|^there is no sudo$/m.test(said))
+          throw new Error(`sudo does not tell: ${said.trim() || "it said nothing"}`);
         return seen(
           [
             ...others.map((group) => `it is in the group ${group}`),

@@ -67,10 +67,13 @@ environments() {
 logs() {
   if command -v journalctl >/dev/null && { [ -d /run/log/journal ] || [ -d /var/log/journal ]; }; then
     printf '== journal\n'
-    timeout $seconds journalctl --no-pager --quiet -o short -n 20000 | tail -c $log_bytes
+    # In a pipe it is not told how this ends.
+    timeout $seconds journalctl --no-pager --quiet -n 1 >/dev/null || return
+    timeout $seconds sh -c "journalctl --no-pager --quiet -o short -n 20000 | tail -c $log_bytes" || return
   fi
+  # The newest.
   for log_file in $(find /var/log -xdev -type f ! -path '/var/log/journal/*' ! -name '*.gz' ! -name '*.xz' \
-    ! -name 'cloud-init*' -mtime -30 ! -name '*[!A-Za-z0-9._-]*' | head -n 60); do
+    ! -name 'cloud-init*' -mtime -30 ! -path '*[!A-Za-z0-9._/-]*' -exec ls -dt {} + | head -n 60); do
     printf '== %s\n' "$log_file"
     tail -c $file_bytes "$log_file"
   done
@@ -128,6 +131,7 @@ readable() {
 # Everything that a process of the user could change where settings, programs and jobs are; it may not look into
 # all of them, which is find's status 1.
 writable() {
+  runuser -u "$user" -- true || return 2
   runuser -u "$user" -- timeout $seconds find /etc /usr/local /usr/bin /usr/sbin /opt /home /var/spool/cron \
     /var/lib/secure-backups -xdev \
     -writable ! -type l ! -type c ! -type s -print || [ $? -eq 1 ]
@@ -162,7 +166,12 @@ END
 
 sudo_rights() {
   id -Gn "$user"
-  ! command -v sudo >/dev/null || timeout 20 sudo -n -l -U "$user" || :
+  if ! command -v sudo >/dev/null; then
+    echo 'there is no sudo'
+  else
+    # What it says is judged: versions differ in the status for a user without rights.
+    timeout 20 sudo -n -l -U "$user" 2>&1 || :
+  fi
 }
 
 jobs_of_user() {
@@ -184,7 +193,9 @@ running_sshd() {
   readlink /proc/[0-9]*/exe | grep -E '/sshd(-session|-auth)?( \(deleted\))?$' | sort -u
 }
 
+# The limits reach a session by sshd's PAM alone.
 slice() {
+  if grep -Eqs '^[^#]*pam_systemd\.so' /etc/pam.d/*; then echo Sessions=pam_systemd; else echo Sessions=none; fi
   systemctl show "user-$(id -u "$user").slice" --property=MemoryMax,MemorySwapMax,TasksMax,CPUWeight
 }
 

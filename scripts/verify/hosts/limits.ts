@@ -1,5 +1,5 @@
 /** What clients may take of the proxy. */
-import { ProxyLimits, proxyLimits } from "../../../files";
+import { PROXY_USER, ProxyLimits, proxyLimits } from "../../../files";
 import { Operations } from "../../../plan";
 import { Finding, PUT_BACK, Seen } from "../probe";
 import { wantedKeyLines } from "./authorized-keys";
@@ -27,17 +27,23 @@ export function judgeLimits(operations: Operations, facts: HostFacts): Promise<F
     limits(
       "slice",
       "what all sessions of clients together may take of the proxy",
-      "bounds that systemd has in force",
+      "bounds that systemd has in force, for every session that sshd opens",
       () => {
         const found = linesOf(facts("slice"));
-        const bounds = ["MemoryMax=\\d+", "MemorySwapMax=0", "TasksMax=\\d+", "CPUWeight=50"];
+        const bounds = [
+          ...["MemoryMax=\\d+", "MemorySwapMax=0", "TasksMax=\\d+", "CPUWeight=50"],
+          "Sessions=pam_systemd",
+        ];
         return seen(
-          bounds
-            .filter((bound) => !found.some((line) => new RegExp(`^${bound}$`).test(line)))
-            .map((bound) => {
-              const name = bound.replace(/=.*/, "");
-              return found.find((line) => line.startsWith(`${name}=`)) ?? `${name} is not set`;
-            }),
+          [
+            ...bounds
+              .filter((bound) => !found.some((line) => new RegExp(`^${bound}$`).test(line)))
+              .map((bound) => {
+                const name = bound.replace(/=.*/, "");
+                return found.find((line) => line.startsWith(`${name}=`)) ?? `${name} is not set`;
+              }),
+            ...(linesOf(facts(`sshd:${PROXY_USER}`)).includes("usepam yes") ? [] : ["sshd does not use PAM"]),
+          ],
           found.join(", "),
         );
       },

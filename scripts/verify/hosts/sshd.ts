@@ -2,7 +2,7 @@
 import * as path from "node:path";
 import { PROXY_USER, renderSshdConfig } from "../../../files";
 import { Operations } from "../../../plan";
-import { Finding, ProbeAbout } from "../probe";
+import { Finding, ProbeAbout, PUT_BACK } from "../probe";
 import { HostFacts, judge, linesOf, seen } from "./facts";
 import { wantedLimits } from "./limits";
 
@@ -42,6 +42,9 @@ export function conditionalRules(text: string): string[] {
     .map((line) => line.replace(/\s#.*/, "").trim())
     .filter((line) => !known.some((pattern) => pattern.test(line)));
 }
+
+/** What sshd says of the stack's drop-in against idle connections. */
+const IDLE_SECONDS = "120";
 
 /** What root's login is shut by. */
 const ROOT_LOGIN = {
@@ -87,6 +90,20 @@ export function judgeSshd(operations: Operations, facts: HostFacts): Promise<Fin
           : found.toLowerCase() === value.toLowerCase();
         return { holds, happened: found === "" ? "not set" : found.slice(0, 80) };
       }),
+    ),
+    judge(
+      {
+        ...about("idle", "how long sshd keeps a connection that runs nothing", "2 minutes"),
+        remedy:
+          "update OpenSSH on the proxy to 9.2 or newer; where it is, remove what sets UnusedConnectionTimeout, and " +
+          PUT_BACK,
+      },
+      () => {
+        const [found] = effective(`sshd:${PROXY_USER}`).get("unusedconnectiontimeout") ?? [];
+        if (found === undefined)
+          return { holds: "open", happened: "this sshd cannot end one; the limit of connections holds" };
+        return { holds: found === IDLE_SECONDS, happened: found === "none" ? "without end" : `${found} s` };
+      },
     ),
     judge(about("acceptenv", "variables that a client may send", "those of language alone"), () => {
       const names = effective(`sshd:${PROXY_USER}`).get("acceptenv") ?? [];
