@@ -19,7 +19,7 @@ interface Other {
 /** Requests under way at a time, while folders are looked for. */
 const AT_ONCE = 8;
 
-/** How many folders that are no repository of then are named. */
+/** How many repositories with which nothing can be done are named. */
 const MOST_NAMED = 20;
 
 /**
@@ -50,16 +50,18 @@ export async function recoverMany(
   const own = operations.clients
     .filter(({ name }) => only === undefined || name === only)
     .flatMap(({ name, repositories }) => repositories.map((one): Name => [name, one.name]));
+  const empty: string[] = [];
   for (const name of own) {
-    if (await hasConfig(operations, name)) await attempt(name);
+    if (await isEmpty(operations, name)) empty.push(name.join("/"));
+    else await attempt(name);
   }
-  const none: string[] = [];
+  const later: string[] = [];
   for (const { name, began } of await otherRepositories(operations, only, own)) {
     if (began <= request.at) await attempt(name);
-    else none.push(name.join("/"));
+    else later.push(name.join("/"));
   }
   const count = done.length + failed.length;
-  if (count + none.length === 0) {
+  if (count + later.length === 0) {
     throw new Error(
       only === undefined
         ? "the bucket has no repository"
@@ -67,12 +69,13 @@ export async function recoverMany(
             operations.clients.map(({ name }) => name).join(", "),
     );
   }
-  if (none.length > 0) {
-    const more = none.length > MOST_NAMED ? `, and ${none.length - MOST_NAMED} more` : "";
+  if (empty.length > 0) {
     print(
-      "\nOf no client of the stack, and without a file config of then, so left alone: " +
-        `${none.slice(0, MOST_NAMED).join(", ")}${more}.`,
+      `\nThe bucket has no version of any file of ${named(empty)}: never backed up, or destroyed for good.`,
     );
+  }
+  if (later.length > 0) {
+    print(`\nLeft alone, for they are of no client of the stack and began later: ${named(later)}.`);
   }
   const repositories = `${count} ${count === 1 ? "repository" : "repositories"}`;
   const what = request.apply ? "brought back" : "read as of then";
@@ -84,15 +87,22 @@ export async function recoverMany(
   return failed.length === 0 ? 0 : 1;
 }
 
+/** The names as a list, if they are not too many for one. */
+function named(names: readonly string[]): string {
+  const more = names.length > MOST_NAMED ? [`and ${names.length - MOST_NAMED} more`] : [];
+  return [...names.slice(0, MOST_NAMED), ...more].join(", ");
+}
+
+async function isEmpty({ bucket }: Operations, name: Name): Promise<boolean> {
+  return withS3(
+    bucket,
+    bucket.owner,
+    async (s3) => (await listVersions(s3, bucket, `${name.join("/")}/`, 1)).length === 0,
+  );
+}
+
 /** A folder without it was never a repository: whoever may write can make any number of those. */
 const configOf = ([client, repository]: Name): string => `${client}/${repository}/config`;
-
-async function hasConfig({ bucket }: Operations, name: Name): Promise<boolean> {
-  return withS3(bucket, bucket.owner, async (s3) => {
-    const [any] = await listVersions(s3, bucket, configOf(name), 1);
-    return any?.key === configOf(name);
-  });
-}
 
 /** The repositories that the bucket has, or ever had as long as versions are kept, but for those of the stack. */
 async function otherRepositories(

@@ -91,8 +91,14 @@ async function obstacle(
 
 /** What the operator should know before he trusts the plan. */
 function warnings(operations: Operations, request: RecoverRequest, now: number): string[] {
-  const { client, at } = request;
+  const { client, repository, at } = request;
   const found: string[] = [];
+  if (knownPassword(operations, request) === undefined) {
+    found.push(
+      `${client}/${repository} is of no client of the stack, so its password is taken to be the derived one. If it had ` +
+        `one of its own, put the client back with it into the configuration, with "frozen: true", and run pulumi up first`,
+    );
+  }
   if (operations.clients.some(({ name, frozen }) => name === client && !frozen)) {
     found.push(
       `the client ${client} is not frozen: its keys can add to the repository while it is recovered. ` +

@@ -84,11 +84,9 @@ async function tool(change: Partial<RecoverRequest> = {}, stack = operations) {
 }
 
 /** The same for many repositories. */
-async function toolForMany(change: Partial<RecoverManyRequest> = {}) {
+async function toolForMany(change: Partial<RecoverManyRequest> = {}, stack = operations) {
   const said: string[] = [];
-  const code = await recoverMany(operations, { at: before, apply: false, ...change }, (text) =>
-    said.push(text),
-  );
+  const code = await recoverMany(stack, { at: before, apply: false, ...change }, (text) => said.push(text));
   return { code, text: said.join("\n") };
 }
 
@@ -492,7 +490,9 @@ describe("many repositories at once", () => {
 
     const { code, text } = await toolForMany({ apply: true });
     expect(code).toBe(1);
-    expect(text).toContain("without a file config of then, so left alone: web/young.\n");
+    expect(text).toContain(
+      "\nLeft alone, for they are of no client of the stack and began later: web/young.\n",
+    );
     expect(text.trim().split("\n").at(-1)).toBe(
       "1 of 3 repositories could NOT be brought back, see above: web/mainly.",
     );
@@ -509,15 +509,28 @@ describe("many repositories at once", () => {
     expect(code).toBe(1);
   });
 
+  test("one of the stack of which the bucket has nothing is told", async () => {
+    const clients = operations.clients.map((client) => ({
+      ...client,
+      repositories: client.repositories.flatMap((one) => [one, { ...one, name: "lost" }]),
+    }));
+    const { text } = await toolForMany({ client: "web" }, { ...operations, clients });
+    expect(text).toContain(
+      "\nThe bucket has no version of any file of web/lost: never backed up, or destroyed for good.\n",
+    );
+    expect(text).not.toContain("==> web/lost");
+  });
+
   test("a client of which the bucket has none is told, with those of the stack", async () => {
     await expect(toolForMany({ client: "wbe" })).rejects.toThrow(/--client: .* of wbe; .* are web$/);
   });
 });
 
 describe("what is asked for", () => {
-  test("a repository that the stack has no more opens with its derived password", async () => {
+  test("a repository that the stack has no more opens with its derived password, which is told", async () => {
     const { code, text } = await tool({ repository: "gone" });
     expect(text).toMatch(/^1 snapshots$/m);
+    expect(text).toMatch(/Warning: web\/gone is of no client .* put the client back with it/);
     expect(code).toBe(0);
   });
 
