@@ -192,7 +192,7 @@ limit_user() {
   ln -sfnT /dev/null "/etc/systemd/system/user@$limit_uid.service"
   put_connection_limits
   [ -d /run/systemd/system ] || return 0
-  grep -Eqs '^[^#]*pam_systemd\.so' /etc/pam.d/* || install_pam_systemd
+  sessions_in_slice || install_pam_systemd
   need_command nft nftables
   systemctl daemon-reload || fail "systemctl daemon-reload failed on $(hostname): see the line above"
   # Restarted even if nothing changed: a ruleset that somebody flushed comes back.
@@ -201,10 +201,19 @@ limit_user() {
   check_limits
 }
 
+# Whether sessions that sshd opens are put into their user's slice. util-linux brings a file that names the module, used or not.
+sessions_in_slice() {
+  grep -Eqs '^[^#]*pam_systemd\.so' /etc/pam.d/sshd /etc/pam.d/common-session /etc/pam.d/password-auth || return 1
+  for pam_modules in /lib/security /lib64/security /lib/*/security; do
+    [ ! -f "$pam_modules/pam_systemd.so" ] || return 0
+  done
+  return 1
+}
+
 install_pam_systemd() {
   command -v apt-get >/dev/null || fail "pam_systemd is missing on $(hostname): install it, then run the update again"
   step "installed package libpam-systemd" install_package libpam-systemd
-  grep -Eqs '^[^#]*pam_systemd\.so' /etc/pam.d/* || fail "no file of /etc/pam.d on $(hostname) uses pam_systemd: run pam-auth-update --enable systemd"
+  sessions_in_slice || fail "sshd's files in /etc/pam.d on $(hostname) do not use pam_systemd: run pam-auth-update --enable systemd"
 }
 
 check_limits() {

@@ -50,6 +50,13 @@ function interrupt(): void {
   for (const end of running) end("SIGINT");
 }
 
+/** The operator ended what was under way: whoever goes on after failures does not go on after this. */
+export class Interrupted extends Error {
+  constructor(name: string) {
+    super(`${name} was interrupted`);
+  }
+}
+
 function setRunning(end: (signal: NodeJS.Signals) => void, runs: boolean): void {
   const before = running.size;
   if (runs) running.add(end);
@@ -74,7 +81,7 @@ export class RunError extends Error {
 /**
  * Runs a program to its end in the checkout. The program gets its own process group, so that a timeout ends
  * all that it started.
- * @throws RunError where the exit code is not accepted, the time is up, or it prints too much
+ * @throws RunError where the exit code is not accepted, the time is up, or it prints too much; Interrupted after Ctrl-C
  */
 export function run(command: string, args: string[], options: RunOptions = {}): Promise<Result> {
   const { timeout = 600, accept = [0] } = options;
@@ -89,6 +96,7 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
     let stdout = "";
     let stderr = "";
     let stopped: string | undefined;
+    let interrupted = false;
     const end = (signal: NodeJS.Signals) => {
       try {
         if (child.pid !== undefined) process.kill(-child.pid, signal);
@@ -106,10 +114,14 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
     const timer = setTimeout(() => {
       stop(`after ${String(timeout)} s`);
     }, timeout * 1000);
-    setRunning(end, true);
+    const hear = (signal: NodeJS.Signals) => {
+      interrupted = true;
+      end(signal);
+    };
+    setRunning(hear, true);
     const ended = () => {
       clearTimeout(timer);
-      setRunning(end, false);
+      setRunning(hear, false);
     };
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       stdout += text;
@@ -133,7 +145,9 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
       ended();
       const result: Result = { code: status ?? 137, stdout, stderr, seconds: (Date.now() - started) / 1000 };
       const name = path.basename(command);
-      if (stopped !== undefined) {
+      if (interrupted) {
+        reject(new Interrupted(name));
+      } else if (stopped !== undefined) {
         reject(new RunError(`${name} was stopped ${stopped}`, result));
       } else if (accept !== "any" && !accept.includes(result.code)) {
         reject(new RunError(`${name} ended with exit status ${String(result.code)}`, result));

@@ -3,6 +3,7 @@ import { nameProblem } from "../../config/values";
 import { Operations } from "../../plan";
 import { inParallel } from "../lib/parallel";
 import { printableLines } from "../lib/printable";
+import { Interrupted } from "../lib/run";
 import { withS3 } from "../lib/with-s3";
 import { RecoverManyRequest } from "./arguments";
 import { recover } from "./recover";
@@ -27,7 +28,7 @@ const MOST_NAMED = 20;
  * the others. The stack's own come first, before others are even looked for: whoever has the writer's keys can make
  * any number of those. Gives 0 where all are as asked for.
  *
- * @throws Error where the bucket has none, or cannot be listed
+ * @throws Error where the bucket has none; Interrupted after Ctrl-C
  */
 export async function recoverMany(
   operations: Operations,
@@ -36,30 +37,40 @@ export async function recoverMany(
 ): Promise<number> {
   const done: string[] = [];
   const failed: string[] = [];
-  const attempt = async ([client, repository]: Name): Promise<void> => {
+  const attempt = async (what: string, work: () => Promise<void>): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      if (error instanceof Interrupted) throw error;
+      print(printableLines(`recover: ${error instanceof Error ? error.message : String(error)}`));
+      failed.push(what);
+    }
+  };
+  const recoverOne = async ([client, repository]: Name): Promise<void> => {
     const name = `${client}/${repository}`;
     print(`\n==> ${name}\n`);
-    try {
+    await attempt(name, async () => {
       const code = await recover(operations, { ...request, client, repository }, print);
       (code === 0 ? done : failed).push(name);
-    } catch (error) {
-      print(printableLines(`recover: ${error instanceof Error ? error.message : String(error)}`));
-      failed.push(name);
-    }
+    });
   };
   const own = operations.clients
     .filter(({ name }) => only === undefined || name === only)
     .flatMap(({ name, repositories }) => repositories.map((one): Name => [name, one.name]));
   const empty: string[] = [];
   for (const name of own) {
-    if (await isEmpty(operations, name)) empty.push(name.join("/"));
-    else await attempt(name);
+    await attempt(name.join("/"), async () => {
+      if (await isEmpty(operations, name)) empty.push(name.join("/"));
+      else await recoverOne(name);
+    });
   }
   const later: string[] = [];
-  for (const { name, began } of await otherRepositories(operations, only, own)) {
-    if (began <= request.at) await attempt(name);
-    else later.push(name.join("/"));
-  }
+  await attempt("all that are of no client of the stack", async () => {
+    for (const { name, began } of await otherRepositories(operations, only, own)) {
+      if (began <= request.at) await recoverOne(name);
+      else later.push(name.join("/"));
+    }
+  });
   const count = done.length + failed.length;
   if (count + later.length === 0) {
     throw new Error(

@@ -3,6 +3,8 @@
 /** One version of an object, or one delete marker. */
 export interface Entry {
   key: string;
+  /** Whether the key is none of text, so that no request can name it; `key` shows what can be shown of it. */
+  nameless?: true;
   versionId: string;
   /** Whether it is a delete marker. */
   marker: boolean;
@@ -57,6 +59,8 @@ export interface Plan {
   unchanged: number;
   /** Keys of which delete markers alone are left: what they held before, if anything, is gone for good. */
   expired: string[];
+  /** Versions and markers under names that are no text: they can but stay. */
+  nameless: number;
   /** Whether the repository had its file `config` then: without it there was no repository. */
   existed: boolean;
 }
@@ -187,9 +191,11 @@ function actionFor(
  */
 export function planRecovery(entries: readonly Entry[], aim: Aim): Plan {
   const { prefix, at } = aim;
-  const isCopy = copyTest(entries, aim);
-  const plan: Plan = { actions: [], unchanged: 0, expired: [], existed: false };
-  for (const [key, history] of historiesOf(entries)) {
+  const named = entries.filter(({ nameless }) => !nameless);
+  const isCopy = copyTest(named, aim);
+  const nameless = entries.length - named.length;
+  const plan: Plan = { actions: [], unchanged: 0, expired: [], nameless, existed: false };
+  for (const [key, history] of historiesOf(named)) {
     const then = entryAt(history, at);
     const isLock = kindOf(key, prefix) === "locks";
     const action = actionFor(history, isLock, aim, isCopy);

@@ -51,6 +51,12 @@ export function describePlan(plan: Plan, prefix: string, nameOf: (id: string) =>
       `Of ${plan.expired.length} more files only delete markers are left: if they held data then, it has expired.`,
     );
   }
+  if (plan.nameless > 0) {
+    lines.push(
+      "",
+      `${plan.nameless} versions more have names that are no text. S3 has no way to move them, so they stay; restic passes over them.`,
+    );
+  }
   return lines.join("\n");
 }
 

@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import { rcloneVersionProblem } from "../../config/values";
 import { BucketOperations } from "../../plan";
 import { endpointUrl } from "../../providers/s3-client";
-import { run } from "../lib/run";
+import { Interrupted, run } from "../lib/run";
 
 /** A repository to open. */
 export interface ResticTarget {
@@ -98,12 +98,14 @@ export function resticEnvironment(target: ResticTarget, inherited: NodeJS.Proces
  * the name of a good file must not be met again.
  *
  * @param captured default: restic has this process's terminal, and takes as long as the operator lets it
- * @throws Error where restic cannot be started, or its time is up
+ * @throws Error where restic cannot be started, or its time is up; Interrupted after Ctrl-C, but with the terminal
  */
 export async function restic(target: ResticTarget, args: string[], captured?: Captured): Promise<number> {
   const cache = fs.mkdtempSync(path.join(os.tmpdir(), "recover-"));
+  let interrupted = false;
   const stay = () => {
     // Ctrl-C reaches restic too; this process stays, to clean up after it.
+    interrupted = true;
   };
   process.on("SIGINT", stay);
   try {
@@ -124,7 +126,8 @@ export async function restic(target: ResticTarget, args: string[], captured?: Ca
         }, captured.seconds * 1000);
       child.on("error", reject).on("close", (code) => {
         clearTimeout(timer);
-        resolve(code ?? 130);
+        if (interrupted && captured !== undefined) reject(new Interrupted("restic"));
+        else resolve(code ?? 130);
       });
     });
   } finally {

@@ -1,15 +1,52 @@
 /** The versions that a bucket holds. */
+import { isUtf8 } from "node:buffer";
 import type { S3 } from "@aws-sdk/client-s3";
 import { BucketAddress, explained, where } from "../../providers/s3-client";
 import { Entry } from "./plan";
 
-/** A key as a listing with `EncodingType: url` spells it. */
-const decoded = (key: string | undefined): string => decodeURIComponent((key ?? "").replaceAll("+", " "));
+/** A key of the bucket. S3 says that keys are text in UTF-8; services take others, too, by some of their calls. */
+interface Key {
+  bytes: Buffer;
+  /** With U+FFFD in place of what is no text. */
+  text: string;
+  /** Whether it is text, so that a request can name it. */
+  isText: boolean;
+}
 
-/** The one that S3 lists later, which goes by the bytes of UTF-8. */
-function later(one: string | undefined, other: string | undefined): string | undefined {
+/** The key that a listing with `EncodingType: url` spells so; `encoded`: whether the service heeded that. */
+function keyOf(spelt: string | undefined, encoded: boolean): Key {
+  const parts = encoded ? (spelt ?? "").replaceAll("+", " ").split(/((?:%[0-9a-f]{2})+)/i) : [spelt ?? ""];
+  const bytes = Buffer.concat(
+    parts.map((part, i) => (i % 2 === 1 ? Buffer.from(part.replaceAll("%", ""), "hex") : Buffer.from(part))),
+  );
+  return { bytes, text: bytes.toString(), isText: isUtf8(bytes) };
+}
+
+/** The one that S3 lists later, which goes by bytes. */
+function later(one: Key | undefined, other: Key | undefined): Key | undefined {
   if (one === undefined || other === undefined) return one ?? other;
-  return Buffer.compare(Buffer.from(one), Buffer.from(other)) > 0 ? one : other;
+  return Buffer.compare(one.bytes, other.bytes) > 0 ? one : other;
+}
+
+/** All characters but halves of them, as numbers without a gap: in UTF-8 their order is that of their bytes. */
+const CHARACTERS = 0x110000 - 0x800;
+const character = (n: number): string => String.fromCodePoint(n < 0xd800 ? n : n + 0x800);
+
+/** The first text that S3 lists after these bytes; `undefined`: there is none. They are no text themselves. */
+export function firstTextAfter(bytes: Buffer): string | undefined {
+  let end = bytes.length;
+  while (!isUtf8(bytes.subarray(0, end))) end -= 1;
+  for (let before = bytes.subarray(0, end).toString(); ; before = before.replace(/.$/su, "")) {
+    const rest = bytes.subarray(Buffer.byteLength(before));
+    let [least, most] = [0, CHARACTERS];
+    while (least < most) {
+      const middle = (least + most) >> 1;
+      if (Buffer.compare(Buffer.from(character(middle)), rest) > 0) most = middle;
+      else least = middle + 1;
+    }
+    if (least < CHARACTERS) return before + character(least);
+    if (before === "") return undefined;
+  }
 }
 
 /** ETags come with and without quotes, by service and call. */
@@ -26,14 +63,14 @@ interface Listed {
   Owner?: { ID?: string };
 }
 
-function entry(listed: Listed, marker: boolean): Entry {
+function entry(listed: Listed, { text: key, isText }: Key, marker: boolean): Entry {
   const { VersionId, LastModified, Owner } = listed;
-  const key = decoded(listed.Key);
   if (VersionId === undefined || LastModified === undefined) {
     throw new Error(`the S3 service lists ${JSON.stringify(key)} without a version or a time`);
   }
   return {
     key,
+    ...(isText ? {} : { nameless: true }),
     versionId: VersionId,
     marker,
     latest: listed.IsLatest === true,
@@ -46,7 +83,7 @@ function entry(listed: Listed, marker: boolean): Entry {
 
 /**
  * The folders right below a prefix (empty: the bucket itself) of which the bucket has any version, in full and with
- * their slash, sorted.
+ * their slash, sorted. Those whose names are no text are left out: no request can name them.
  */
 export async function listFolders(s3: S3, address: BucketAddress, prefix: string): Promise<string[]> {
   const folders: string[] = [];
@@ -61,16 +98,35 @@ export async function listFolders(s3: S3, address: BucketAddress, prefix: string
         ...(KeyMarker === undefined ? {} : { KeyMarker }),
       }),
     );
-    const found = (page.CommonPrefixes ?? []).map(({ Prefix }) => decoded(Prefix));
-    folders.push(...found);
-    // After a folder all that is in it is passed over: its name with the last character that there is.
-    const last = found.at(-1);
+    const encoded = page.EncodingType === "url";
+    const found = (page.CommonPrefixes ?? []).map(({ Prefix }) => keyOf(Prefix, encoded));
+    folders.push(...found.filter(({ isText }) => isText).map(({ text }) => text));
     if (page.IsTruncated !== true) return folders;
-    const next = last === undefined ? decoded(page.NextKeyMarker) : `${last}\u{10FFFF}`;
-    if (later(KeyMarker, next) !== next || KeyMarker === next) {
-      throw new Error(`${where(address)}: the list of folders does not get past ${JSON.stringify(next)}`);
-    }
+    const file = [page.Versions, page.DeleteMarkers]
+      .flatMap((list) => list?.at(-1) ?? [])
+      .map(({ Key }) => keyOf(Key, encoded))
+      .reduce(later, undefined);
+    const last = later(found.at(-1), file);
+    const next =
+      last === undefined || (last === file && last.isText)
+        ? keyOf(page.NextKeyMarker, encoded).text
+        : // After a folder all that is in it is passed over.
+          firstTextAfter(last === file ? last.bytes : Buffer.concat([last.bytes, Buffer.from([0xff])]));
+    if (next?.startsWith(prefix) !== true) return folders;
+    requireProgress(address, "folders", KeyMarker, next);
     KeyMarker = next;
+  }
+}
+
+/** @throws Error where a listing would begin once more where it began, or before: it would never end */
+function requireProgress(
+  address: BucketAddress,
+  what: string,
+  before: string | undefined,
+  next: string,
+): void {
+  if (before !== undefined && Buffer.compare(Buffer.from(before), Buffer.from(next)) >= 0) {
+    throw new Error(`${where(address)}: the list of ${what} does not get past ${JSON.stringify(next)}`);
   }
 }
 
@@ -93,6 +149,12 @@ export async function listVersions(
   return entries;
 }
 
+/** Where a listing goes on. */
+interface Position {
+  KeyMarker?: string;
+  VersionIdMarker?: string;
+}
+
 /**
  * The same page by page, for whoever has no time for all of them. The keys come in S3's order, those of a page's last
  * key may go on in the next.
@@ -105,7 +167,8 @@ export async function* versionPages(
   prefix: string,
   limit = Infinity,
 ): AsyncGenerator<Entry[], void> {
-  let position: { KeyMarker?: string; VersionIdMarker?: string } = {};
+  let position: Position = {};
+  let given: string | undefined;
   for (;;) {
     const page = await explained(address, `list the versions below ${prefix}`, () =>
       s3.listObjectVersions({
@@ -117,24 +180,46 @@ export async function* versionPages(
         ...(limit < 1000 ? { MaxKeys: limit } : {}),
       }),
     );
-    const versions = (page.Versions ?? []).map((listed) => entry(listed, false));
-    const markers = (page.DeleteMarkers ?? []).map((listed) => entry(listed, true));
-    yield [...versions, ...markers];
-    const next = page.NextKeyMarker;
+    const encoded = page.EncodingType === "url";
+    const listed = (list: Listed[] = [], marker: boolean) =>
+      list.map((one) => {
+        const key = keyOf(one.Key, encoded);
+        return { key, entry: entry(one, key, marker) };
+      });
+    const versions = listed(page.Versions, false);
+    const markers = listed(page.DeleteMarkers, true);
+    const entries = [...versions, ...markers].map((one) => one.entry);
+    yield given === undefined ? entries : entries.filter(({ key, nameless }) => nameless || key !== given);
+    const last = later(versions.at(-1)?.key, markers.at(-1)?.key);
+    const { NextKeyMarker: next } = page;
     if (page.IsTruncated !== true || next === undefined) return;
+    if (last?.isText === false) {
+      // No request can begin there, so the next begins at the first text after it, which itself is given here.
+      given = firstTextAfter(last.bytes);
+      if (given?.startsWith(prefix) !== true) return;
+      requireProgress(address, "versions", position.KeyMarker, given);
+      yield* versionsOf(s3, address, given);
+      position = { KeyMarker: given };
+      continue;
+    }
     // Amazon encodes this key too, Ceph does not: it is the page's last.
-    const last = [versions.at(-1)?.key, markers.at(-1)?.key].reduce(later);
-    const following = {
-      KeyMarker: last === next ? last : decoded(next),
+    const KeyMarker = last?.text === next ? next : keyOf(next, encoded).text;
+    const { KeyMarker: before, VersionIdMarker: version } = position;
+    if (before !== KeyMarker || version === page.NextVersionIdMarker) {
+      requireProgress(address, "versions", before, KeyMarker);
+    }
+    position = {
+      KeyMarker,
       ...(page.NextVersionIdMarker === undefined ? {} : { VersionIdMarker: page.NextVersionIdMarker }),
     };
-    const { KeyMarker: before, VersionIdMarker: version } = position;
-    if (
-      later(before, following.KeyMarker) !== following.KeyMarker ||
-      (before === following.KeyMarker && version === following.VersionIdMarker)
-    ) {
-      throw new Error(`${where(address)}: the list of versions does not get past ${JSON.stringify(next)}`);
-    }
-    position = following;
+  }
+}
+
+/** Pages of the versions of one key. */
+async function* versionsOf(s3: S3, address: BucketAddress, wanted: string): AsyncGenerator<Entry[], void> {
+  for await (const page of versionPages(s3, address, wanted)) {
+    const own = page.filter(({ key, nameless }) => !nameless && key === wanted);
+    yield own;
+    if (own.length < page.length) return;
   }
 }

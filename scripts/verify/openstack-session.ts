@@ -101,6 +101,8 @@ async function authScope(settings: Record<string, string>): Promise<openstack.id
       {
         workDir: folder,
         projectSettings: { name: "verify", runtime: "nodejs", backend: { url } },
+        // As a file of this folder: pulumi config set would show passwords in the process list.
+        stackSettings: { verify: { config: settings } },
         envVars: {
           // What the operator set for every command of his concerns his own stack.
           ...Object.fromEntries(options.map((name) => [name, ""])),
@@ -109,9 +111,6 @@ async function authScope(settings: Record<string, string>): Promise<openstack.id
           PULUMI_CONFIG_PASSPHRASE_FILE: "",
         },
       },
-    );
-    await stack.setAllConfig(
-      Object.fromEntries(Object.entries(settings).map(([key, value]) => [key, { value, secret: true }])),
     );
     await stack.preview({ signal: AbortSignal.timeout(LOGIN_SECONDS * 1000) });
     if (scope === undefined) throw failure ?? new Error("the provider did not answer");

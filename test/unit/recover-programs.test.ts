@@ -63,6 +63,15 @@ test("restic's lines and exit status come back; it has its own cache, which is g
   expect(fs.existsSync(cache)).toBe(false);
 });
 
+test("Ctrl-C ends what follows a check, too: it is no verdict of restic's", async () => {
+  process.env.PATH = `${folder}:${PATH ?? ""}`;
+  program("restic", "echo ready; sleep 0.5; exit 130");
+  const show = () => {
+    process.emit("SIGINT");
+  };
+  await expect(restic(target, ["check"], { show, seconds: 20 })).rejects.toThrow("restic was interrupted");
+});
+
 test("restic that does not end is ended", async () => {
   process.env.PATH = `${folder}:${PATH ?? ""}`;
   program("restic", "exec sleep 60");

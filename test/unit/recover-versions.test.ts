@@ -1,6 +1,8 @@
 import type { ListObjectVersionsCommandInput, ListObjectVersionsCommandOutput, S3 } from "@aws-sdk/client-s3";
+import { isUtf8 } from "node:buffer";
 import { describe, expect, test } from "@jest/globals";
-import { listFolders, listVersions } from "../../scripts/recover/versions";
+import fc from "fast-check";
+import { firstTextAfter, listFolders, listVersions } from "../../scripts/recover/versions";
 
 const ADDRESS = { endpoint: "s3.example.com", region: "r", bucket: "backups" };
 /** In S3's order. The first spells what Amazon makes of the second, and the first page ends between their versions. */
@@ -43,6 +45,7 @@ function service(spelt: (key: string) => string): { s3: S3; asked: ListObjectVer
     return Promise.resolve({
       Versions: listed.filter(({ VersionId }) => VersionId !== "marker"),
       DeleteMarkers: listed.filter(({ VersionId }) => VersionId === "marker"),
+      EncodingType: "url",
       IsTruncated: start + MaxKeys < STORED.length,
       ...(last && { NextKeyMarker: spelt(last.key), NextVersionIdMarker: last.versionId }),
     });
@@ -106,6 +109,7 @@ test("folders are listed page by page, whatever lies beside them", async () => {
     return Promise.resolve({
       CommonPrefixes: of(true).map((Prefix) => ({ Prefix })),
       Versions: of(false).map((Key) => ({ Key })),
+      EncodingType: "url" as const,
       IsTruncated: page.at(-1) !== names.at(-1),
       NextKeyMarker: page.at(-1),
     });
@@ -121,4 +125,98 @@ test("a service whose list of folders does not get on is told", async () => {
   await expect(listFolders({ listObjectVersions } as unknown as S3, ADDRESS, "")).rejects.toThrow(
     /the list of folders does not get past/,
   );
+});
+
+describe("names that are no text, by some calls of the service", () => {
+  const byBytes = (one: string | Buffer, other: string | Buffer) =>
+    Buffer.compare(Buffer.from(one), Buffer.from(other));
+  /** Mostly bytes that text has only together with others. */
+  const bytes = fc
+    .array(fc.constantFrom(0x2f, 0x61, 0x80, 0xbf, 0xc3, 0xed, 0xf4, 0xff), { maxLength: 4 })
+    .map((list) => Buffer.from(list));
+
+  test("are passed over to the first text that follows", () => {
+    fc.assert(
+      fc.property(
+        bytes.filter((one) => !isUtf8(one)),
+        fc.string({ unit: "binary", maxLength: 3 }),
+        (one, text) => {
+          const first = firstTextAfter(one);
+          if (first !== undefined) expect(byBytes(first, one)).toBe(1);
+          const isAfter = byBytes(text, one) > 0;
+          expect(isAfter).toBe(first !== undefined && byBytes(text, first) >= 0);
+        },
+      ),
+      { numRuns: 2000 },
+    );
+    expect(firstTextAfter(Buffer.from("web/\xff", "latin1"))).toBe("web0");
+    expect(firstTextAfter(Buffer.from("web/a\x80", "latin1"))).toBe("web/a\x80");
+    expect(firstTextAfter(Buffer.from("\xff", "latin1"))).toBeUndefined();
+  });
+
+  /** A service that has these keys, spells them byte by byte, and gives a page's end as what XML makes of it. */
+  function serviceWith(keys: readonly Buffer[], atOnce: number): S3 {
+    const spelt = (key: Buffer) => key.toString("hex").replace(/../g, "%$&");
+    const listObjectVersions = ({ Prefix = "", KeyMarker, Delimiter }: ListObjectVersionsCommandInput) => {
+      const after = keys.filter(
+        (key) =>
+          key.subarray(0, Buffer.byteLength(Prefix)).equals(Buffer.from(Prefix)) &&
+          (KeyMarker === undefined || byBytes(key, KeyMarker) > 0),
+      );
+      const names = after.map((key) => {
+        const end = Delimiter === undefined ? -1 : key.indexOf(Delimiter, Buffer.byteLength(Prefix));
+        return end === -1 ? key : key.subarray(0, end + 1);
+      });
+      const unique = names.filter((name, i) => names.findIndex((other) => other.equals(name)) === i);
+      const page = unique.slice(0, atOnce);
+      const folders = page.filter(
+        (name) => Delimiter !== undefined && name.at(-1) === 0x2f && name.length > Prefix.length,
+      );
+      return Promise.resolve({
+        EncodingType: "url" as const,
+        CommonPrefixes: folders.map((folder) => ({ Prefix: spelt(folder) })),
+        Versions: page
+          .filter((name) => !folders.includes(name))
+          .map((key) => ({ Key: spelt(key), VersionId: "v", LastModified: new Date(0) })),
+        IsTruncated: unique.length > atOnce,
+        NextKeyMarker: page.at(-1)?.toString(),
+      });
+    };
+    return { listObjectVersions } as unknown as S3;
+  }
+
+  const bucket = fc
+    .uniqueArray(bytes, { maxLength: 12, selector: (one) => one.toString("hex") })
+    .map((rest) => rest.map((one) => Buffer.concat([Buffer.from("w/"), one])).sort(byBytes));
+
+  test("hide no other, wherever a page ends", async () => {
+    await fc.assert(
+      fc.asyncProperty(bucket, fc.integer({ min: 1, max: 4 }), async (keys, atOnce) => {
+        const entries = await listVersions(serviceWith(keys, atOnce), ADDRESS, "w/");
+        const told = entries.filter(({ nameless }) => !nameless).map(({ key }) => key);
+        expect(told).toEqual(keys.filter((key) => isUtf8(key)).map(String));
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  test("are no folders, and hide none", async () => {
+    await fc.assert(
+      fc.asyncProperty(bucket, fc.integer({ min: 1, max: 4 }), async (keys, atOnce) => {
+        const folders = await listFolders(serviceWith(keys, atOnce), ADDRESS, "w/");
+        const wanted = keys
+          .map((key) => key.subarray(0, key.indexOf("/", 2) + 1))
+          .filter(({ length }) => length > 2);
+        expect(folders).toEqual([...new Set(wanted.filter((name) => isUtf8(name)).map(String))]);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
+
+test("a service that does not spell keys as asked for is taken at its word", async () => {
+  const listObjectVersions = () =>
+    Promise.resolve({ Versions: [{ Key: "w/a+b%zz%41", VersionId: "v", LastModified: new Date(0) }] });
+  const [entry] = await listVersions({ listObjectVersions } as unknown as S3, ADDRESS, "w/");
+  expect(entry).toMatchObject({ key: "w/a+b%zz%41" });
 });

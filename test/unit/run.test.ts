@@ -12,6 +12,30 @@ test("a program that prints without end is stopped", async () => {
   await expect(stopped).rejects.toBeInstanceOf(RunError);
 });
 
+test("what Ctrl-C ended has not failed", async () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "interrupted-"));
+  const script = path.join(folder, "script.ts");
+  fs.writeFileSync(
+    script,
+    `import { run } from "${ROOT}/scripts/lib/run";
+run("sleep", ["60"]).catch((error) => console.log(error.constructor.name));
+console.log("ready");
+`,
+  );
+  const child = spawn(process.execPath, ["--import", "tsx", script], {
+    cwd: ROOT,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  let said = "";
+  child.stdout.on("data", (bytes: Buffer) => {
+    said += bytes.toString();
+    if (said === "ready\n") child.kill("SIGINT");
+  });
+  await once(child, "close");
+  fs.rmSync(folder, { recursive: true });
+  expect(said).toBe("ready\nInterrupted\n");
+});
+
 describe("a temporary folder is gone", () => {
   /** Runs statements in a process of its own, which may use `folder` and `run`; gives how it ended and what is left. */
   async function left(statements: string, signal?: NodeJS.Signals) {

@@ -313,8 +313,13 @@ describe("what clients may take of the proxy", () => {
       .map(({ id, verdict }) => `${verdict} ${id}`);
   };
   const slice = "Sessions=pam_systemd\nCPUWeight=50\nMemoryMax=346030080\nMemorySwapMax=0\nTasksMax=1200\n";
-  const rule = (count: number) =>
-    `tcp dport 22 ct state new add @sources4 { ip saddr ct count over ${count} }`;
+  /** As nft lists them. */
+  const rule = (
+    ipv4: number,
+    ipv6 = ipv4,
+  ) => `		tcp dport 22 ct state new add @sources4 { ip saddr ct count over ${ipv4} } counter packets 0 bytes 0 reject with tcp reset
+		tcp dport 22 ct state new add @sources6 { ip6 saddr & ffff:ffff:ffff:ffff:: ct count over ${ipv6} } counter packets 0 bytes 0 reject with tcp reset
+`;
 
   test.each<[string, string, string, string[]]>([
     ["is bounded", slice, rule(most), ["pass limits.slice", "pass limits.connections"]],
@@ -325,6 +330,24 @@ describe("what clients may take of the proxy", () => {
       ["FAIL limits.slice", "pass limits.connections"],
     ],
     ["is bounded too late", slice, rule(most + 1), ["pass limits.slice", "FAIL limits.connections"]],
+    [
+      "is bounded too late by IPv6",
+      slice,
+      rule(most, most + 1),
+      ["pass limits.slice", "FAIL limits.connections"],
+    ],
+    [
+      "is bounded by IPv6 alone",
+      slice,
+      rule(most).replace(/.*sources4.*\n/, ""),
+      ["pass limits.slice", "FAIL limits.connections"],
+    ],
+    [
+      "is counted in vain",
+      slice,
+      rule(most).replaceAll(" reject", " accept"),
+      ["pass limits.slice", "FAIL limits.connections"],
+    ],
     [
       "is not counted",
       slice,

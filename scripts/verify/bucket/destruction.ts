@@ -3,6 +3,9 @@ import { failure, isDenied } from "../../../providers/s3-client";
 import type { Finding } from "../probe";
 import { DATA, LOCK, place, PROVE, refused, ring2, type Bench, type Hand } from "./bench";
 
+/** For a version that is locked, too: the policy shall refuse it, and not the object lock alone, which ends. */
+const bypass = ({ bucket }: Bench) => (bucket.objectLock ? { BypassGovernanceRetention: true } : {});
+
 /** Whether an identity is refused to delete a version. */
 export function deletesVersion(bench: Bench, { role, s3 }: Hand): Promise<Finding> {
   return ring2(
@@ -14,7 +17,9 @@ export function deletesVersion(bench: Bench, { role, s3 }: Hand): Promise<Findin
     },
     async () => {
       const { VersionId = "null", ...canary } = await place(bench, `${DATA}${role}-version`);
-      return await refused(bench, "delete a version", () => s3.deleteObject({ ...canary, VersionId }));
+      return await refused(bench, "delete a version", () =>
+        s3.deleteObject({ ...canary, VersionId, ...bypass(bench) }),
+      );
     },
   );
 }
@@ -45,7 +50,9 @@ export function destruction(bench: Bench): Promise<Finding>[] {
       },
       async () => {
         const { VersionId = "null", ...lock } = await place(bench, `${LOCK}version`);
-        return await refused(bench, "delete a lock's version", () => s3.deleteObject({ ...lock, VersionId }));
+        return await refused(bench, "delete a lock's version", () =>
+          s3.deleteObject({ ...lock, VersionId, ...bypass(bench) }),
+        );
       },
     ),
     deletesMany(bench, { role: "writer", s3 }, "a canary and its version"),
@@ -66,7 +73,11 @@ export function deletesMany(bench: Bench, { role, s3 }: Hand, what: string): Pro
       // Removing an object softly is what the keeper is for.
       const Objects = [{ Key, VersionId }, ...(role === "writer" ? [{ Key }] : [])];
       try {
-        const { Deleted = [], Errors = [] } = await s3.deleteObjects({ Bucket, Delete: { Objects } });
+        const { Deleted = [], Errors = [] } = await s3.deleteObjects({
+          Bucket,
+          Delete: { Objects },
+          ...bypass(bench),
+        });
         if (Deleted.length > 0) return { holds: false, happened: "the service did it" };
         if (Errors.length !== Objects.length || Errors.some(({ Code }) => Code !== "AccessDenied")) {
           throw new Error(`neither done nor refused: ${Errors.map(({ Code }) => Code).join(", ")}`);

@@ -171,7 +171,7 @@ async function lookAt(
   if (owner === undefined) throw new Error("the service does not say who the owner is");
   const tally: Tally = { whole: 0, objects: 0, harms: [], repeated: 0, excused: 0 };
   const until = Date.now() + seconds * 1000;
-  const isLate = (): boolean => Date.now() >= until || tally.error !== undefined;
+  const isLate = (): boolean => Date.now() >= until;
   const work = inParallel(AT_ONCE, prefixes, async (prefix) => {
     if (isLate()) return;
     try {
@@ -207,19 +207,22 @@ async function lookBelow(
       tally.excused += 1;
     }
   };
-  for await (const page of versionPages(bench.owner, bench.address, prefix)) {
+  for await (const all of versionPages(bench.owner, bench.address, prefix)) {
+    // What has a name that is no text was never a file of restic's.
+    const page = all.filter(({ nameless }) => !nameless);
     const histories = historiesOf([...rest, ...page]);
     // These may go on in the next page.
     const last = new Set([page.findLast(isVersion)?.key, page.at(-1)?.key]);
     rest = [];
     for (const [key, history] of histories) {
-      if (last.has(key)) rest.push(...history);
+      if (last.has(key)) for (const entry of history) rest.push(entry);
       else await judge(history);
     }
-    if (isLate()) return false;
+    if (isLate()) break;
   }
+  // Of an object with versions without end those that were seen tell, too, that it was changed.
   for (const [, history] of historiesOf(rest)) await judge(history);
-  return true;
+  return !isLate();
 }
 
 /** Whether the owner can read a version. */

@@ -8,7 +8,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { Operations } from "../../../plan";
 import { endpointUrl } from "../../../providers/s3-client";
 import { Finding, Seen } from "../probe";
-import { Attacker, COMMAND_REMEDY, lastWords, LET_IN, MOST_WORDS, probeAlone } from "./attacker";
+import { Attacker, COMMAND_REMEDY, lastWords, letIn, MOST_WORDS, probeAlone } from "./attacker";
 
 interface LocalForward {
   name: string;
@@ -55,7 +55,7 @@ export async function attackForwarding(canary: Attacker, operations: Operations)
       { ring: 1, id: `attack.forward-${name}`, tried, expected: "refused", remedy: COMMAND_REMEDY },
       attempt,
     );
-  const connected = words.match(LET_IN, canary.seconds * 1000);
+  const connected = words.until((text) => letIn(text) || undefined, canary.seconds * 1000);
   const findings: Finding[] = [];
   try {
     // Before the first attack, whose time is not for the login.
@@ -144,10 +144,15 @@ class Words {
   }
 
   /** Waits until it has said this; `from` is where in its words to begin. */
-  async match(pattern: RegExp, milliseconds: number, from = 0): Promise<RegExpExecArray> {
+  match(pattern: RegExp, milliseconds: number, from = 0): Promise<RegExpExecArray> {
+    return this.until((text) => pattern.exec(text.slice(from)) ?? undefined, milliseconds);
+  }
+
+  /** Waits until something is found in its words. */
+  async until<T>(look: (text: string) => T | undefined, milliseconds: number): Promise<T> {
     for (const deadline = Date.now() + milliseconds; ;) {
-      const found = pattern.exec(this.text.slice(from));
-      if (found) return found;
+      const found = look(this.text);
+      if (found !== undefined) return found;
       if (this.ended || Date.now() > deadline)
         throw new Error(`ssh did not get that far: ${lastWords(this.text)}`);
       await pause(50);

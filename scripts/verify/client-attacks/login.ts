@@ -5,7 +5,7 @@ import { PROXY_USER } from "../../../files";
 import { HostAccess, Operations } from "../../../plan";
 import { run } from "../../lib/run";
 import { Finding, PUT_BACK } from "../probe";
-import { Attacker, lastWords, LET_IN, probeAlone, REACHED } from "./attacker";
+import { Attacker, lastWords, letIn, probeAlone, REACHED } from "./attacker";
 
 /** Tries to log in as others, and as the client with an unknown key. */
 export async function attackLogin(canary: Attacker, operations: Operations): Promise<Finding[]> {
@@ -40,7 +40,7 @@ export async function attackLogin(canary: Attacker, operations: Operations): Pro
       await probeAlone({ ...about, remedy }, async () => {
         const options = ["-T", "-o", "PreferredAuthentications=publickey,password,keyboard-interactive"];
         const { stderr } = await canary.run(options, ["id"], "", canary.other(await change(), name));
-        if (LET_IN.test(stderr)) return { holds: false, happened: "LET IN" };
+        if (letIn(stderr)) return { holds: false, happened: "LET IN" };
         // A jump host refuses in the same words.
         const methods = REACHED.test(stderr) && /Permission denied \(([^)]*)\)/.exec(stderr)?.[1];
         if (methods === false || methods === undefined) throw new Error(lastWords(stderr));

@@ -8,8 +8,8 @@ import { Finding, probe, ProbeAbout, Seen } from "../probe";
 /** What a host printed about itself. Throws for a fact that it could not tell: that is never taken for an empty one. */
 export type HostFacts = (name: string) => string;
 
-/** Bytes of facts: many times what a host has, and no more than this machine can hold of several at a time. */
-const MOST_FACTS = 64 << 20;
+/** Bytes of facts: more than inspect.sh lets a host have, and few enough to be searched for every secret in seconds. */
+const MOST_FACTS = 32 << 20;
 
 /** The script as it is sent: nothing runs before all of it has arrived. `boundary` is a line that nobody can guess. */
 export function inspectScript(parameters: Record<string, string>, boundary: string): string {

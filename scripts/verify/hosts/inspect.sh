@@ -132,8 +132,7 @@ readable() {
 # all of them, which is find's status 1.
 writable() {
   runuser -u "$user" -- true || return 2
-  runuser -u "$user" -- timeout $seconds find /etc /usr/local /usr/bin /usr/sbin /opt /home /var/spool/cron \
-    /var/lib/secure-backups -xdev \
+  runuser -u "$user" -- timeout $seconds find /etc /usr /opt /home /var/spool/cron /var/lib/secure-backups -xdev \
     -writable ! -type l ! -type c ! -type s -print || [ $? -eq 1 ]
 }
 
@@ -193,9 +192,17 @@ running_sshd() {
   readlink /proc/[0-9]*/exe | grep -E '/sshd(-session|-auth)?( \(deleted\))?$' | sort -u
 }
 
-# The limits reach a session by sshd's PAM alone.
+# The limits reach a session by sshd's PAM alone. As in files/host/proxy.sh.
+sessions_in_slice() {
+  grep -Eqs '^[^#]*pam_systemd\.so' /etc/pam.d/sshd /etc/pam.d/common-session /etc/pam.d/password-auth || return 1
+  for pam_modules in /lib/security /lib64/security /lib/*/security; do
+    [ ! -f "$pam_modules/pam_systemd.so" ] || return 0
+  done
+  return 1
+}
+
 slice() {
-  if grep -Eqs '^[^#]*pam_systemd\.so' /etc/pam.d/*; then echo Sessions=pam_systemd; else echo Sessions=none; fi
+  if sessions_in_slice; then echo Sessions=pam_systemd; else echo Sessions=none; fi
   systemctl show "user-$(id -u "$user").slice" --property=MemoryMax,MemorySwapMax,TasksMax,CPUWeight
 }
 

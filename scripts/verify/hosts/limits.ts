@@ -53,12 +53,18 @@ export function judgeLimits(operations: Operations, facts: HostFacts): Promise<F
       "how many connections one address may have",
       `${connections}, counted by the kernel`,
       () => {
-        const over = [...facts("connection_limits").matchAll(/ct count over (\d+)/g)].map(
-          (match) => match[1] as string,
+        const rules = linesOf(facts("connection_limits")).filter((line) =>
+          /\btcp dport 22 .* reject/.test(line),
         );
+        const over = (["ip", "ip6"] as const).map((family) => {
+          const counts = rules.map(
+            (rule) => new RegExp(`\\{ ${family} saddr .*ct count over (\\d+) `).exec(rule)?.[1],
+          );
+          return counts.find((count) => count !== undefined) ?? "no limit";
+        });
         return {
-          holds: over.length > 0 && over.every((count) => count === connections),
-          happened: over.length === 0 ? "no limit" : [...new Set(over)].join(", "),
+          holds: over.every((count) => count === connections),
+          happened: `IPv4: ${over[0] ?? ""}, IPv6: ${over[1] ?? ""}`,
         };
       },
     ),

@@ -17,7 +17,7 @@ export const wantedSshdConfig = (operations: Operations): string =>
 export function wantedSshdSettings(text: string): Map<string, string> {
   const settings = new Map<string, string>();
   for (const line of linesOf(text)) {
-    const [, name = "", value = ""] = /^\s*(\w+)\s+(.*?)\s*$/.exec(line) ?? [];
+    const [, name = "", value = ""] = /^(\w+)\s+(.*)$/.exec(line.trim()) ?? [];
     if (name !== "" && name !== "Match") settings.set(name.toLowerCase(), value);
   }
   // Not in the file, for no is sshd's default; another file may say otherwise.

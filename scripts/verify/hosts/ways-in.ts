@@ -64,7 +64,8 @@ export async function publicKeyOf(privateKey: string): Promise<string> {
  */
 export function keysSeen(lines: readonly string[], operatorKey: string): Seen {
   const entries = lines.map((text) => {
-    const [, file = "", line = ""] = /^([^:]*):\s*(.*?)\s*$/.exec(text) ?? [];
+    const end = text.indexOf(":");
+    const [file, line] = [text.slice(0, end), text.slice(end + 1).trim()];
     return { file, line, own: line.split(/\s+/).slice(0, 2).join(" ") === operatorKey };
   });
   const others = entries.filter(({ line, own }) => !own && !REFUSING.test(line));
