@@ -56,8 +56,6 @@ export function renderRcloneConfig(s3: ProxyS3): string {
     ["upload_concurrency", "8"],
     // The stack makes the bucket; without this rclone would try to at every first write.
     ["no_check_bucket", "true"],
-    // An object whose name XML cannot hold would else end every listing, and with it restic's every command.
-    ["list_url_encode", "true"],
   ];
   return `[${REMOTE}]\n${fields.map((field) => `${field.join(" = ")}\n`).join("")}`;
 }

@@ -97,8 +97,13 @@ export function ringTests(stack: LocalStack): void {
     return JSON.parse(stdout) as Operations;
   };
 
-  /** What verify finds that is no pass, as `VERDICT ID`, and its exit status. */
-  const verify = async (): Promise<{ code: number; amiss: string[]; seconds: number }> => {
+  /** What verify finds, of it what is no pass as `VERDICT ID`, and its exit status. */
+  const verify = async (): Promise<{
+    code: number;
+    findings: Finding[];
+    amiss: string[];
+    seconds: number;
+  }> => {
     const { code, stdout, seconds } = await operator("npm run --silent verify -- --stack local --json", {
       accept: "any",
     });
@@ -107,6 +112,7 @@ export function ringTests(stack: LocalStack): void {
     expect(new Set(findings.map(({ ring }) => ring))).toEqual(new Set([1, 2, 3]));
     return {
       code,
+      findings,
       seconds,
       amiss: findings
         .filter(({ verdict }) => verdict !== "pass")
@@ -163,12 +169,15 @@ export function ringTests(stack: LocalStack): void {
     await proxy.sh(`chmod 0644 /home/rcloneproxy/.config/rclone/rclone.conf
 printf '[Slice]\\nMemoryMax=infinity\\n' >"/etc/systemd/system/user-$(id -u rcloneproxy).slice.d/zz.conf"
 systemctl daemon-reload
+sed -i.kept '/pam_systemd/s/^/#/' /etc/pam.d/common-session
 mkdir /opt/retention
 echo 'keeper ${bucket.keeper?.accessKeyId ?? ""}' >/opt/retention/env`);
     await rclone(bucket, bucket.owner, ["backend", "versioning", "s3:databucket", "Suspended"]);
     try {
-      const { code, amiss } = await verify();
+      const { code, findings, amiss } = await verify();
       expect(code).toBe(1);
+      const slice = findings.find(({ id }) => id === "limits.slice")?.happened;
+      expect(slice).toMatch(/MemoryMax=infinity.*Sessions=none/);
       expect(amiss).toEqual([
         "FAIL files.rclone-conf-mode",
         "FAIL limits.slice",
@@ -180,7 +189,8 @@ echo 'keeper ${bucket.keeper?.accessKeyId ?? ""}' >/opt/retention/env`);
         ...BY_DESIGN,
       ]);
     } finally {
-      await proxy.sh("rm -r /opt/retention /etc/systemd/system/user-*.slice.d/zz.conf");
+      await proxy.sh(`rm -r /opt/retention /etc/systemd/system/user-*.slice.d/zz.conf
+mv /etc/pam.d/common-session.kept /etc/pam.d/common-session`);
       // Last, for a connection that begins while the firewall is changed may be lost.
       await openstack(`security group rule delete ${rule.stdout.trim()}`);
     }

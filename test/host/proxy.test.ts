@@ -387,6 +387,16 @@ grep -v '^debug1' forward.log`,
     expect(await objects()).toEqual(before);
   });
 
+  test("an object whose name XML cannot hold stops no command", async () => {
+    await withRclone(async (request) => {
+      expect(await request("POST", "/snapshots/%01")).toBe(200);
+    });
+    const Key = "web/main/snapshots/\u0001";
+    expect(await objects()).toHaveProperty([Key]);
+    await client.ssh.sh("restic-backup main snapshots && restic-backup main check");
+    await owner.s3.deleteObject({ Bucket: BUCKET, Key });
+  });
+
   test("another key opens nothing", async () => {
     const stranger = await sshKey();
     await client.ssh.sh(`umask 077; printf %s ${shellWord(stranger.privateKey)} >/root/stranger`);

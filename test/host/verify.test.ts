@@ -256,6 +256,12 @@ describe("a weakness of the proxy is named", () => {
       ["FAIL files.rclone-conf-mode", "FAIL files.writable"],
     ],
     [
+      "a unit of systemd's that rcloneproxy can change",
+      "mkdir -p /usr/lib/systemd/system; touch /usr/lib/systemd/system/weak.service; chown rcloneproxy /usr/lib/systemd/system/weak.service",
+      "rm /usr/lib/systemd/system/weak.service",
+      ["FAIL files.writable"],
+    ],
+    [
       "an rclone.conf with other credentials",
       "sed -i.kept 's/^access_key_id.*/access_key_id = another/' /home/rcloneproxy/.config/rclone/rclone.conf",
       "cd /home/rcloneproxy/.config/rclone; mv rclone.conf.kept rclone.conf; chown root:rcloneproxy rclone.conf",
