@@ -49,6 +49,13 @@ export function firstTextAfter(bytes: Buffer): string | undefined {
   }
 }
 
+/** What to tell a listing that goes on after a key. */
+const startAfter = ({ bytes, text, isText }: Key): string | undefined =>
+  isText ? text : firstTextAfter(bytes);
+
+/** XML takes the ends of lines for one and the same. */
+const asInXml = (text: string): string => text.replace(/\r\n?/g, "\n");
+
 /** ETags come with and without quotes, by service and call. */
 export const plainEtag = (etag: string | undefined): string => (etag ?? "").replaceAll('"', "");
 
@@ -108,10 +115,12 @@ export async function listFolders(s3: S3, address: BucketAddress, prefix: string
       .reduce(later, undefined);
     const last = later(found.at(-1), file);
     const next =
-      last === undefined || (last === file && last.isText)
+      last === undefined
         ? keyOf(page.NextKeyMarker, encoded).text
-        : // After a folder all that is in it is passed over.
-          firstTextAfter(last === file ? last.bytes : Buffer.concat([last.bytes, Buffer.from([0xff])]));
+        : last === file
+          ? startAfter(last)
+          : // All that is in a folder is passed over.
+            firstTextAfter(Buffer.concat([last.bytes, Buffer.from([0xff])]));
     if (next?.startsWith(prefix) !== true) return folders;
     requireProgress(address, "folders", KeyMarker, next);
     KeyMarker = next;
@@ -195,15 +204,17 @@ export async function* versionPages(
     if (page.IsTruncated !== true || next === undefined) return;
     if (last?.isText === false) {
       // No request can begin there, so the next begins at the first text after it, which itself is given here.
-      given = firstTextAfter(last.bytes);
+      given = startAfter(last);
       if (given?.startsWith(prefix) !== true) return;
       requireProgress(address, "versions", position.KeyMarker, given);
       yield* versionsOf(s3, address, given);
       position = { KeyMarker: given };
       continue;
     }
-    // Amazon encodes this key too, Ceph does not: it is the page's last.
-    const KeyMarker = last?.text === next ? next : keyOf(next, encoded).text;
+    // It is the page's last, which Amazon encodes too and Ceph does not.
+    const marked = [next, keyOf(next, encoded).text];
+    const isLast = last !== undefined && marked.some((text) => asInXml(text) === asInXml(last.text));
+    const KeyMarker = isLast ? last.text : (marked[1] as string);
     const { KeyMarker: before, VersionIdMarker: version } = position;
     if (before !== KeyMarker || version === page.NextVersionIdMarker) {
       requireProgress(address, "versions", before, KeyMarker);

@@ -93,7 +93,7 @@ export function history(bench: Bench, clients: readonly ClientOperations[]): Pro
         ...(all ? [] : ["repositories are left that could not be found in time"]),
         ...(tally.whole < places.length
           ? [
-              `${String(places.length - tally.whole)} of ${String(places.length)} listings did not end in time`,
+              `${String(places.length - tally.whole)} of ${String(places.length)} listings did not come to their end`,
             ]
           : []),
       ];
