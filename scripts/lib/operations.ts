@@ -1,5 +1,5 @@
 import { Operations, OPERATIONS_VERSION } from "../../plan";
-import { run } from "./run";
+import { Interrupted, run } from "./run";
 
 /** Seconds that Pulumi may take to read its state. */
 const PULUMI_SECONDS = 120;
@@ -17,6 +17,7 @@ export async function readOperations(stack?: string): Promise<Operations> {
     ["stack", "output", "operations", "--json", "--show-secrets", "--non-interactive", ...chosen],
     { timeout: PULUMI_SECONDS, accept: "any" },
   ).catch((error: unknown) => {
+    if (error instanceof Interrupted) throw error;
     // Not passed on as a cause: what Pulumi printed before its time was up may hold the secrets.
     throw new Error(
       (error as NodeJS.ErrnoException).code === "ENOENT"

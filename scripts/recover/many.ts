@@ -7,7 +7,7 @@ import { Interrupted } from "../lib/run";
 import { withS3 } from "../lib/with-s3";
 import { RecoverManyRequest } from "./arguments";
 import { recover } from "./recover";
-import { listFolders, listVersions, versionPages } from "./versions";
+import { listFolders, versionPages } from "./versions";
 
 type Name = [client: string, repository: string];
 
@@ -57,16 +57,10 @@ export async function recoverMany(
   const own = operations.clients
     .filter(({ name }) => only === undefined || name === only)
     .flatMap(({ name, repositories }) => repositories.map((one): Name => [name, one.name]));
-  const empty: string[] = [];
-  for (const name of own) {
-    await attempt(name.join("/"), async () => {
-      if (await isEmpty(operations, name)) empty.push(name.join("/"));
-      else await recoverOne(name);
-    });
-  }
+  for (const name of own) await recoverOne(name);
   const later: string[] = [];
   await attempt("all that are of no client of the stack", async () => {
-    for (const { name, began } of await otherRepositories(operations, only, own)) {
+    for (const { name, began } of await otherRepositories(operations, only, own, attempt)) {
       if (began <= request.at) await recoverOne(name);
       else later.push(name.join("/"));
     }
@@ -78,11 +72,6 @@ export async function recoverMany(
         ? "the bucket has no repository"
         : `--client: the bucket has no repository of ${only}; the stack's clients are ` +
             operations.clients.map(({ name }) => name).join(", "),
-    );
-  }
-  if (empty.length > 0) {
-    print(
-      `\nThe bucket has no version of any file of ${named(empty)}: never backed up, or destroyed for good.`,
     );
   }
   if (later.length > 0) {
@@ -104,22 +93,19 @@ function named(names: readonly string[]): string {
   return [...names.slice(0, MOST_NAMED), ...more].join(", ");
 }
 
-async function isEmpty({ bucket }: Operations, name: Name): Promise<boolean> {
-  return withS3(
-    bucket,
-    bucket.owner,
-    async (s3) => (await listVersions(s3, bucket, `${name.join("/")}/`, 1)).length === 0,
-  );
-}
-
 /** A folder without it was never a repository: whoever may write can make any number of those. */
 const configOf = ([client, repository]: Name): string => `${client}/${repository}/config`;
 
-/** The repositories that the bucket has, or ever had as long as versions are kept, but for those of the stack. */
+/**
+ * The repositories that the bucket has, or ever had as long as versions are kept, but for those of the stack.
+ *
+ * @param attempt does a part of it, and takes note where that fails
+ */
 async function otherRepositories(
   { bucket }: Operations,
   only: string | undefined,
   own: readonly Name[],
+  attempt: (what: string, work: () => Promise<void>) => Promise<void>,
 ): Promise<Other[]> {
   const known = new Set(own.map((name) => name.join("/")));
   return withS3(bucket, bucket.owner, async (s3) => {
@@ -130,19 +116,25 @@ async function otherRepositories(
         .filter((name) => nameProblem(name) === undefined);
     };
     const clients = only === undefined ? await namesBelow("") : [only];
-    const names = await inParallel(AT_ONCE, clients, async (client) =>
-      (await namesBelow(`${client}/`)).map((repository): Name => [client, repository]),
+    const others: Name[] = [];
+    await inParallel(AT_ONCE, clients, (client) =>
+      attempt(`those below ${client}/`, async () => {
+        const names = (await namesBelow(`${client}/`)).map((repository): Name => [client, repository]);
+        others.push(...names.filter((name) => !known.has(name.join("/"))));
+      }),
     );
-    const others = names.flat().filter((name) => !known.has(name.join("/")));
-    const found = await inParallel(AT_ONCE, others, async (name): Promise<Other[]> => {
-      let began = Infinity;
-      for await (const page of versionPages(s3, bucket, configOf(name))) {
-        for (const { key, marker, modified } of page) {
-          if (key === configOf(name) && !marker) began = Math.min(began, modified);
+    const found: Other[] = [];
+    await inParallel(AT_ONCE, others, (name) =>
+      attempt(name.join("/"), async () => {
+        let began = Infinity;
+        for await (const page of versionPages(s3, bucket, configOf(name))) {
+          for (const { key, marker, modified } of page) {
+            if (key === configOf(name) && !marker) began = Math.min(began, modified);
+          }
         }
-      }
-      return began === Infinity ? [] : [{ name, began }];
-    });
-    return found.flat();
+        if (began !== Infinity) found.push({ name, began });
+      }),
+    );
+    return found.sort((one, other) => (configOf(one.name) < configOf(other.name) ? -1 : 1));
   });
 }

@@ -1,6 +1,6 @@
 /** The versions that a bucket holds. */
 import { isUtf8 } from "node:buffer";
-import type { S3 } from "@aws-sdk/client-s3";
+import type { ListObjectVersionsCommandOutput, S3 } from "@aws-sdk/client-s3";
 import { BucketAddress, explained, where } from "../../providers/s3-client";
 import { Entry } from "./plan";
 
@@ -49,10 +49,6 @@ export function firstTextAfter(bytes: Buffer): string | undefined {
   }
 }
 
-/** What to tell a listing that goes on after a key. */
-const startAfter = ({ bytes, text, isText }: Key): string | undefined =>
-  isText ? text : firstTextAfter(bytes);
-
 /** XML takes the ends of lines for one and the same. */
 const asInXml = (text: string): string => text.replace(/\r\n?/g, "\n");
 
@@ -93,8 +89,8 @@ function entry(listed: Listed, { text: key, isText }: Key, marker: boolean): Ent
  * their slash, sorted. Those whose names are no text are left out: no request can name them.
  */
 export async function listFolders(s3: S3, address: BucketAddress, prefix: string): Promise<string[]> {
-  const folders: string[] = [];
-  let KeyMarker: string | undefined;
+  const folders = new Set<string>();
+  let position: Position = {};
   for (;;) {
     const page = await explained(address, `list the folders below ${prefix}`, () =>
       s3.listObjectVersions({
@@ -102,41 +98,74 @@ export async function listFolders(s3: S3, address: BucketAddress, prefix: string
         Prefix: prefix,
         Delimiter: "/",
         EncodingType: "url",
-        ...(KeyMarker === undefined ? {} : { KeyMarker }),
+        ...position,
       }),
     );
     const encoded = page.EncodingType === "url";
     const found = (page.CommonPrefixes ?? []).map(({ Prefix }) => keyOf(Prefix, encoded));
-    folders.push(...found.filter(({ isText }) => isText).map(({ text }) => text));
-    if (page.IsTruncated !== true) return folders;
+    for (const { text, isText } of found) if (isText) folders.add(text);
+    if (page.IsTruncated !== true) return [...folders];
     const file = [page.Versions, page.DeleteMarkers]
       .flatMap((list) => list?.at(-1) ?? [])
       .map(({ Key }) => keyOf(Key, encoded))
       .reduce(later, undefined);
-    const last = later(found.at(-1), file);
-    const next =
-      last === undefined
-        ? keyOf(page.NextKeyMarker, encoded).text
-        : last === file
-          ? startAfter(last)
-          : // All that is in a folder is passed over.
-            firstTextAfter(Buffer.concat([last.bytes, Buffer.from([0xff])]));
-    if (next?.startsWith(prefix) !== true) return folders;
-    requireProgress(address, "folders", KeyMarker, next);
-    KeyMarker = next;
+    const last = later(file, found.at(-1));
+    if (last !== undefined && (last !== file || !last.isText)) {
+      // After a folder all that is in it is passed over.
+      const past = last === file ? last.bytes : Buffer.concat([last.bytes, Buffer.from([0xff])]);
+      const next = firstTextAfter(past);
+      if (next?.startsWith(prefix) !== true) return [...folders];
+      position = following(address, "folders", position, { KeyMarker: next });
+    } else {
+      position = following(address, "folders", position, endOf(page, file));
+    }
+    // A listing that is to go on after a folder's name passes the folder over.
+    const { KeyMarker = "" } = position;
+    if (
+      KeyMarker !== prefix &&
+      KeyMarker.endsWith("/") &&
+      (await listVersions(s3, address, KeyMarker, 1)).length > 0
+    ) {
+      folders.add(KeyMarker);
+    }
   }
 }
 
-/** @throws Error where a listing would begin once more where it began, or before: it would never end */
-function requireProgress(
-  address: BucketAddress,
-  what: string,
-  before: string | undefined,
-  next: string,
-): void {
-  if (before !== undefined && Buffer.compare(Buffer.from(before), Buffer.from(next)) >= 0) {
-    throw new Error(`${where(address)}: the list of ${what} does not get past ${JSON.stringify(next)}`);
+/** Where a listing goes on. */
+interface Position {
+  KeyMarker?: string;
+  VersionIdMarker?: string;
+}
+
+/**
+ * Where a page ends, as the service says. That is the page's last key, which Amazon encodes too and Ceph does not, or
+ * else what the service means.
+ */
+function endOf(page: ListObjectVersionsCommandOutput, last: Key | undefined): Position {
+  const { NextKeyMarker = "", NextVersionIdMarker: VersionIdMarker } = page;
+  const meant = keyOf(NextKeyMarker, page.EncodingType === "url").text;
+  const isLast = [NextKeyMarker, meant].some(
+    (text) => last !== undefined && asInXml(text) === asInXml(last.text),
+  );
+  return {
+    KeyMarker: isLast ? last?.text : meant,
+    ...(VersionIdMarker === undefined ? {} : { VersionIdMarker }),
+  };
+}
+
+/**
+ * The position that follows.
+ *
+ * @throws Error where a listing would begin once more where it began, or before: it would never end
+ */
+function following(address: BucketAddress, what: string, before: Position, next: Position): Position {
+  const [one = "", other = ""] = [before.KeyMarker, next.KeyMarker];
+  const order = Buffer.compare(Buffer.from(one), Buffer.from(other));
+  const same = order === 0 && before.VersionIdMarker === next.VersionIdMarker;
+  if (before.KeyMarker !== undefined && (order > 0 || same)) {
+    throw new Error(`${where(address)}: the list of ${what} does not get past ${JSON.stringify(other)}`);
   }
+  return next;
 }
 
 /**
@@ -156,12 +185,6 @@ export async function listVersions(
     if (entries.length >= limit) break;
   }
   return entries;
-}
-
-/** Where a listing goes on. */
-interface Position {
-  KeyMarker?: string;
-  VersionIdMarker?: string;
 }
 
 /**
@@ -200,29 +223,16 @@ export async function* versionPages(
     const entries = [...versions, ...markers].map((one) => one.entry);
     yield given === undefined ? entries : entries.filter(({ key, nameless }) => nameless || key !== given);
     const last = later(versions.at(-1)?.key, markers.at(-1)?.key);
-    const { NextKeyMarker: next } = page;
-    if (page.IsTruncated !== true || next === undefined) return;
+    if (page.IsTruncated !== true || page.NextKeyMarker === undefined) return;
     if (last?.isText === false) {
       // No request can begin there, so the next begins at the first text after it, which itself is given here.
-      given = startAfter(last);
+      given = firstTextAfter(last.bytes);
       if (given?.startsWith(prefix) !== true) return;
-      requireProgress(address, "versions", position.KeyMarker, given);
+      position = following(address, "versions", position, { KeyMarker: given });
       yield* versionsOf(s3, address, given);
-      position = { KeyMarker: given };
-      continue;
+    } else {
+      position = following(address, "versions", position, endOf(page, last));
     }
-    // It is the page's last, which Amazon encodes too and Ceph does not.
-    const marked = [next, keyOf(next, encoded).text];
-    const isLast = last !== undefined && marked.some((text) => asInXml(text) === asInXml(last.text));
-    const KeyMarker = isLast ? last.text : (marked[1] as string);
-    const { KeyMarker: before, VersionIdMarker: version } = position;
-    if (before !== KeyMarker || version === page.NextVersionIdMarker) {
-      requireProgress(address, "versions", before, KeyMarker);
-    }
-    position = {
-      KeyMarker,
-      ...(page.NextVersionIdMarker === undefined ? {} : { VersionIdMarker: page.NextVersionIdMarker }),
-    };
   }
 }
 

@@ -510,6 +510,15 @@ sed -i 's/StrictHostKeyChecking yes/StrictHostKeyChecking accept-new/' ssh_confi
 });
 
 describe("what cannot be seen is never a pass", () => {
+  test("environments without end, which any user of the proxy can make: all else is seen", async () => {
+    const flood = `for process in $(seq 80); do
+  setsid -f env "MUCH=$(head -c 90000 /dev/zero | tr '\\0' x)" sleep 300 </dev/null >/dev/null 2>&1
+done`;
+    expect(await weakened(proxy, flood, "pkill -x sleep", faultsOfProxy)).toEqual([
+      "unknown secrets.environment",
+    ]);
+  });
+
   test("a proxy with another host key than the pinned one", async () => {
     const { publicKey } = await sshKey();
     const { proxy: there, ...rest } = operations;

@@ -82,5 +82,5 @@ async function inspect(
     expected: "as the stack made it",
   } as const;
   const remedy = `see host-key.${name}: nothing was found out about what is within`;
-  return [reached, { ...rest, happened: "not looked at: nobody could log in", verdict: "unknown", remedy }];
+  return [reached, { ...rest, happened: "not looked at", verdict: "unknown", remedy }];
 }

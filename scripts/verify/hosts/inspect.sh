@@ -14,7 +14,15 @@ settings=/etc/restic-backup
 # What of logs is looked at, and how long a search may take.
 log_bytes=2000000
 file_bytes=300000
+environment_bytes=6000000
 seconds=40
+
+# bounded BYTES: what comes in, no more than that; status 1 where more would come. Any user of the host can make some
+# facts endless, and then they are to be unknown, and no others.
+bounded() {
+  head -c "$1"
+  [ "$(head -c 1 | wc -c)" -eq 0 ]
+}
 
 # fact NAME COMMAND…: what it prints, and its status.
 fact() {
@@ -56,12 +64,12 @@ package() {
 }
 
 processes() {
-  ps -ww -e -o pid= -o user= -o args=
+  ps -ww -e -o pid= -o user= -o args= | bounded $log_bytes
 }
 
 # After a line `==> /proc/PID/environ <==` each.
 environments() {
-  head -v -c 100000 /proc/[0-9]*/environ | tr '\0' '\n'
+  head -v -c 100000 /proc/[0-9]*/environ | tr '\0' '\n' | bounded $environment_bytes
 }
 
 logs() {
@@ -90,11 +98,11 @@ each_file() {
 cloud_init() {
   each_file /var/lib/cloud/instance/*.txt /var/lib/cloud/instances/*/user-data* /var/lib/cloud/instances/*/vendor-data* \
     /var/lib/cloud/instances/*/cloud-config* /var/lib/cloud/instances/*/scripts/* /var/lib/cloud/seed/*/* \
-    /var/lib/cloud/data/* /run/cloud-init/* /var/log/cloud-init*
+    /var/lib/cloud/data/* /run/cloud-init/* /var/log/cloud-init* | bounded $log_bytes
 }
 
 histories() {
-  each_file /root/.*history /home/*/.*history
+  each_file /root/.*history /home/*/.*history | bounded $log_bytes
 }
 
 # files_with_key_ids: small files that hold one of KEY_IDS, and whether rcloneproxy may read them. Status 124 when the
@@ -132,7 +140,8 @@ readable() {
 # all of them, which is find's status 1.
 writable() {
   runuser -u "$user" -- true || return 2
-  runuser -u "$user" -- timeout $seconds find /etc /usr /opt /home /var/spool/cron /var/lib/secure-backups -xdev \
+  runuser -u "$user" -- timeout $seconds find /etc /usr /usr/local /opt /home /var/spool/cron \
+    /var/lib/secure-backups -xdev \
     -writable ! -type l ! -type c ! -type s -print || [ $? -eq 1 ]
 }
 

@@ -60,9 +60,7 @@ export function judgeProxyFiles(operations: Operations, facts: HostFacts): Promi
       "nothing",
       () =>
         seen(
-          linesOf(facts("writable"))
-            .slice(0, 5)
-            .map((file) => `${file} is writable`),
+          [...new Set(linesOf(facts("writable")))].slice(0, 5).map((file) => `${file} is writable`),
           "nothing",
         ),
     ),
