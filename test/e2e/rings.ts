@@ -146,21 +146,18 @@ export function ringTests(stack: LocalStack): void {
     return stdout;
   };
 
+  let known: Promise<(readonly [Tree, string])[]> | undefined;
+  /** What the repositories held when this was asked first: no test changes it for good. */
+  const contents = () =>
+    (known ??= Promise.all(TREES.map(async (tree) => [tree, await restored(tree)] as const)));
+
   const restic = async (client: string, args: string): Promise<Result> =>
     (await stack.host(client)).sh(`restic-backup ${args} 2>&1`, { accept: "any", timeout: 240 });
 
   /** What is open on the local cloud by design: nothing copies its bucket to another account. */
   const BY_DESIGN = ["open s3.ring-3"];
 
-  test("verify finds no fault with a stack of every kind of client", async () => {
-    const { code, amiss, seconds } = await verify();
-    expect(amiss).toEqual(BY_DESIGN);
-    expect(code).toBe(0);
-    // Two minutes where hosts have processors of their own; here emulated ones and the whole cloud share two.
-    expect(seconds).toBeLessThan(240);
-  });
-
-  test("verify names each weakness of the stack, and an update mends what is the stack's to mend", async () => {
+  test("verify names each weakness of the stack and finds no fault with the rest, and an update mends what is the stack's to mend", async () => {
     const { bucket, network } = await operations();
     const proxy = await stack.host("rclonesrv");
     const openstack = (args: string) => run(LOCAL_CLOUD, ["openstack", ...args.split(" ")]);
@@ -175,8 +172,10 @@ mkdir /opt/retention
 echo 'keeper ${bucket.keeper?.accessKeyId ?? ""}' >/opt/retention/env`);
     await rclone(bucket, bucket.owner, ["backend", "versioning", "s3:databucket", "Suspended"]);
     try {
-      const { code, findings, amiss } = await verify();
+      const { code, findings, amiss, seconds } = await verify();
       expect(code).toBe(1);
+      // Two minutes where hosts have processors of their own; here emulated ones and the whole cloud share two.
+      expect(seconds).toBeLessThan(240);
       const slice = findings.find(({ id }) => id === "limits.slice")?.happened;
       expect(slice).toMatch(/MemoryMax=infinity.*Sessions=none/);
       expect(amiss).toEqual([
@@ -262,7 +261,7 @@ mv /etc/pam.d/common-session.kept /etc/pam.d/common-session`);
   });
 
   test("the proxy is taken: every repository comes back to the byte, by the documented commands", async () => {
-    const trees = await Promise.all(TREES.map(async (tree) => [tree, await restored(tree)] as const));
+    const trees = await contents();
     const before = await operations();
     const WHEN = await quietMoment();
     // How many versions each object has. rclone puts the time of an older one behind its name.
@@ -328,7 +327,7 @@ $rclone copy --ignore-times . "$bucket"`,
   });
 
   test("the workstation is taken: S3 keys, operator's key and client keys that were on it open nothing any more, and what they hid comes back", async () => {
-    const trees = await Promise.all(TREES.map(async (tree) => [tree, await restored(tree)] as const));
+    const trees = await contents();
     const before = await operations();
     const WHEN = await quietMoment();
     const section = "The operator's workstation is taken";

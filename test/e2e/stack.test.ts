@@ -276,24 +276,6 @@ test("another image or user data never rebuilds a host", async () => {
   }
 });
 
-test("a frozen client is shut out, and works again when it is thawed", async () => {
-  const freeze = (frozen: boolean) => {
-    editClients((clients) => {
-      const client = clients.find(({ name }) => name === "appsrv2");
-      if (client) client.frozen = frozen;
-    });
-  };
-  const host = await stack.host("appsrv2");
-  freeze(true);
-  const changes = await preview();
-  expect(changes.filter((line) => /Instance|PrivateKey|appsrv1|existing/.test(line))).toEqual([]);
-  await stack.up();
-  expect((await restic(host, "files", "snapshots")).stdout).toContain("Permission denied");
-  freeze(false);
-  await stack.up();
-  expect((await restic(host, "files", "snapshots")).code).toBe(0);
-});
-
 ringTests(stack);
 
 test("a removed client's key stops working, and its backups stay and can be read", async () => {
