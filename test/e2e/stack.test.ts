@@ -11,7 +11,7 @@ import { renderPreviewComment } from "../../scripts/preview-comment";
 import { NamespaceHost, sshKey } from "../harness/namespace-host";
 import { ringTests } from "./rings";
 
-jest.setTimeout(1_200_000);
+jest.setTimeout(1_500_000);
 
 /** What a step of a preview says of one resource. */
 interface Step {
