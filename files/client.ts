@@ -194,7 +194,7 @@ export function clientInstall(a: {
       : `restic ${a.restic.version} (sha256 ${a.restic.sha256.slice(0, 12)}) from ${a.restic.url}`;
   return assembleInstall({
     title: `client ${a.client}: ${restic}`,
-    hostScript: "client.sh",
+    hostScripts: ["client.sh"],
     parameters: {
       SB_REPOSITORIES: a.repositories.map(({ name }) => plainName("repository", name)).join(" "),
       SB_RESTIC_VERSION: a.restic?.version ?? "",

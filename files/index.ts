@@ -1,7 +1,7 @@
 /** Pure renderers of every file that reaches a host. */
 export { bucketPolicy, keystonePrincipal } from "./bucket-policy";
 export * from "./client";
-export { type Artifact, type HostInstall, installCommand, shellQuote } from "./install";
+export { type Artifact, type HostInstall, hostScript, installCommand, shellQuote } from "./install";
 export * from "./instructions";
 export * from "./names";
 export * from "./proxy";

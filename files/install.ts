@@ -91,13 +91,14 @@ export function wrapScript(body: string): string {
  */
 export function assembleInstall(a: {
   title: string;
-  hostScript: string;
+  /** Files of `files/host`, in their order after the library: the last one is the host's own. */
+  hostScripts: readonly string[];
   parameters: Record<string, string>;
   groups: Record<string, HostEntry[]>;
 }): HostInstall {
   const assignments = Object.entries(a.parameters).map(([name, value]) => `${name}=${shellQuote(value)}`);
   const functions = Object.entries(a.groups).map(([name, entries]) => putFunction(name, entries));
-  const library = hostScript("lib.sh") + hostScript(a.hostScript);
+  const library = ["lib.sh", ...a.hostScripts].map(hostScript).join("");
   const script = wrapScript(["set -eu", ...assignments, ...functions, library].join("\n"));
   const files = Object.values(a.groups).flat().filter(isFile);
   const summary = [

@@ -266,7 +266,7 @@ export function proxyInstall(a: {
   const concerns = a.grants.map((grant) => `${grantName(grant)} ${fingerprint(grant.publicKey)}`).sort();
   return assembleInstall({
     title: `proxy ${a.host}: rclone ${a.rclone.version} (sha256 ${a.rclone.sha256.slice(0, 12)}) from ${a.rclone.url}`,
-    hostScript: "proxy.sh",
+    hostScripts: ["sessions.sh", "proxy.sh"],
     parameters: {
       SB_REMOTE: `${REMOTE}:${plainName("bucket", a.bucket)}`,
       SB_RCLONE_VERSION: a.rclone.version,

@@ -201,15 +201,6 @@ limit_user() {
   check_limits
 }
 
-# Whether sessions that sshd opens are put into their user's slice. util-linux brings a file that names the module, used or not.
-sessions_in_slice() {
-  grep -Eqs '^[^#]*pam_systemd\.so' /etc/pam.d/sshd /etc/pam.d/common-session /etc/pam.d/password-auth || return 1
-  for pam_modules in /lib/security /lib64/security /lib/*/security; do
-    [ ! -f "$pam_modules/pam_systemd.so" ] || return 0
-  done
-  return 1
-}
-
 install_pam_systemd() {
   command -v apt-get >/dev/null || fail "pam_systemd is missing on $(hostname): install it, then run the update again"
   step "installed package libpam-systemd" install_package libpam-systemd

@@ -75,6 +75,13 @@ export async function place(bench: Bench, Key: string): Promise<Canary & { Versi
   return { ...canary, VersionId };
 }
 
+/**
+ * What lets the deletion of a version past an object lock: where the policy is to refuse it, the lock alone, which ends,
+ * must not.
+ */
+export const bypass = ({ bucket }: Bench) =>
+  bucket.objectLock === undefined ? {} : { BypassGovernanceRetention: true };
+
 /** What an object, or one version of it, holds. */
 export async function textOf(s3: S3, canary: Canary, VersionId?: string): Promise<string> {
   const { Body } = await s3.getObject({ ...canary, VersionId });

@@ -1,10 +1,7 @@
 /** What hosts' identities must be refused: to delete objects and versions, one by one or many at once. */
 import { failure, isDenied } from "../../../providers/s3-client";
 import type { Finding } from "../probe";
-import { DATA, LOCK, place, PROVE, refused, ring2, type Bench, type Hand } from "./bench";
-
-/** For a version that is locked, too: the policy shall refuse it, and not the object lock alone, which ends. */
-const bypass = ({ bucket }: Bench) => (bucket.objectLock ? { BypassGovernanceRetention: true } : {});
+import { bypass, DATA, LOCK, place, PROVE, refused, ring2, type Bench, type Hand } from "./bench";
 
 /** Whether an identity is refused to delete a version. */
 export function deletesVersion(bench: Bench, { role, s3 }: Hand): Promise<Finding> {

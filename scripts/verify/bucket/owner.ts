@@ -3,6 +3,7 @@ import type { S3 } from "@aws-sdk/client-s3";
 import { answerOf, explained, failure, isDenied } from "../../../providers/s3-client";
 import type { Finding, Seen } from "../probe";
 import {
+  bypass,
   allowed,
   DATA,
   LOCK,
@@ -113,10 +114,9 @@ export function tidied(bench: Bench): Promise<Finding> {
       Promise.all([DATA, LOCK].map((Prefix) => owner.listObjectVersions({ Bucket: address.bucket, Prefix }))),
     );
     const mine = pages.flatMap(({ Versions = [], DeleteMarkers = [] }) => [...Versions, ...DeleteMarkers]);
-    const bypass = bucket.objectLock && { BypassGovernanceRetention: true };
     const removals = await Promise.allSettled(
       mine.map(({ Key, VersionId }) =>
-        owner.deleteObject({ Bucket: address.bucket, Key, VersionId, ...bypass }),
+        owner.deleteObject({ Bucket: address.bucket, Key, VersionId, ...bypass(bench) }),
       ),
     );
     const failed = removals.filter((removal) => removal.status === "rejected");

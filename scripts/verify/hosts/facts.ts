@@ -2,7 +2,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { gunzipSync } from "node:zlib";
-import { shellQuote } from "../../../files";
+import { hostScript, shellQuote } from "../../../files";
 import { Finding, probe, ProbeAbout, Seen } from "../probe";
 
 /** What a host printed about itself. Throws for a fact that it could not tell: that is never taken for an empty one. */
@@ -16,7 +16,7 @@ export function inspectScript(parameters: Record<string, string>, boundary: stri
   const assignments = Object.entries({ ...parameters, BOUNDARY: boundary }).map(
     ([name, value]) => `${name}=${shellQuote(value)}\n`,
   );
-  const body = fs.readFileSync(path.join(__dirname, "inspect.sh"), "utf8");
+  const body = hostScript("sessions.sh") + fs.readFileSync(path.join(__dirname, "inspect.sh"), "utf8");
   return `verify_inspect() {\n${assignments.join("")}${body}\n}\nverify_inspect </dev/null\n`;
 }
 

@@ -201,15 +201,7 @@ running_sshd() {
   readlink /proc/[0-9]*/exe | grep -E '/sshd(-session|-auth)?( \(deleted\))?$' | sort -u
 }
 
-# The limits reach a session by sshd's PAM alone. As in files/host/proxy.sh.
-sessions_in_slice() {
-  grep -Eqs '^[^#]*pam_systemd\.so' /etc/pam.d/sshd /etc/pam.d/common-session /etc/pam.d/password-auth || return 1
-  for pam_modules in /lib/security /lib64/security /lib/*/security; do
-    [ ! -f "$pam_modules/pam_systemd.so" ] || return 0
-  done
-  return 1
-}
-
+# The limits reach a session by sshd's PAM alone.
 slice() {
   if sessions_in_slice; then echo Sessions=pam_systemd; else echo Sessions=none; fi
   systemctl show "user-$(id -u "$user").slice" --property=MemoryMax,MemorySwapMax,TasksMax,CPUWeight
