@@ -47,8 +47,9 @@ install_host_packages() {
   done
   [[ ${#missing[@]} -gt 0 ]] || return 0
   say "installing on this machine: ${missing[*]}"
-  apt-get -q update >/dev/null
-  DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends "${missing[@]}" >/dev/null
+  apt-get -q -o Acquire::Retries=5 update >/dev/null
+  DEBIAN_FRONTEND=noninteractive apt-get -qq -o Acquire::Retries=5 install --yes --no-install-recommends \
+    "${missing[@]}" >/dev/null
 }
 
 # ---- Debian trees
@@ -84,6 +85,9 @@ debian_tree() { # debian_tree DIRECTORY PACKAGES LOG MMDEBSTRAP_OPTION…
 begin_build() {
   rm -rf --one-file-system "$work/tmp"
   mkdir -p "$work/tmp" "$work/log"
+  # For every apt from here on; debian_tree hands it to mmdebstrap's, without a part in what a build is named after.
+  echo 'Acquire::Retries "5";' >"$work/tmp/retries.conf"
+  export APT_CONFIG=$work/tmp/retries.conf
 }
 
 finish_build() { # finish_build TARGET: what is in tmp/build becomes the build
