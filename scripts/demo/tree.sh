@@ -1,6 +1,6 @@
 #!/bin/sh
 # A directory tree that is awkward to back up, and its description for comparison.
-#   tree.sh make DIR SEED    thousands of files, tens of megabytes, odd names, links, a sparse file
+#   tree.sh make DIR SEED    hundreds of files, tens of megabytes, odd names, links, a sparse file
 #   tree.sh change DIR       edits, deletes, adds, renames
 #   tree.sh describe DIR     one line for each entry: name, type, mode, owner, time, size, link target, SHA-256
 set -eu
@@ -11,7 +11,7 @@ make_tree() (
   for folder in 0 1 2 3 4 5 6 7 8 9; do
     mkdir -p "many/$folder"
     file=0
-    while [ "$file" -lt 200 ]; do
+    while [ "$file" -lt 60 ]; do
       printf '%s %s %s\n' "$2" "$folder" "$file" >"many/$folder/$file.txt"
       file=$((file + 1))
     done
@@ -32,7 +32,7 @@ line'; do
   ln -s 'with space' odd/symlink
   ln -s /nowhere/at/all odd/dangling
   ln -f large-1.bin hardlink.bin
-  truncate -s 40M sparse.bin
+  truncate -s 16M sparse.bin
   printf 'end\n' >>sparse.bin
   mkfifo odd/pipe
   chmod 0640 odd/empty

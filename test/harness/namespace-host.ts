@@ -4,11 +4,11 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { cloudFacts } from "../../scripts/lib/local-stack";
 import { HostAccess } from "../../plan";
-import { IN_LOCAL_CLOUD, run } from "../../scripts/lib/run";
+import { IN_LOCAL_CLOUD, run, RunError } from "../../scripts/lib/run";
 import { SshHost } from "../../scripts/lib/ssh";
 
 const CLOUD_NETWORK = "secure-backups";
-const READY_SECONDS = 30;
+const READY_SECONDS = 120;
 
 /** An ed25519 key pair as ssh-keygen writes it. */
 export interface SshKey {
@@ -113,11 +113,15 @@ export class NamespaceHost {
     const host = new NamespaceHost(name, address, hostKey.publicKey, key, folder, init);
     const deadline = Date.now() + READY_SECONDS * 1000;
     for (;;) {
-      const result = await host.ssh.sh("true", { accept: "any", timeout: 20 });
-      if (result.code === 0) return host;
-      if (Date.now() > deadline || init.exitCode !== null) {
-        await host.stop();
-        throw new Error(`host ${name} does not answer: ${result.stderr}`);
+      try {
+        await host.ssh.sh("true", { timeout: 20 });
+        return host;
+      } catch (error) {
+        // One that hangs is asked again as well: it may have begun before the network was whole.
+        if (!(error instanceof RunError) || Date.now() > deadline || init.exitCode !== null) {
+          await host.stop();
+          throw new Error(`host ${name} does not answer: ${String(error)}`, { cause: error });
+        }
       }
       await new Promise((resolve) => setTimeout(resolve, 300));
     }

@@ -197,7 +197,7 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
-  for (const host of [proxy, client]) await host.stop();
+  for (const host of [proxy, client] as (NamespaceHost | undefined)[]) await host?.stop();
   const Policy = JSON.stringify({ Version: "2012-10-17", Statement: [] });
   await owner.s3
     .putBucketPolicy({ Bucket: BUCKET, Policy })
@@ -335,7 +335,7 @@ describe("a client's key in an attacker's hand", () => {
 ssh -F /etc/restic-backup/ssh_config -o ControlMaster=no -o ControlPath=none -o ClearAllForwardings=no -N -v \\
   -L 9001:127.0.0.1:22 -D 9002 -L 9003:/run/dbus/system_bus_socket -R 9004:127.0.0.1:22 main </dev/null >forward.log 2>&1 &
 pid=$!
-sleep 4
+timeout 60 sh -c 'until grep -q "remote port forwarding failed" forward.log; do sleep 0.1; done' || true
 for port in 9001 9003; do
   timeout 5 bash -c "exec 3<>/dev/tcp/127.0.0.1/$port && head -c 8 <&3" 2>/dev/null || true
 done
@@ -478,7 +478,7 @@ for pid in $(processes); do cat "/proc/$pid/oom_score_adj"; done | sort -n`);
 
   test("a client that knocks without end does not hold up the update that shuts it out", async () => {
     await client.ssh.sh(`for knocker in $(seq 6); do
-  setsid -f timeout 120 sh -c '
+  setsid -f timeout 600 sh -c '
     while :; do ssh -F /etc/restic-backup/ssh_config -o ControlMaster=no -o ControlPath=none odd; done
   ' </dev/null >/dev/null 2>&1
 done`);

@@ -415,7 +415,9 @@ describe("a recovery that meets", () => {
       const { code, text } = await tool({ apply: true }, full.operations);
       expect(code).toBe(1);
       expect(text).toMatch(/^1 files could NOT be brought .*\n {2}put-back \S+: QuotaExceeded/m);
-      expect(text).toMatch(/^11 added files could not be copied .* 30 days:\n {2}.+: QuotaExceeded/m);
+      expect(text).toMatch(
+        /^11 added files could not be copied .* 30 days:(\n {2}.*)*\n {2}.+: QuotaExceeded/m,
+      );
       expect(text).toContain("is NOT clean: it lacks what could not be brought back");
       const record = / this machine, in (\S+web\/main\.1\.json) /.exec(text)?.[1] ?? "";
       const { actions } = JSON.parse(fs.readFileSync(record, "utf8")) as { actions: { does: string }[] };

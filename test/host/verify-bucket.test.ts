@@ -31,7 +31,7 @@ import type { Finding } from "../../scripts/verify/probe";
 import { type Identity, s3Identity } from "../harness/s3-identity";
 import { sampleOperations } from "../harness/sample-operations";
 
-jest.setTimeout(60_000);
+jest.setTimeout(240_000);
 
 const KEYSTONE = "http://172.24.4.1:5000/v3";
 /** Only Keystone's address is asked for here. */

@@ -138,5 +138,5 @@ describe("a plan is carried out", () => {
     expect((result as Error).message).toContain("run pulumi up --refresh");
     expect(calls.filter((call) => call.startsWith("copy")).length).toBeGreaterThan(0);
     expect(calls.length).toBeLessThan(400);
-  }, 30_000);
+  });
 });

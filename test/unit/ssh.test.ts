@@ -78,7 +78,7 @@ describe("the operator's key is removed", () => {
     ["when the tool alone is to end", "SIGTERM", "tool"],
   ])("%s, after ssh", async (_when, signal, whom) => {
     const tool = start(
-      `trap 'echo ended; exit 255' HUP INT TERM; echo ready; for i in $(seq 300); do sleep 0.1; done`,
+      `trap 'trap "" HUP INT TERM; echo ended; exit 255' HUP INT TERM; echo ready; for i in $(seq 300); do sleep 0.1; done`,
     );
     let said = "";
     await new Promise<void>((resolve) => {
