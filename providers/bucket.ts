@@ -9,10 +9,12 @@ import {
   requireObjectLock,
   retentionOf,
   sameLock,
+  settleAcl,
   settleLifecycle,
   settleObjectLock,
   settlePublicAccessBlock,
   settleVersioning,
+  type Acl,
   type ObjectLock,
   type Observed,
   type PublicAccessBlock,
@@ -56,7 +58,7 @@ export interface CredentialsArgs {
 }
 
 /**
- * A bucket with its policy, versioning, lifecycle, object lock and PublicAccessBlock, proved with a canary object after
+ * A bucket with its policy, ACL, versioning, lifecycle, object lock and PublicAccessBlock, proved with a canary object after
  * each change: the update fails if writer or keeper can do more than they must, and warns where a full bucket does not
  * let all of it be tried; then each later update tries again. A bucket that exists is adopted if it is the owner's.
  * Settings changed by hand show at a refresh, and the next update puts them right. Destroying removes an empty bucket
@@ -75,6 +77,8 @@ export class Bucket extends pulumi.dynamic.Resource {
   declare readonly lifecycle: pulumi.Output<string>;
   /** `MODE DAYS days`, `Enabled` (a lock without a retention), `none`, or `unsupported` by the service. */
   declare readonly objectLock: pulumi.Output<ObjectLock>;
+  /** `private`, what was let in by hand besides the owner, or `unsupported` by the service. */
+  declare readonly acl: pulumi.Output<Acl>;
   /** `IgnorePublicAcls`, what else is on or `none` where it was changed by hand, or `unsupported` by the service. */
   declare readonly publicAccessBlock: pulumi.Output<PublicAccessBlock>;
   /** Quota in bytes, `none`, or `unknown` where the service does not tell. As the last update or refresh saw it. */
@@ -98,6 +102,7 @@ export class Bucket extends pulumi.dynamic.Resource {
       versioning: undefined,
       lifecycle: undefined,
       objectLock: undefined,
+      acl: undefined,
       publicAccessBlock: undefined,
       quota: undefined,
     };
@@ -125,6 +130,7 @@ export interface BucketState extends BucketInputs {
   readonly versioning: Versioning;
   readonly lifecycle: string;
   readonly objectLock: ObjectLock;
+  readonly acl: Acl;
   readonly publicAccessBlock: PublicAccessBlock;
   readonly quota: Quota;
 }
@@ -205,6 +211,7 @@ function inOrder(seen: BucketState, wanted: BucketInputs): boolean {
     (seen.lifecycle === "unsupported" ||
       seen.lifecycle === canonicalLifecycle(wantedRules(wanted, seen.versioning))) &&
     sameLock(seen.objectLock, wanted.retention) &&
+    (seen.acl === "private" || seen.acl === "unsupported") &&
     (seen.publicAccessBlock === PUBLIC_ACCESS_BLOCK || seen.publicAccessBlock === "unsupported")
   );
 }
@@ -265,6 +272,14 @@ async function settle(inputs: BucketInputs, kept?: string): Promise<BucketState>
   try {
     if (inputs.retention !== undefined) {
       await requireObjectLock(owner, inputs);
+    }
+    // First, for by it others may do anything meanwhile.
+    const admitted = await settleAcl(owner, inputs);
+    if (admitted !== "private" && admitted !== "unsupported") {
+      say(
+        `its ACL let in others than the owner, and does not any more: ${admitted}. Find out who put that there, and ` +
+          "what they did: by an ACL they could delete versions.",
+      );
     }
     const versioning = await settleVersioning(owner, inputs, inputs.versioned);
     if (inputs.versioned && versioning === "unsupported") {
@@ -357,6 +372,7 @@ function stateOf(
     versioning: seen?.versioning ?? "Suspended",
     lifecycle: rules === "unsupported" ? rules : canonicalLifecycle(rules),
     objectLock: seen?.objectLock ?? "none",
+    acl: seen?.acl ?? "unknown",
     publicAccessBlock: seen?.publicAccessBlock ?? "none",
     quota: seen?.quota ?? "unknown",
   };

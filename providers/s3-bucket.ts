@@ -54,6 +54,12 @@ export type Quota = number | "none" | "unknown";
 export type PublicAccessBlock = string;
 
 /**
+ * Whom the bucket's ACL, which stands beside the policy, lets in: `private`, the owner alone; each other grant, as in
+ * `FULL_CONTROL for ID`; or `unsupported` by the service.
+ */
+export type Acl = string;
+
+/**
  * What every bucket gets. Disregarding public ACLs covers each of them: the bucket's, an object's, one that comes with
  * an upload or a copy, and those of before. (An ACL that names one other account is not public, and stands.) The other
  * settings would add harm to that and little else, as measured on Ceph RGW 16: `BlockPublicAcls` refuses every upload,
@@ -70,6 +76,7 @@ export interface Observed {
   /** All rules, or `unsupported` by the service. */
   readonly rules: readonly LifecycleRule[] | "unsupported";
   readonly objectLock: ObjectLock;
+  readonly acl: Acl;
   readonly publicAccessBlock: PublicAccessBlock;
   readonly quota: Quota;
 }
@@ -179,6 +186,7 @@ export async function observe(owner: S3, address: BucketAddress): Promise<Observ
       policy: await readPolicy(owner, bucket),
       rules: await readRules(owner, bucket),
       objectLock: await readObjectLock(owner, bucket),
+      acl: await readAcl(owner, bucket),
       publicAccessBlock: await readPublicAccessBlock(owner, bucket),
       quota: await readQuota(owner, bucket),
     };
@@ -251,6 +259,18 @@ function lockInWords(lock: ObjectLockConfiguration | undefined): ObjectLock {
     return `${Mode} ${days} days`;
   }
   return lock?.ObjectLockEnabled === "Enabled" ? "Enabled" : "none";
+}
+
+async function readAcl(owner: S3, bucket: string): Promise<Acl> {
+  return await unlessUnsupported<Acl>(async () => {
+    const { Owner, Grants = [] } = await owner.getBucketAcl({ Bucket: bucket });
+    const others = Grants.filter(({ Grantee }) => Owner?.ID === undefined || Grantee?.ID !== Owner.ID);
+    const words = others.map(
+      ({ Grantee, Permission = "?" }) =>
+        `${Permission} for ${Grantee?.URI ?? Grantee?.ID ?? Grantee?.EmailAddress ?? "?"}`,
+    );
+    return words.length === 0 ? "private" : words.sort().join(", ");
+  });
 }
 
 async function readPublicAccessBlock(owner: S3, bucket: string): Promise<PublicAccessBlock> {
@@ -435,6 +455,30 @@ export function sameLock(lock: ObjectLock, wanted: Retention | undefined): boole
 export function retentionOf(lock: ObjectLock): Retention | undefined {
   const [, mode, days] = /^(GOVERNANCE|COMPLIANCE) (\d+) days$/.exec(lock) ?? [];
   return mode === undefined ? undefined : { mode: mode as Retention["mode"], days: Number(days) };
+}
+
+/**
+ * Takes from the bucket's ACL whom it lets in besides the owner, and waits until it reads back so. Whoever once had the
+ * owner's keys could let another account in by it, which then deletes versions as long as no policy names it.
+ *
+ * @returns what was there; `unsupported` by the service
+ * @throws Error when the service refuses it, or accepts it and shows another
+ */
+export async function settleAcl(owner: S3, address: BucketAddress, patience = PATIENCE): Promise<Acl> {
+  return await explained(address, "make the bucket's ACL private", async () => {
+    const before = await readAcl(owner, address.bucket);
+    if (before === "private" || before === "unsupported") {
+      return before;
+    }
+    await owner.putBucketAcl({ Bucket: address.bucket, ACL: "private" });
+    return await patiently(patience, async () => {
+      const now = await readAcl(owner, address.bucket);
+      if (now !== "private") {
+        throw new Error(`the service accepted the ACL but shows ${now}`);
+      }
+      return before;
+    });
+  });
 }
 
 /**

@@ -36,7 +36,7 @@ import { type Identity, s3Identity } from "../harness/s3-identity";
 type Role = "owner" | "writer" | "keeper";
 
 // A policy that proves wrong is tried again for some seconds before the update fails.
-jest.setTimeout(60_000);
+jest.setTimeout(240_000);
 const SOON = [100, 200];
 
 let facts: CloudFacts;
@@ -506,6 +506,37 @@ describe("three identities", () => {
     expect(await removeIfEmpty(owner.s3, marked, SOON)).toEqual({ removed: false, holds: "web/" });
     expect(await text(owner.s3, marked.bucket, "web/main/config", VersionId)).toBe("x");
   });
+});
+
+test("whom the bucket's ACL lets in besides the owner, and so delete versions, the next update shuts out", async () => {
+  const at = address();
+  const inputs: BucketInputs = {
+    ...threeIdentities(at),
+    keeper: undefined,
+    policies: bucketPolicies({ bucket: at.bucket, owner: arn("owner"), writer: arn("writer") }),
+  };
+  const state = (await bucketProvider.create(inputs)).outs as BucketState;
+  const versions: (string | undefined)[] = [];
+  for (const Body of ["one", "two"])
+    versions.push((await writer.s3.putObject({ Bucket: at.bucket, Key: "web/main/config", Body })).VersionId);
+  // To this bucket the keeper is a stranger.
+  const remove = (VersionId?: string) =>
+    outcome(keeper.s3.deleteObject({ Bucket: at.bucket, Key: "web/main/config", VersionId }));
+  expect(await remove(versions[0])).toBe("403 AccessDenied");
+  const stranger = (await keeper.s3.listBuckets({})).Owner?.ID ?? "";
+  await owner.s3.putBucketAcl({ Bucket: at.bucket, GrantFullControl: `id="${stranger}"` });
+  expect(await remove(versions[0])).toBe("ok");
+
+  const drifted = (await bucketProvider.read?.(at.bucket, state))?.props as BucketState;
+  expect(drifted).toEqual({ ...state, acl: `FULL_CONTROL for ${stranger}` });
+  expect((await bucketProvider.diff?.(at.bucket, drifted, inputs))?.changes).toBe(true);
+  const said = jest.spyOn(console, "log").mockImplementation(() => undefined);
+  const updated = await bucketProvider.update?.(at.bucket, drifted, inputs);
+  expect(said.mock.calls.flat().join("\n")).toMatch(/its ACL let in others than the owner/);
+  said.mockRestore();
+  expect(updated?.outs).toEqual(state);
+  expect(await remove(versions[1])).toBe("403 AccessDenied");
+  expect(await text(writer.s3, at.bucket, "web/main/config")).toBe("two");
 });
 
 describe("a bucket that is not ours", () => {

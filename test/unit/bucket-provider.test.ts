@@ -27,6 +27,7 @@ const state: BucketState = {
   versioning: "Enabled",
   lifecycle: canonicalLifecycle(lifecycleRules(30)),
   objectLock: "none",
+  acl: "private",
   publicAccessBlock: "IgnorePublicAcls",
   quota: "none",
 };
@@ -91,6 +92,8 @@ describe("diff", () => {
     ["a retention, wanted now", {}, { retention }],
     ["a retention changed by hand", { retention, objectLock: "GOVERNANCE 1 days" }, { retention }],
     ["a retention that nobody wants", { objectLock: "COMPLIANCE 30 days" }, {}],
+    ["an ACL that lets in others", { acl: "FULL_CONTROL for him" }, {}],
+    ["the state of a version without ACL", { acl: undefined }, {}],
     ["a PublicAccessBlock that was lifted by hand", { publicAccessBlock: "none" }, {}],
     ["one that was tightened by hand", { publicAccessBlock: "BlockPublicAcls, IgnorePublicAcls" }, {}],
     ["the state of a version without PublicAccessBlock", { publicAccessBlock: undefined }, {}],

@@ -13,6 +13,7 @@ import {
   observe,
   removeIfEmpty,
   requireObjectLock,
+  settleAcl,
   settleLifecycle,
   settleObjectLock,
   settlePublicAccessBlock,
@@ -182,6 +183,7 @@ const SETTLED = {
   versioning: "Enabled",
   lifecycle: canonicalLifecycle(lifecycleRules(30)),
   objectLock: "none",
+  acl: "private",
   publicAccessBlock: "IgnorePublicAcls",
   quota: 1_000_000,
 };
@@ -351,6 +353,44 @@ describe("settings", () => {
     expect((await observe(s3, address))?.publicAccessBlock).toBe("IgnorePublicAcls");
     expect(log.filter((line) => line === "PUT /vault?publicAccessBlock")).toHaveLength(1);
     expect(headers["PUT /vault?publicAccessBlock"]?.["content-md5"]).toMatch(/^[A-Za-z0-9+/]{22}==$/);
+  });
+
+  const grants = (...grantees: string[]) => ({
+    status: 200,
+    body: `<AccessControlPolicy><Owner><ID>me</ID></Owner><AccessControlList>${grantees
+      .map((grantee) => `<Grant><Grantee>${grantee}</Grantee><Permission>WRITE</Permission></Grant>`)
+      .join("")}</AccessControlList></AccessControlPolicy>`,
+  });
+  const OTHERS = ["<ID>me</ID>", "<URI>everybody</URI>", "<ID>him</ID>"];
+
+  test("an ACL that lets in others is made private, and they are named", async () => {
+    let acl = grants(...OTHERS);
+    const { address, s3, log, headers } = await service((request) => {
+      if (request === "PUT /vault?acl") acl = grants("<ID>me</ID>");
+      return request === "GET /vault?acl" ? acl : undefined;
+    });
+    const named = "WRITE for everybody, WRITE for him";
+    expect((await observe(s3, address))?.acl).toBe(named);
+    expect(await settleAcl(s3, address, SOON)).toBe(named);
+    expect(await settleAcl(s3, address, SOON)).toBe("private");
+    expect(log.filter((line) => line === "PUT /vault?acl")).toHaveLength(1);
+    expect(headers["PUT /vault?acl"]?.["x-amz-acl"]).toBe("private");
+  });
+
+  test("an ACL that is accepted without effect is a failure", async () => {
+    const { address, s3 } = await service((request) =>
+      request === "GET /vault?acl" ? grants(...OTHERS) : undefined,
+    );
+    await expect(settleAcl(s3, address, SOON)).rejects.toThrow(
+      /cannot make the bucket's ACL private: the service accepted the ACL but shows WRITE for everybody/,
+    );
+  });
+
+  test("a service without ACLs is no mistake", async () => {
+    const { address, s3 } = await service((request) =>
+      request.endsWith("?acl") ? error(501, "NotImplemented") : undefined,
+    );
+    expect(await settleAcl(s3, address, SOON)).toBe("unsupported");
   });
 
   test.each<[string, Record<string, string>, unknown]>([

@@ -5,14 +5,15 @@ import { answerOf, isUnsupported, where, type BucketAddress } from "../../../pro
 
 /** What is in force, as the owner reads it. */
 export interface BucketSettings extends Observed {
-  acl: Pick<GetBucketAclCommandOutput, "Owner" | "Grants">;
+  /** The ACL as it is put. */
+  accessControl: Pick<GetBucketAclCommandOutput, "Owner" | "Grants">;
 }
 
 /** @throws Error where there is no such bucket, or something of it cannot be read */
 export async function readSettings(owner: S3, address: BucketAddress): Promise<BucketSettings> {
   const observed = await observe(owner, address);
   if (observed === undefined) throw new Error(`${where(address)}: does not exist`);
-  return { ...observed, acl: await owner.getBucketAcl({ Bucket: address.bucket }) };
+  return { ...observed, accessControl: await owner.getBucketAcl({ Bucket: address.bucket }) };
 }
 
 /** What lets others in, or data out, and is set by no update: each with S3's code for "there is none". */

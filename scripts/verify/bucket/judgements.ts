@@ -5,6 +5,7 @@ import {
   CANARY_PREFIX,
   PUBLIC_ACCESS_BLOCK,
   retentionOf,
+  type Acl,
   type ObjectLock,
   type PublicAccessBlock,
   type Quota,
@@ -12,7 +13,6 @@ import {
 } from "../../../providers/s3-bucket";
 import { samePolicy } from "../../../providers/s3-policy";
 import type { Seen } from "../probe";
-import type { BucketSettings } from "./in-force";
 
 interface Statement {
   Sid?: string;
@@ -145,14 +145,7 @@ export function judgePublicAccessBlock(block: PublicAccessBlock): Seen {
 }
 
 /** Whether the bucket's ACL, which stands beside the policy, lets in anybody but the owner. */
-export function judgeAcl({ Owner, Grants = [] }: BucketSettings["acl"]): Seen {
-  const others = Grants.filter(({ Grantee }) => Owner?.ID === undefined || Grantee?.ID !== Owner.ID);
-  return others.length === 0
-    ? { holds: true, happened: "the owner alone" }
-    : {
-        holds: false,
-        happened: others
-          .map(({ Grantee, Permission }) => `${Permission ?? "?"} for ${Grantee?.URI ?? Grantee?.ID ?? "?"}`)
-          .join(", "),
-      };
+export function judgeAcl(acl: Acl): Seen {
+  if (acl === "unsupported") return { holds: true, happened: "the service has no ACLs" };
+  return { holds: acl === "private", happened: acl === "private" ? "the owner alone" : acl };
 }

@@ -84,7 +84,7 @@ export function settingsAsTheyAre(bench: Bench, seen: Promise<BucketSettings>): 
         id: "s3.acl",
         tried: "the owner reads the bucket's ACL, which admits beside the policy",
         expected: "it admits the owner alone",
-        remedy: "set the bucket's ACL to private, as its owner, and find out who changed it",
+        remedy: REFRESH,
       },
       read(({ acl }) => judgeAcl(acl)),
     ),
@@ -100,9 +100,9 @@ export function settingsAsTheyAre(bench: Bench, seen: Promise<BucketSettings>): 
     ring2(
       {
         id: "s3.quota",
-        tried: "the owner asks for the quota of the bucket and of its user",
-        expected:
-          "there is one: nothing else bounds what a taken client, or the proxy, fills the bucket with",
+        tried:
+          "the owner asks for the quota of the bucket and of its user; whether it is switched on no S3 call tells",
+        expected: "one is set: nothing else bounds what a taken client, or the proxy, fills the bucket with",
         remedy: "ask the operator of the S3 service for a quota on the bucket; until then watch its size",
       },
       read(({ quota }) => judgeQuota(quota)),

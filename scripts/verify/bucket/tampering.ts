@@ -89,8 +89,8 @@ const TAMPERINGS: Record<string, Tampering> = {
   "puts-acl": {
     action: "s3:PutBucketAcl",
     deed: "puts the bucket's ACL as it is already",
-    call: ({ acl }, { Bucket }) => {
-      const { Owner, Grants } = acl;
+    call: ({ accessControl }, { Bucket }) => {
+      const { Owner, Grants } = accessControl;
       return (s3) => s3.putBucketAcl({ Bucket, AccessControlPolicy: { Owner, Grants } });
     },
   },
