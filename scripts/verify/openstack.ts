@@ -266,7 +266,8 @@ function noSecretInTheCloud(cloud: Cloud, operations: Operations, host: MadeHost
     {
       id: `net.instance.${host.name}`,
       tried: `the instance ${host.name} is read from OpenStack, with its metadata and user data`,
-      expected: "no secret of the stack in it: whoever is on the host or may read the project reads that",
+      expected:
+        "no secret of the stack in it but its own host key: whoever is on the host or may read the project reads that",
       remedy: "replace the secret (docs/handbook.md says how), then the host",
     },
     async () => {
@@ -279,7 +280,7 @@ function noSecretInTheCloud(cloud: Cloud, operations: Operations, host: MadeHost
           found.length > 0
             ? `there is ${found.join(", ")}`
             : shown
-              ? "none"
+              ? "none but its own host key"
               : "none in its metadata; this cloud does not show user data to this user",
       };
     },

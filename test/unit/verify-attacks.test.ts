@@ -5,7 +5,7 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { Attacker, letIn, REACHED } from "../../scripts/verify/client-attacks/attacker";
-import { attackForwarding } from "../../scripts/verify/client-attacks/forwarding";
+import { attackForwarding, remoteForwards } from "../../scripts/verify/client-attacks/forwarding";
 import { escapes, pathTricks } from "../../scripts/verify/client-attacks/outside";
 import { withResticSession } from "../../scripts/verify/client-attacks/restic-session";
 import { attackSession } from "../../scripts/verify/client-attacks/ssh-session";
@@ -76,6 +76,39 @@ describe("the session with rclone", () => {
     const slow = "exec <&- >&-; sleep 1; echo 'Connection closed by peer' >&2; exit 255";
     await expect(session(slow)).rejects.toThrow("Connection closed by peer");
   });
+});
+
+test("what is offered to the proxy is nobody's", async () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "attacker-"));
+  const { PATH } = process.env;
+  const asked = path.join(folder, "asked");
+  fs.writeFileSync(
+    path.join(folder, "ssh"),
+    `#!/bin/sh\nprintf '%s\\n' "DISPLAY $DISPLAY" "$@" >>'${asked}'\nexit 255\n`,
+    { mode: 0o755 },
+  );
+  process.env.PATH = `${folder}:${PATH ?? ""}`;
+  try {
+    const canary = new Attacker(sampleOperations(), folder, 5);
+    await attackSession(canary);
+    const session = fs.readFileSync(asked, "utf8").split("\n");
+    expect(session).toContain("ForwardX11=yes");
+    const display = session.find((line) => line.startsWith("DISPLAY "))?.slice("DISPLAY :".length) ?? "";
+    expect(Number(display)).toBeGreaterThan(1000);
+    expect(fs.existsSync(`/tmp/.X11-unix/X${display}`)).toBe(false);
+
+    const targets = remoteForwards(folder, "/tmp/listens")
+      .filter((word) => word !== "-R")
+      .map((word) => word.replace(/^[^:]*:/, ""));
+    expect(targets).toHaveLength(2);
+    for (const target of targets) {
+      expect(path.dirname(target)).toBe(folder);
+      expect(fs.existsSync(target)).toBe(false);
+    }
+  } finally {
+    process.env.PATH = PATH;
+    fs.rmSync(folder, { recursive: true });
+  }
 });
 
 test("a proxy that does not answer is waited for once", async () => {

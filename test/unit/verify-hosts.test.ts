@@ -72,6 +72,17 @@ describe("authorized_keys", () => {
   ])("lines %s: %j", (_what, lines, problems) => {
     expect(sharedAccess(lines)).toEqual(problems);
   });
+
+  test.each<[string, string[]]>([
+    ["a million lines", Array.from({ length: 1_000_000 }, (_, n) => `ssh-ed25519 ${n}`)],
+    ["a line without end", ["ssh-".repeat(1_000_000)]],
+    ["a path without end", [`command="x s3-resticrepo:${"b/".repeat(1_000_000)}" ssh-ed25519 A me`]],
+  ])("whoever is root on the proxy keeps nobody busy by %s", (_what, lines) => {
+    const started = Date.now();
+    expect(keyLineProblems(lines, WANTED)).not.toEqual([]);
+    sharedAccess(lines);
+    expect(Date.now() - started).toBeLessThan(20_000);
+  });
 });
 
 describe("the keys of accounts", () => {

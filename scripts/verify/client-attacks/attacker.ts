@@ -11,6 +11,12 @@ import { ResticRequest, withResticSession } from "./restic-session";
 /** Seconds for one ssh; a small proxy may need many to log a client in. Two fit into the time of one probe. */
 const SSH_SECONDS = 70;
 
+/**
+ * A display that nobody has. Whoever asks for X11 offers a display to the proxy, and a taken one would use the
+ * operator's: it could type into his windows.
+ */
+const NOBODYS_DISPLAY = ":59999";
+
 /** Characters of what ssh says that are kept: a taken proxy may send without end. */
 export const MOST_WORDS = 1 << 20;
 
@@ -61,7 +67,7 @@ export class Attacker {
   ): Promise<Result> {
     const [program = "ssh", ...args] = [...ssh.command(["-v", ...this.patience, ...options]), ...remote];
     return this.unlessStuck(() =>
-      run(program, args, { accept: "any", timeout: this.seconds, input, env: { DISPLAY: ":0" } }),
+      run(program, args, { accept: "any", timeout: this.seconds, input, env: { DISPLAY: NOBODYS_DISPLAY } }),
     );
   }
 

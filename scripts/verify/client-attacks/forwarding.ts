@@ -46,7 +46,7 @@ export async function attackForwarding(canary: Attacker, operations: Operations)
     ...forwards.flatMap(({ name, targets }) =>
       targets.flatMap((target, at) => ["-L", `${local(name, at)}:${target}`]),
     ),
-    ...["-R", "0:127.0.0.1:22", "-R", `${remoteSocket}:127.0.0.1:22`],
+    ...remoteForwards(canary.folder, remoteSocket),
   ]);
   const ssh = spawn(program, args, { stdio: ["ignore", "ignore", "pipe"] });
   const words = new Words(ssh);
@@ -100,6 +100,15 @@ export async function attackForwarding(canary: Attacker, operations: Operations)
   } finally {
     ssh.kill();
   }
+}
+
+/**
+ * What has the proxy listen at a port and at a socket of its own. Both lead to nothing, a socket that is not there: a
+ * taken proxy would open them, and use what they lead to.
+ */
+export function remoteForwards(folder: string, remoteSocket: string): string[] {
+  const nothing = path.join(folder, "nothing.sock");
+  return ["-R", `0:${nothing}`, "-R", `${remoteSocket}:${nothing}`];
 }
 
 function s3Target({ bucket }: Operations): string {

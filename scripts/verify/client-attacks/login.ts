@@ -42,7 +42,7 @@ export async function attackLogin(canary: Attacker, operations: Operations): Pro
         const { stderr } = await canary.run(options, ["id"], "", canary.other(await change(), name));
         if (letIn(stderr)) return { holds: false, happened: "LET IN" };
         // A jump host refuses in the same words.
-        const methods = REACHED.test(stderr) && /Permission denied \(([^)]*)\)/.exec(stderr)?.[1];
+        const methods = REACHED.test(stderr) && /Permission denied \(([^)\n]{0,200})\)/.exec(stderr)?.[1];
         if (methods === false || methods === undefined) throw new Error(lastWords(stderr));
         return { holds: methods === "publickey", happened: `refused; asked for: ${methods}` };
       }),

@@ -64,10 +64,14 @@ function answers(host: string, port: number): Promise<boolean> {
     socket.on("connect", () => {
       end(true);
     });
-    for (const event of ["timeout", "error"] as const) {
-      socket.on(event, () => {
+    socket.on("error", () => {
+      end(false);
+    });
+    socket.on("timeout", () => {
+      // Where this process was busy that long, the answer may have come and waits to be seen.
+      setImmediate(() => {
         end(false);
       });
-    }
+    });
   });
 }

@@ -4,6 +4,9 @@ import { Operations } from "../../../plan";
 import { Finding, PUT_BACK } from "../probe";
 import { HostFacts, judge, linesOf, seen } from "./facts";
 
+/** Problems of a kind that are named; an intruder can make any number. */
+const MOST_NAMED = 20;
+
 /** Where sshd finds the keys of the proxy's user. */
 export const AUTHORIZED_KEYS = `/etc/ssh/authorized_keys.d/${PROXY_USER}`;
 
@@ -39,7 +42,7 @@ export function judgeAuthorizedKeys(operations: Operations, facts: HostFacts): P
       () => {
         const wanted = wantedKeyLines(operations);
         return seen(
-          keyLineProblems(linesOf(facts("authorized_keys")), wanted),
+          keyLineProblems(linesOf(facts("authorized_keys")), wanted).slice(0, MOST_NAMED),
           `${String(wanted.length)} lines, as expected`,
         );
       },
@@ -55,7 +58,7 @@ export function judgeAuthorizedKeys(operations: Operations, facts: HostFacts): P
       () => {
         const lines = linesOf(facts("authorized_keys")).filter((line) => !line.startsWith("#"));
         return seen(
-          sharedAccess(lines),
+          sharedAccess(lines).slice(0, MOST_NAMED),
           `${String(lines.length)} keys, ${String(lines.length)} repositories`,
         );
       },
@@ -63,11 +66,17 @@ export function judgeAuthorizedKeys(operations: Operations, facts: HostFacts): P
   ]);
 }
 
-const keyOf = (line: string): string => /ssh-\S+ [A-Za-z0-9+/=]+/.exec(line)?.[0] ?? line;
+/** Characters of the longest line that can be one of ours; whoever is root there can write longer ones, and any number. */
+const LONGEST_LINE = 4096;
+
+const keyOf = (line: string): string =>
+  (line.length > LONGEST_LINE ? undefined : /ssh-\S+ [A-Za-z0-9+/=]+/.exec(line)?.[0]) ?? line;
 
 /** In which way the lines of authorized_keys are not the wanted ones. A comment grants nothing. */
 export function keyLineProblems(lines: readonly string[], wanted: readonly string[]): string[] {
   const found = lines.filter((line) => !line.startsWith("#"));
+  const [wantedLines, wantedKeys] = [new Set(wanted), new Map(wanted.map((line) => [keyOf(line), line]))];
+  const foundKeys = new Set(found.map(keyOf));
   const name = (line: string) => line.split(" ").at(-1) ?? line;
   const changed = (line: string, expected: string) =>
     !/^(\S*,)?restrict[, ]/.test(line)
@@ -77,32 +86,42 @@ export function keyLineProblems(lines: readonly string[], wanted: readonly strin
         : `the line of ${name(expected)} is changed: ${line.replace(/ ssh-.*$/, "")}`;
   return [
     ...found
-      .filter((line) => !wanted.includes(line))
+      .filter((line) => !wantedLines.has(line))
       .map((line) => {
-        const expected = wanted.find((other) => keyOf(other) === keyOf(line));
+        const expected = wantedKeys.get(keyOf(line));
         return expected === undefined
           ? `a key that is nobody's: ${line.slice(0, 200)}`
           : changed(line, expected);
       }),
     ...wanted
-      .filter((line) => !found.some((other) => keyOf(other) === keyOf(line)))
+      .filter((line) => !foundKeys.has(keyOf(line)))
       .map((line) => `the line of ${name(line)} is missing`),
   ];
 }
 
 /** Keys with two lines, and repositories that two keys open or that lie within another. */
 export function sharedAccess(lines: readonly string[]): string[] {
-  const entries = lines.map((line) => ({
-    key: keyOf(line),
-    repository: /s3-resticrepo:([^" ]*)/.exec(line)?.[1] ?? "",
-  }));
-  return entries.flatMap(({ key, repository }, at) =>
-    entries.slice(at + 1).flatMap((other) => {
-      if (key === other.key) return [`one key opens ${repository} and ${other.repository}`];
-      const [short = "", long = ""] = [repository, other.repository].sort((a, b) => a.length - b.length);
-      return long === short || long.startsWith(`${short}/`) || short === ""
-        ? [`two keys open ${short === "" ? "everything" : short}`]
-        : [];
-    }),
-  );
+  const opens = new Map<string, string>();
+  const opened = new Set<string>();
+  const problems = new Set<string>();
+  for (const line of lines) {
+    const key = keyOf(line);
+    const repository = /s3-resticrepo:([^" ]{0,1024})/.exec(line)?.[1] ?? "";
+    const other = opens.get(key);
+    if (other !== undefined) {
+      problems.add(`one key opens ${other} and ${repository}`);
+      continue;
+    }
+    opens.set(key, repository);
+    if (repository === "") problems.add("two keys open everything");
+    else if (opened.has(repository)) problems.add(`two keys open ${repository}`);
+    opened.add(repository);
+  }
+  for (const repository of opened) {
+    for (let end = repository.lastIndexOf("/"); end > 0; end = repository.lastIndexOf("/", end - 1)) {
+      const above = repository.slice(0, end);
+      if (opened.has(above)) problems.add(`two keys open ${above}`);
+    }
+  }
+  return [...problems];
 }

@@ -9,6 +9,9 @@ import { HostFacts, judge, linesOf, seen } from "./facts";
 export const wantedLimits = (operations: Operations): ProxyLimits =>
   proxyLimits(wantedKeyLines(operations).length);
 
+/** Characters of the longest line that can be a rule of ours. */
+const LONGEST_RULE = 500;
+
 /** Judges whether systemd and the kernel have them in force. */
 export function judgeLimits(operations: Operations, facts: HostFacts): Promise<Finding[]> {
   const limits = (id: string, tried: string, expected: string, see: () => Seen) =>
@@ -53,8 +56,8 @@ export function judgeLimits(operations: Operations, facts: HostFacts): Promise<F
       "how many connections one address may have",
       `${connections}, counted by the kernel`,
       () => {
-        const rules = linesOf(facts("connection_limits")).filter((line) =>
-          /\btcp dport 22 .* reject/.test(line),
+        const rules = linesOf(facts("connection_limits")).filter(
+          (line) => line.length <= LONGEST_RULE && /\btcp dport 22 .* reject/.test(line),
         );
         const over = (["ip", "ip6"] as const).map((family) => {
           const counts = rules.map(
