@@ -14,7 +14,7 @@ import { printableLines } from "../lib/printable";
 import { withS3 } from "../lib/with-s3";
 import { describePlan, firstOf, moment } from "./report";
 import { namesDamage, requirePrograms, restic, ResticTarget } from "./restic";
-import { listVersions } from "./versions";
+import { listVersions, plannableVersions } from "./versions";
 
 /** Rounds of listing and mending before somebody else must be at work in the repository. */
 const ROUNDS = 3;
@@ -187,7 +187,7 @@ function aimOf({ client, repository, at }: RecoverRequest, owner: string | undef
 /** The plan, from what the bucket holds now. */
 async function planned(s3: S3, { bucket }: Operations, aim: Aim): Promise<Plan> {
   const { prefix, at } = aim;
-  const entries = await listVersions(s3, bucket, prefix);
+  const entries = await plannableVersions(s3, bucket, prefix);
   const plan = planRecovery(entries, aim);
   if (!plan.existed) {
     const first = firstConfig(entries, prefix);

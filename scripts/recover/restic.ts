@@ -7,6 +7,7 @@ import { createInterface } from "node:readline";
 import { rcloneVersionProblem } from "../../config/values";
 import { BucketOperations } from "../../plan";
 import { endpointUrl } from "../../providers/s3-client";
+import { printable } from "../lib/printable";
 import { Interrupted, run } from "../lib/run";
 
 /** A repository to open. */
@@ -93,11 +94,15 @@ export function resticEnvironment(target: ResticTarget, inherited: NodeJS.Proces
   };
 }
 
+/** restic's commands that give a file's content, or have no end: their output is not gone through. */
+const RAW = ["dump", "mount"];
+
 /**
  * Runs restic and gives its exit status. It takes no lock, and its cache goes with it: what an attacker put under
  * the name of a good file must not be met again.
  *
- * @param captured default: restic has this process's terminal, and takes as long as the operator lets it
+ * @param captured default: restic prints where this process does, and takes as long as the operator lets it. What
+ * goes to a terminal is made printable: names of hosts, tags and files are an intruder's to choose
  * @throws Error where restic cannot be started, or its time is up; Interrupted after Ctrl-C, but with the terminal
  */
 export async function restic(target: ResticTarget, args: string[], captured?: Captured): Promise<number> {
@@ -108,14 +113,26 @@ export async function restic(target: ResticTarget, args: string[], captured?: Ca
     interrupted = true;
   };
   process.on("SIGINT", stay);
+  const taken = ({ isTTY }: NodeJS.WriteStream) =>
+    captured !== undefined || (isTTY && !RAW.includes(args[0] ?? "")) ? "pipe" : "inherit";
   try {
     return await new Promise((resolve, reject) => {
       const child = spawn("restic", ["--no-lock", ...args], {
-        env: { ...resticEnvironment(target, process.env), RESTIC_CACHE_DIR: cache },
-        stdio: captured === undefined ? "inherit" : ["ignore", "pipe", "pipe"],
+        env: {
+          ...resticEnvironment(target, process.env),
+          RESTIC_CACHE_DIR: cache,
+          // Without a terminal of its own restic tells its progress only if it is told how often.
+          ...(captured === undefined ? { RESTIC_PROGRESS_FPS: "0.2" } : {}),
+        },
+        stdio: [captured === undefined ? "inherit" : "ignore", taken(process.stdout), taken(process.stderr)],
       });
-      for (const stream of [child.stdout, child.stderr]) {
-        if (stream) createInterface({ input: stream }).on("line", (line) => captured?.show(line));
+      for (const [from, to] of [
+        [child.stdout, process.stdout],
+        [child.stderr, process.stderr],
+      ] as const) {
+        if (from === null) continue;
+        const show = captured?.show ?? ((line: string) => void to.write(`${printable(line)}\n`));
+        createInterface({ input: from }).on("line", show);
       }
       const timer =
         captured &&

@@ -1,5 +1,6 @@
 /** The versions that a bucket holds. */
 import { isUtf8 } from "node:buffer";
+import { getHeapStatistics } from "node:v8";
 import type { ListObjectVersionsCommandOutput, S3 } from "@aws-sdk/client-s3";
 import { BucketAddress, explained, where } from "../../providers/s3-client";
 import { Entry } from "./plan";
@@ -185,6 +186,29 @@ export async function listVersions(
     if (entries.length >= limit) break;
   }
   return entries;
+}
+
+/** A plan takes about 700 bytes for each entry; where memory ends, the process ends, and nothing catches that. */
+const MOST_ENTRIES = Math.floor(getHeapStatistics().heap_size_limit / 1000);
+
+/**
+ * All versions and delete markers below a prefix, to make a plan of.
+ *
+ * @param most how many at most; default: as many as fit into this process's memory with a plan of them
+ * @throws Error where there are more: whoever may add to a repository can add any number
+ */
+export async function plannableVersions(
+  s3: S3,
+  address: BucketAddress,
+  prefix: string,
+  most = MOST_ENTRIES,
+): Promise<Entry[]> {
+  const entries = await listVersions(s3, address, prefix, most + 1);
+  if (entries.length <= most) return entries;
+  throw new Error(
+    `${where(address)}: below ${prefix} are more than ${most} versions, too many for this process's memory. Repeat this ` +
+      "on a machine with enough, with NODE_OPTIONS=--max-old-space-size=MEBIBYTES in the environment, one for each 1000 versions",
+  );
 }
 
 /**

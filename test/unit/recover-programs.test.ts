@@ -1,7 +1,7 @@
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
-import { afterEach, beforeEach, expect, test } from "@jest/globals";
+import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
 import { namesDamage, requirePrograms, restic, ResticTarget } from "../../scripts/recover/restic";
 import { sampleBucket } from "../harness/sample-operations";
 
@@ -61,6 +61,26 @@ test("restic's lines and exit status come back; it has its own cache, which is g
   const cache = lines.find((line) => line.startsWith(os.tmpdir())) ?? "";
   expect(path.basename(cache)).toMatch(/^recover-/);
   expect(fs.existsSync(cache)).toBe(false);
+});
+
+test("names that an intruder chose do not move the cursor of the operator's terminal", async () => {
+  program("restic", "printf 'name \\033[2J\\n'; printf 'error \\033]0;title\\007\\n' >&2; exit 3");
+  const terminals = [process.stdout, process.stderr].map((stream) => {
+    const { isTTY } = stream;
+    stream.isTTY = true;
+    const write = jest.spyOn(stream, "write").mockImplementation(() => true);
+    return { stream, isTTY, write };
+  });
+  try {
+    expect(await restic(target, ["snapshots"])).toBe(3);
+    const written = terminals.map(({ write }) => write.mock.calls.map(([text]) => text).join(""));
+    expect(written).toEqual(["name \\u{1b}[2J\n", "error \\u{1b}]0;title\\u{7}\n"]);
+  } finally {
+    for (const { stream, isTTY, write } of terminals) {
+      stream.isTTY = isTTY;
+      write.mockRestore();
+    }
+  }
 });
 
 test("Ctrl-C ends what follows a check, too: it is no verdict of restic's", async () => {

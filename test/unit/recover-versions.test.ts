@@ -2,7 +2,7 @@ import type { ListObjectVersionsCommandInput, ListObjectVersionsCommandOutput, S
 import { isUtf8 } from "node:buffer";
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { firstTextAfter, listFolders, listVersions } from "../../scripts/recover/versions";
+import { firstTextAfter, listFolders, listVersions, plannableVersions } from "../../scripts/recover/versions";
 
 const ADDRESS = { endpoint: "s3.example.com", region: "r", bucket: "backups" };
 /** In S3's order. The first spells what Amazon makes of the second, and the first page ends between their versions. */
@@ -56,6 +56,14 @@ function service(
   };
   return { s3: { listObjectVersions } as unknown as S3, asked };
 }
+
+test("more versions than can be planned with are an error that names the remedy, and no end of the process", async () => {
+  const { s3 } = service((key) => key);
+  expect(await plannableVersions(s3, ADDRESS, "web/main/", STORED.length)).toHaveLength(STORED.length);
+  await expect(plannableVersions(s3, ADDRESS, "web/main/", STORED.length - 1)).rejects.toThrow(
+    /below web\/main\/ are more than 23 versions.*--max-old-space-size/s,
+  );
+});
 
 describe.each([
   ["Amazon's", (key: string) => encodeURIComponent(key).replaceAll("%20", "+").replaceAll("%2F", "/")],
