@@ -264,11 +264,11 @@ function lockInWords(lock: ObjectLockConfiguration | undefined): ObjectLock {
 async function readAcl(owner: S3, bucket: string): Promise<Acl> {
   return await unlessUnsupported<Acl>(async () => {
     const { Owner, Grants = [] } = await owner.getBucketAcl({ Bucket: bucket });
-    const others = Grants.filter(({ Grantee }) => Owner?.ID === undefined || Grantee?.ID !== Owner.ID);
-    const words = others.map(
-      ({ Grantee, Permission = "?" }) =>
-        `${Permission} for ${Grantee?.URI ?? Grantee?.ID ?? Grantee?.EmailAddress ?? "?"}`,
-    );
+    const words = Grants.flatMap(({ Grantee, Permission = "?" }) => {
+      // MinIO, which has no ACLs, answers with a grant that names nobody.
+      const whom = Grantee?.URI ?? Grantee?.ID ?? Grantee?.EmailAddress ?? "";
+      return whom === "" || whom === Owner?.ID ? [] : [`${Permission} for ${whom}`];
+    });
     return words.length === 0 ? "private" : words.sort().join(", ");
   });
 }

@@ -361,7 +361,7 @@ describe("settings", () => {
       .map((grantee) => `<Grant><Grantee>${grantee}</Grantee><Permission>WRITE</Permission></Grant>`)
       .join("")}</AccessControlList></AccessControlPolicy>`,
   });
-  const OTHERS = ["<ID>me</ID>", "<URI>everybody</URI>", "<ID>him</ID>"];
+  const OTHERS = ["<ID>me</ID>", "", "<URI>everybody</URI>", "<ID>him</ID>"];
 
   test("an ACL that lets in others is made private, and they are named", async () => {
     let acl = grants(...OTHERS);
