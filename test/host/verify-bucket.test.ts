@@ -601,6 +601,12 @@ describe("what was overwritten or hidden with the proxy's keys is noticed", () =
     });
   });
 
+  test("overwritten by a copy of another object, which is the writer's as well", async () => {
+    const [over, from] = FILES.map((file) => `web/main/${file}`);
+    await writer.s3.copyObject({ Bucket: at.bucket, Key: over, CopySource: `${at.bucket}/${from ?? ""}` });
+    expect((await histories()).parts).toMatch(/^FAIL: 1 overwritten, by the writer \(1\), /);
+  });
+
   test("a bucket of several pages, one of which ends between an object's versions", async () => {
     const names = Array.from({ length: 1000 }, (_, i) => String(i).padStart(4, "0"));
     await inParallel(16, names, (name) => put(`web/main/index/${name}`));
