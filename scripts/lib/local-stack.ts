@@ -217,10 +217,12 @@ export async function enterLocalCloud(stack: string | undefined): Promise<void> 
   process.exit(code);
 }
 
-/** Starts the local cloud, and gets or builds the toolchain, where they are missing. */
+/** Starts the local cloud, and gets or builds the toolchain, where they are missing, side by side. */
 export async function ensureGround(): Promise<void> {
-  await run(path.join(TOOLCHAIN, "ensure"), [], { timeout: 2400, show: true });
-  await run(LOCAL_CLOUD, ["up"], { timeout: 1800, show: true });
+  await Promise.all([
+    run(path.join(TOOLCHAIN, "ensure"), [], { timeout: 3600, show: true }),
+    run(LOCAL_CLOUD, ["up"], { timeout: 3600, show: true }),
+  ]);
 }
 
 /** Ends the local cloud and whatever runs in it. */
