@@ -58,8 +58,8 @@ export interface CredentialsArgs {
 }
 
 /**
- * A bucket with its policy, ACL, versioning, lifecycle, object lock and PublicAccessBlock, proved with a canary object after
- * each change: the update fails if writer or keeper can do more than they must, and warns where a full bucket does not
+ * A bucket with its policy, ACL, versioning, lifecycle, object lock and PublicAccessBlock, proved with a canary object
+ * after each change: the update fails if writer or keeper can do more than they must, and warns where a full bucket does not
  * let all of it be tried; then each later update tries again. A bucket that exists is adopted if it is the owner's.
  * Settings changed by hand show at a refresh, and the next update puts them right. Destroying removes an empty bucket
  * and leaves one that holds data, saying so.
@@ -77,7 +77,7 @@ export class Bucket extends pulumi.dynamic.Resource {
   declare readonly lifecycle: pulumi.Output<string>;
   /** `MODE DAYS days`, `Enabled` (a lock without a retention), `none`, or `unsupported` by the service. */
   declare readonly objectLock: pulumi.Output<ObjectLock>;
-  /** `private`, what was let in by hand besides the owner, or `unsupported` by the service. */
+  /** `private`, who else was let in by hand, `unsupported` by the service, or `unknown` where it could not be read. */
   declare readonly acl: pulumi.Output<Acl>;
   /** `IgnorePublicAcls`, what else is on or `none` where it was changed by hand, or `unsupported` by the service. */
   declare readonly publicAccessBlock: pulumi.Output<PublicAccessBlock>;

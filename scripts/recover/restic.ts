@@ -121,8 +121,10 @@ export async function restic(target: ResticTarget, args: string[], captured?: Ca
         env: {
           ...resticEnvironment(target, process.env),
           RESTIC_CACHE_DIR: cache,
-          // Without a terminal of its own restic tells its progress only if it is told how often.
-          ...(captured === undefined ? { RESTIC_PROGRESS_FPS: "0.2" } : {}),
+          // Where its terminal is taken from it, restic tells its progress only if it is told how often.
+          ...(captured === undefined && taken(process.stdout) === "pipe"
+            ? { RESTIC_PROGRESS_FPS: "0.2" }
+            : {}),
         },
         stdio: [captured === undefined ? "inherit" : "ignore", taken(process.stdout), taken(process.stderr)],
       });

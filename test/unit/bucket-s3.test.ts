@@ -377,6 +377,18 @@ describe("settings", () => {
     expect(headers["PUT /vault?acl"]?.["x-amz-acl"]).toBe("private");
   });
 
+  test.each([
+    ["names another as the owner", "<Owner><ID>another</ID></Owner>"],
+    ["names no owner", ""],
+  ])("whom an ACL names that %s is not taken for the owner", async (_what, owner) => {
+    const acl = grants("<ID>me</ID>");
+    const body = acl.body.replace(/<Owner>.*<\/Owner>/, owner);
+    const { address, s3 } = await service((request) =>
+      request === "GET /vault?acl" ? { ...acl, body } : undefined,
+    );
+    expect((await observe(s3, address))?.acl).toBe("WRITE for me");
+  });
+
   test("an ACL that is accepted without effect is a failure", async () => {
     const { address, s3 } = await service((request) =>
       request === "GET /vault?acl" ? grants(...OTHERS) : undefined,

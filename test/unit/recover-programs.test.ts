@@ -83,6 +83,22 @@ test("names that an intruder chose do not move the cursor of the operator's term
   }
 });
 
+test("restic whose output goes to a file or a pipe tells no progress there", async () => {
+  const asked = path.join(folder, "asked");
+  program("restic", `echo "progress \${RESTIC_PROGRESS_FPS-unset}" >'${asked}'`);
+  const { isTTY } = process.stdout;
+  process.stdout.isTTY = false;
+  try {
+    expect(await restic(target, ["dump", "latest", "/file"])).toBe(0);
+    expect(fs.readFileSync(asked, "utf8")).toBe("progress unset\n");
+    process.stdout.isTTY = true;
+    expect(await restic(target, ["restore", "latest"])).toBe(0);
+    expect(fs.readFileSync(asked, "utf8")).toBe("progress 0.2\n");
+  } finally {
+    process.stdout.isTTY = isTTY;
+  }
+});
+
 test("Ctrl-C ends what follows a check, too: it is no verdict of restic's", async () => {
   process.env.PATH = `${folder}:${PATH ?? ""}`;
   program("restic", "echo ready; sleep 0.5; exit 130");

@@ -157,7 +157,8 @@ test("the object lock is at least the one that is configured, in its mode", () =
 });
 
 test("the ACL admits the owner alone", () => {
-  expect(judgeAcl("private").holds).toBe(true);
+  for (const acl of ["private", "unsupported"]) expect(judgeAcl(acl).holds).toBe(true);
+  expect(judgeAcl("unknown").holds).toBe(false);
   expect(judgeAcl("READ for him")).toEqual({ holds: false, happened: "READ for him" });
 });
 

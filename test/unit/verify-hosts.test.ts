@@ -68,6 +68,11 @@ describe("authorized_keys", () => {
       [line("web-main", "A1"), line("web", "A2").replace("b/web", "b/web")],
       ["two keys open b/web"],
     ],
+    [
+      "with one key, of which one is another's",
+      [line("web-main", "A1"), line("db-main", "A2"), line("db-main", "A1")],
+      ["one key opens b/web/main and b/db/main", "two keys open b/db/main"],
+    ],
     ["on everything", [line("web-main", "A1"), "ssh-ed25519 A2 me"], ["two keys open everything"]],
   ])("lines %s: %j", (_what, lines, problems) => {
     expect(sharedAccess(lines)).toEqual(problems);

@@ -1,7 +1,7 @@
 /** What somebody without credentials can do, and whether the writer can let such a one in. */
 import { endpointUrl, failure, isDenied } from "../../../providers/s3-client";
 import { ask } from "../http";
-import type { Finding, Seen } from "../probe";
+import { REFRESH, type Finding, type Seen } from "../probe";
 import { ACLS_STAND, DATA, place, ring2, type Bench, type Canary } from "./bench";
 import type { BucketSettings } from "./in-force";
 
@@ -15,7 +15,7 @@ async function anonymousStatus(bench: Bench, path: string, init: RequestInit = {
 
 /** Lists, reads and writes without credentials, and publishes by ACLs of objects. */
 export function anonymous(bench: Bench, inForce: BucketSettings | undefined): Promise<Finding>[] {
-  const remedy = 'run "pulumi up --refresh", and make the bucket\'s ACL private as its owner';
+  const remedy = REFRESH;
   const expected = "refused";
   const judge = (status: number): Seen => {
     if (status === 401 || status === 403) return { holds: true, happened: `refused: HTTP ${String(status)}` };

@@ -146,6 +146,7 @@ export function judgePublicAccessBlock(block: PublicAccessBlock): Seen {
 
 /** Whether the bucket's ACL, which stands beside the policy, lets in anybody but the owner. */
 export function judgeAcl(acl: Acl): Seen {
+  if (acl === "private") return { holds: true, happened: "the owner alone" };
   if (acl === "unsupported") return { holds: true, happened: "the service has no ACLs" };
-  return { holds: acl === "private", happened: acl === "private" ? "the owner alone" : acl };
+  return { holds: false, happened: acl };
 }

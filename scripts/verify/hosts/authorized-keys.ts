@@ -4,9 +4,6 @@ import { Operations } from "../../../plan";
 import { Finding, PUT_BACK } from "../probe";
 import { HostFacts, judge, linesOf, seen } from "./facts";
 
-/** Problems of a kind that are named; an intruder can make any number. */
-const MOST_NAMED = 20;
-
 /** Where sshd finds the keys of the proxy's user. */
 export const AUTHORIZED_KEYS = `/etc/ssh/authorized_keys.d/${PROXY_USER}`;
 
@@ -42,7 +39,7 @@ export function judgeAuthorizedKeys(operations: Operations, facts: HostFacts): P
       () => {
         const wanted = wantedKeyLines(operations);
         return seen(
-          keyLineProblems(linesOf(facts("authorized_keys")), wanted).slice(0, MOST_NAMED),
+          keyLineProblems(linesOf(facts("authorized_keys")), wanted),
           `${String(wanted.length)} lines, as expected`,
         );
       },
@@ -58,7 +55,7 @@ export function judgeAuthorizedKeys(operations: Operations, facts: HostFacts): P
       () => {
         const lines = linesOf(facts("authorized_keys")).filter((line) => !line.startsWith("#"));
         return seen(
-          sharedAccess(lines).slice(0, MOST_NAMED),
+          sharedAccess(lines),
           `${String(lines.length)} keys, ${String(lines.length)} repositories`,
         );
       },
@@ -102,25 +99,23 @@ export function keyLineProblems(lines: readonly string[], wanted: readonly strin
 /** Keys with two lines, and repositories that two keys open or that lie within another. */
 export function sharedAccess(lines: readonly string[]): string[] {
   const opens = new Map<string, string>();
-  const opened = new Set<string>();
+  const openedBy = new Map<string, string>();
   const problems = new Set<string>();
   for (const line of lines) {
     const key = keyOf(line);
     const repository = /s3-resticrepo:([^" ]{0,1024})/.exec(line)?.[1] ?? "";
     const other = opens.get(key);
-    if (other !== undefined) {
-      problems.add(`one key opens ${other} and ${repository}`);
-      continue;
-    }
-    opens.set(key, repository);
-    if (repository === "") problems.add("two keys open everything");
-    else if (opened.has(repository)) problems.add(`two keys open ${repository}`);
-    opened.add(repository);
+    if (other === undefined) opens.set(key, repository);
+    else problems.add(`one key opens ${other} and ${repository}`);
+    const first = openedBy.get(repository);
+    if (first === undefined) openedBy.set(repository, key);
+    else if (first !== key && repository !== "") problems.add(`two keys open ${repository}`);
   }
-  for (const repository of opened) {
+  if (openedBy.has("") && opens.size > 1) problems.add("two keys open everything");
+  for (const [repository, key] of openedBy) {
     for (let end = repository.lastIndexOf("/"); end > 0; end = repository.lastIndexOf("/", end - 1)) {
       const above = repository.slice(0, end);
-      if (opened.has(above)) problems.add(`two keys open ${above}`);
+      if (![undefined, key].includes(openedBy.get(above))) problems.add(`two keys open ${above}`);
     }
   }
   return [...problems];

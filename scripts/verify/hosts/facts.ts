@@ -48,9 +48,12 @@ export function judge(about: ProbeAbout, see: () => Seen): Promise<Finding> {
   return probe(about, () => Promise.resolve().then(see));
 }
 
+/** Problems of one judgement that are named: whoever is root on a host can make any number. */
+const MOST_NAMED = 20;
+
 /** What a judgement saw: that all is `sound`, or the problems. */
 export function seen(problems: readonly string[], sound: string): Seen {
   return problems.length === 0
     ? { holds: true, happened: sound }
-    : { holds: false, happened: problems.join("; ") };
+    : { holds: false, happened: problems.slice(0, MOST_NAMED).join("; ") };
 }
