@@ -2,8 +2,12 @@ import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import * as path from "node:path";
+import * as YAML from "yaml";
+import { Operations } from "../../plan";
+import { BootedHost } from "./booted-host";
 import { CACHE, IN_LOCAL_CLOUD, LOCAL_CLOUD, ROOT, Result, run, RunOptions } from "./run";
 import { SshHost } from "./ssh";
+import { SshKey, sshKey } from "./ssh-key";
 
 /** What the local cloud tells about itself, in `$CACHE/local-cloud/run/facts.json`. */
 export interface CloudFacts {
@@ -41,6 +45,13 @@ const TOOLCHAIN = path.join(ROOT, "scripts/toolchain");
 const PROJECT = "secure-backups";
 
 const FACTS = path.join(CACHE, "local-cloud/run/facts.json");
+
+/** The part of a client's configuration that this file reads. */
+interface ConfiguredClient {
+  name: string;
+  /** Given for an existing server. */
+  ssh?: { address: string };
+}
 
 /** The facts of the local cloud that runs now. */
 export function cloudFacts(): CloudFacts {
@@ -99,32 +110,58 @@ export class LocalStack {
     return { ...this.env, PATH: `${path.join(CACHE, "artifacts")}:${this.env["PATH"] ?? ""}` };
   }
 
-  /** Sets the configuration back to Pulumi.local.yaml, completed with this machine's facts. */
+  /**
+   * Sets the configuration back to Pulumi.local.yaml, completed with this machine's facts. The existing servers that it
+   * names are started; they run until the cloud ends.
+   */
   async resetConfig(): Promise<void> {
-    const salt = /^encryptionsalt:.*$/m.exec(fs.readFileSync(this.configFile, "utf8"))?.[0] ?? "";
-    fs.writeFileSync(
-      this.configFile,
-      `${salt}\n${fs.readFileSync(path.join(ROOT, "Pulumi.local.yaml"), "utf8")}`,
-      { mode: 0o600 },
-    );
+    const document = YAML.parseDocument(fs.readFileSync(path.join(ROOT, "Pulumi.local.yaml"), "utf8"));
+    const set = (field: (string | number)[], value: string) => {
+      const [key, ...rest] = field;
+      document.setIn(["config", `${PROJECT}:${String(key)}`, ...rest], value);
+    };
+    const { encryptionsalt } = YAML.parse(fs.readFileSync(this.configFile, "utf8")) as Record<string, string>;
+    if (encryptionsalt !== undefined) document.setIn(["encryptionsalt"], encryptionsalt);
     const facts = cloudFacts();
-    const values: Record<string, string> = {};
     for (const [identity, project] of Object.entries(facts.projects)) {
-      values[`s3.identities.${identity}.projectId`] = project;
+      set(["s3", "identities", identity, "projectId"], project);
     }
     for (const [field, artifact] of [
-      ["proxy.rclone", "rclone"],
-      ["restic", "restic"],
+      [["proxy", "rclone"], "rclone"],
+      [["restic"], "restic"],
     ] as const) {
       const made = JSON.parse(fs.readFileSync(path.join(CACHE, `artifacts/${artifact}.json`), "utf8")) as {
         version: string;
         sha256: string;
       };
-      values[`${field}.version`] = made.version;
-      values[`${field}.url`] = `${facts.artifactsUrl.replace(/\/$/, "")}/${artifact}`;
-      values[`${field}.sha256`] = made.sha256;
+      set([...field, "version"], made.version);
+      set([...field, "url"], `${facts.artifactsUrl.replace(/\/$/, "")}/${artifact}`);
+      set([...field, "sha256"], made.sha256);
     }
-    for (const [key, value] of Object.entries(values)) await this.setConfig(key, value);
+    const { config } = document.toJS() as { config: Record<string, ConfiguredClient[]> };
+    const existing = (config[`${PROJECT}:clients`] ?? []).flatMap(({ name, ssh }, place) =>
+      ssh === undefined ? [] : [{ name, place, address: ssh.address }],
+    );
+    const servers = await Promise.all(
+      existing.map(async ({ name, place, address }) => ({
+        place,
+        server: await BootedHost.start(name, address, await this.serverKey(name)),
+      })),
+    );
+    for (const { place, server } of servers) set(["clients", place, "ssh", "hostKey"], server.hostKey);
+    fs.writeFileSync(this.configFile, document.toString(), { mode: 0o600 });
+    for (const { place, server } of servers) {
+      await this.setConfig(`clients[${String(place)}].ssh.privateKey`, server.operator.privateKey, {
+        secret: true,
+      });
+    }
+  }
+
+  /** The key by which an existing server's operator has always logged in to it. */
+  private async serverKey(name: string): Promise<SshKey> {
+    const file = path.join(this.folder, `${name}-key.json`);
+    if (!fs.existsSync(file)) fs.writeFileSync(file, JSON.stringify(await sshKey()), { mode: 0o600 });
+    return JSON.parse(fs.readFileSync(file, "utf8")) as SshKey;
   }
 
   /** Sets one value of the configuration; `key` is a path below the project, e.g. `clients[0].name`. */
@@ -161,33 +198,18 @@ export class LocalStack {
     return JSON.parse(stdout) as Outputs;
   }
 
-  /** An app server of this stack or its proxy, as its operator reaches it by SSH. */
-  async host(name: string): Promise<SshHost> {
-    const outputs = await this.outputs();
-    const address = name === "rclonesrv" ? outputs.proxy.address : outputs.clients[name]?.address;
-    if (address === undefined) throw new Error(`the stack has no host ${name}`);
-    return new SshHost(
-      {
-        host: address,
-        port: 22,
-        user: "debian",
-        hostKey: await this.hostKey(name),
-        privateKey: outputs.operatorPrivateKey,
-      },
-      { folder: path.join(this.folder, "ssh"), via: IN_LOCAL_CLOUD },
-    );
+  /** All that the operator's tools know of the deployed stack. */
+  async operations(): Promise<Operations> {
+    const { stdout } = await this.pulumi(["stack", "output", "operations", "--json", "--show-secrets"]);
+    return JSON.parse(stdout) as Operations;
   }
 
-  /** The SSH host key that the stack made for a host. */
-  private async hostKey(name: string): Promise<string> {
-    const { stdout } = await this.pulumi(["stack", "export"]);
-    const { deployment } = JSON.parse(stdout) as {
-      deployment: { resources: { urn: string; outputs?: { publicKeyOpenssh?: string } }[] };
-    };
-    const key = deployment.resources.find(({ urn }) => urn.endsWith(`::${name}-host-key`))?.outputs
-      ?.publicKeyOpenssh;
-    if (key === undefined) throw new Error(`the stack has no host key of ${name}`);
-    return key.trim();
+  /** A client of this stack or its proxy, as its operator reaches it by SSH. */
+  async host(name: string): Promise<SshHost> {
+    const { proxy, clients } = await this.operations();
+    const access = name === "rclonesrv" ? proxy.host : clients.find((client) => client.name === name)?.host;
+    if (access === undefined) throw new Error(`the stack has no host ${name}`);
+    return new SshHost(access, { folder: path.join(this.folder, "ssh"), via: IN_LOCAL_CLOUD });
   }
 }
 

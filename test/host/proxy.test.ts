@@ -1,5 +1,5 @@
 /**
- * The rendered files in force: proxy and client as namespace hosts with a real sshd, rclone and restic, and the
+ * The rendered files in force: proxy and client as booted hosts with a real sshd, rclone and restic, and the
  * local cloud's S3. First the way it is meant to be used, then what an attacker with a client's keys tries.
  */
 import { spawn } from "node:child_process";
@@ -21,11 +21,13 @@ import {
 import { bucketPolicy, keystonePrincipal } from "../../files/bucket-policy";
 import { adoptOrCreate, settlePolicy, settleVersioning } from "../../providers/s3-bucket";
 import { backupRoundTrip } from "../../scripts/demo/round-trip";
+import { BootedHost } from "../../scripts/lib/booted-host";
 import { cloudFacts } from "../../scripts/lib/local-stack";
 import { CACHE, shellWord } from "../../scripts/lib/run";
 import { SshHost } from "../../scripts/lib/ssh";
+import { sshKey, SshKey } from "../../scripts/lib/ssh-key";
 import { withResticSession } from "../../scripts/verify/client-attacks/restic-session";
-import { NamespaceHost, sshKey, SshKey } from "../harness/namespace-host";
+import { showControllers } from "../harness/controllers";
 import { Identity, s3Identity } from "../harness/s3-identity";
 
 jest.setTimeout(300_000);
@@ -38,7 +40,7 @@ const INSTALLED = 80;
 const AWKWARD_PASSWORD = ` it's "q" $HOME \`id\` %h #1 \\ grüße `;
 
 const facts = cloudFacts();
-let proxy: NamespaceHost, client: NamespaceHost;
+let proxy: BootedHost, client: BootedHost;
 let owner: Identity, writer: Identity;
 let main: SshKey, odd: SshKey, other: SshKey;
 
@@ -99,10 +101,7 @@ function clientFiles(hostKey = proxy.hostKey): HostInstall {
   });
 }
 
-async function putInForce(
-  host: NamespaceHost,
-  install: HostInstall,
-): Promise<{ code: number; text: string }> {
+async function putInForce(host: BootedHost, install: HostInstall): Promise<{ code: number; text: string }> {
   const { code, stdout, stderr } = await host.ssh.sh(install.script, { accept: "any" });
   return { code, text: stdout + stderr };
 }
@@ -192,12 +191,15 @@ beforeAll(async () => {
     writer: keystonePrincipal(facts.projects.writer),
   };
   await settlePolicy(owner.s3, address, bucketPolicy({ bucket: BUCKET, ...principals }));
-  proxy = await NamespaceHost.start("rclonesrv", PROXY);
-  client = await NamespaceHost.start("web", CLIENT);
+  [proxy, client] = await Promise.all([
+    BootedHost.start("rclonesrv", PROXY),
+    BootedHost.start("web", CLIENT),
+  ]);
+  await showControllers(proxy);
 });
 
 afterAll(async () => {
-  for (const host of [proxy, client] as (NamespaceHost | undefined)[]) await host?.stop();
+  for (const host of [proxy, client] as (BootedHost | undefined)[]) await host?.stop();
   const Policy = JSON.stringify({ Version: "2012-10-17", Statement: [] });
   await owner.s3
     .putBucketPolicy({ Bucket: BUCKET, Policy })

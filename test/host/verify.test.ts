@@ -1,6 +1,6 @@
 /**
  * `npm run verify` on a proxy and a client that are sound, then with one weakness at a time, which it must name:
- * namespace hosts with the rendered files in force, a real sshd, rclone and restic, and the local cloud's S3.
+ * booted hosts with the rendered files in force, a real sshd, rclone and restic, and the local cloud's S3.
  */
 import * as fs from "node:fs";
 import * as path from "node:path";
@@ -8,13 +8,15 @@ import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals
 import { Artifact, CANARY, clientInstall, HostInstall, proxyInstall } from "../../files";
 import { keystonePrincipal } from "../../files/bucket-policy";
 import { HostAccess, Operations, OPERATIONS_VERSION } from "../../plan";
+import { BootedHost } from "../../scripts/lib/booted-host";
 import { cloudFacts } from "../../scripts/lib/local-stack";
 import { CACHE } from "../../scripts/lib/run";
+import { sshKey, SshKey } from "../../scripts/lib/ssh-key";
 import { attackAsClient } from "../../scripts/verify/client-attacks/client-attacks";
 import { inspectHosts } from "../../scripts/verify/hosts/hosts";
 import { Finding } from "../../scripts/verify/probe";
 import { exitStatus } from "../../scripts/verify/report";
-import { NamespaceHost, sshKey, SshKey } from "../harness/namespace-host";
+import { showControllers } from "../harness/controllers";
 import { Identity, s3Identity } from "../harness/s3-identity";
 
 jest.setTimeout(300_000);
@@ -28,7 +30,7 @@ const FILES = { paths: ["/srv/data"], excludes: ["*.tmp"] };
 const INSTALLED = 80;
 
 const facts = cloudFacts();
-let proxy: NamespaceHost, client: NamespaceHost;
+let proxy: BootedHost, client: BootedHost;
 let owner: Identity, writer: Identity, keeper: Identity;
 let main: SshKey, other: SshKey, canary: SshKey;
 let operations: Operations;
@@ -74,7 +76,7 @@ function clientFiles(): HostInstall {
   });
 }
 
-async function putInForce(host: NamespaceHost, install: HostInstall): Promise<void> {
+async function putInForce(host: BootedHost, install: HostInstall): Promise<void> {
   await host.ssh.sh(install.script, { accept: [INSTALLED] });
 }
 
@@ -104,10 +106,11 @@ beforeAll(async () => {
   });
   await owner.s3.putBucketPolicy({ Bucket: BUCKET, Policy });
   [proxy, client] = await Promise.all([
-    NamespaceHost.start("verify-proxy", PROXY),
-    NamespaceHost.start("verify-web", CLIENT),
+    BootedHost.start("verify-proxy", PROXY),
+    BootedHost.start("verify-web", CLIENT),
   ]);
-  // As cloud-init leaves it, which a namespace host does not run.
+  await showControllers(proxy);
+  // As cloud-init leaves it, which no existing server has.
   await proxy.ssh.sh(`mkdir -p -m 0700 /root/.ssh; cat >/root/.ssh/authorized_keys <<'END'
 no-port-forwarding,no-agent-forwarding,no-X11-forwarding,command="echo 'Please login as the user \\"debian\\" rather than the user \\"root\\".';echo;sleep 10;exit 142" ${proxy.operator.publicKey} made by Nova
 END`);
@@ -155,7 +158,7 @@ END`);
 });
 
 afterAll(async () => {
-  for (const host of [proxy, client] as (NamespaceHost | undefined)[]) await host?.stop();
+  for (const host of [proxy, client] as (BootedHost | undefined)[]) await host?.stop();
   for (;;) {
     const { Contents = [] } = await owner.s3.listObjectsV2({ Bucket: BUCKET });
     if (Contents.length === 0) break;
@@ -165,23 +168,14 @@ afterAll(async () => {
   await Promise.all([owner, writer, keeper].map((identity) => identity.forget()));
 });
 
-/** What a namespace host cannot have: systemd puts these limits in force. */
-const WITHOUT_SYSTEMD = ["unknown limits.slice", "unknown limits.connections"];
-
 /** What is not as it must be on the proxy alone. */
 async function faultsOfProxy(): Promise<string[]> {
   const clients = operations.clients.map((client) => ({ ...client, host: undefined }));
-  const found = faults(await inspectHosts({ ...operations, clients }));
-  return found.filter((fault) => !WITHOUT_SYSTEMD.includes(fault));
+  return faults(await inspectHosts({ ...operations, clients }));
 }
 
 /** Makes a weakness on a host, looks, and takes it away again. */
-async function weakened<T>(
-  host: NamespaceHost,
-  make: string,
-  undo: string,
-  look: () => Promise<T>,
-): Promise<T> {
+async function weakened<T>(host: BootedHost, make: string, undo: string, look: () => Promise<T>): Promise<T> {
   await host.ssh.sh(make);
   try {
     return await look();
@@ -192,7 +186,7 @@ async function weakened<T>(
 
 /** What is not as it must be on all hosts. */
 async function faultsOfHosts(): Promise<string[]> {
-  return faults(await inspectHosts(operations)).filter((fault) => !WITHOUT_SYSTEMD.includes(fault));
+  return faults(await inspectHosts(operations));
 }
 
 const STRANGER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGUPIecixyzQL8DLOtF/sLzzjhRZ87dhfL9IdY4e36aV me";
@@ -222,7 +216,7 @@ describe("a sound deployment", () => {
   });
 
   test("its hosts are as they must be", async () => {
-    expect(faults(await inspectHosts(operations))).toEqual(WITHOUT_SYSTEMD);
+    expect(faults(await inspectHosts(operations))).toEqual([]);
   });
 });
 
@@ -341,7 +335,6 @@ echo 'sent ${leaked}' >/var/log/tool.log`;
     const undo = "kill $(cat /root/pids) || :; rm /var/log/tool.log";
     const findings = await weakened(proxy, make, undo, () => inspectHosts(operations));
     expect(faults(findings)).toEqual([
-      ...WITHOUT_SYSTEMD,
       "FAIL secrets.process-list",
       "FAIL secrets.environment",
       "FAIL secrets.logs",
