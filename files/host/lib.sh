@@ -34,8 +34,9 @@ lock_host() {
 }
 
 # Files that packages and cloud-init still write would undo ours; a failed or slow cloud-init is told, not fatal.
+# The result is there once cloud-init has ended; asking it costs seconds.
 wait_for_cloud_init() {
-  [ -d /run/cloud-init ] && command -v cloud-init >/dev/null || return 0
+  [ -d /run/cloud-init ] && [ ! -e /run/cloud-init/result.json ] && command -v cloud-init >/dev/null || return 0
   timeout 600 cloud-init status --wait >/dev/null 2>&1 ||
     say "cloud-init did not end well (see: cloud-init status --long); going on"
 }

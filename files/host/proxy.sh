@@ -194,9 +194,12 @@ limit_user() {
   [ -d /run/systemd/system ] || return 0
   sessions_in_slice || install_pam_systemd
   need_command nft nftables
-  systemctl daemon-reload || fail "systemctl daemon-reload failed on $(hostname): see the line above"
+  if systemctl show "$limit_slice" "user@$limit_uid.service" "$SB_LIMITS_UNIT" --property=NeedDaemonReload | grep -Fqx NeedDaemonReload=yes; then
+    systemctl daemon-reload || fail "systemctl daemon-reload failed on $(hostname): see the line above"
+  fi
   # Restarted even if nothing changed: a ruleset that somebody flushed comes back.
-  { systemctl enable --quiet "$SB_LIMITS_UNIT" && systemctl restart "$SB_LIMITS_UNIT"; } ||
+  { { systemctl is-enabled --quiet "$SB_LIMITS_UNIT" || systemctl enable --quiet "$SB_LIMITS_UNIT"; } &&
+    systemctl restart "$SB_LIMITS_UNIT"; } ||
     fail "the limit of connections from one address is not in force on $(hostname): see journalctl -u $SB_LIMITS_UNIT"
   check_limits
 }

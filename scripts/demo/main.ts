@@ -43,15 +43,13 @@ async function main(): Promise<void> {
   await step("pulumi up", () => stack.up([], { show: true }));
 
   const outputs = await stack.outputs();
-  // The machines work side by side, as they would at night.
+  // The repositories are used side by side, as they would be at night.
   const trips = await Promise.all(
     Object.entries(outputs.clients).map(async ([client, { repositories }]) => {
       const host = await stack.host(client);
-      const done: RoundTrip[] = [];
-      for (const repository of Object.keys(repositories)) {
-        done.push(await backupRoundTrip(host, client, repository, console.log));
-      }
-      return done;
+      return Promise.all(
+        Object.keys(repositories).map((repository) => backupRoundTrip(host, client, repository, console.log)),
+      );
     }),
   );
   console.log(summary(trips.flat(), outputs.proxy.address));

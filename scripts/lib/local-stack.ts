@@ -193,6 +193,13 @@ export class LocalStack {
     return this.pulumi(["up", "--yes", "--skip-preview", "--suppress-progress", ...args], options);
   }
 
+  /** Whether an update has made anything on the cloud that runs. */
+  async deployed(): Promise<boolean> {
+    const { stdout } = await this.pulumi(["stack", "export"]);
+    const { deployment } = JSON.parse(stdout) as { deployment: { resources?: unknown[] } };
+    return (deployment.resources ?? []).length > 0;
+  }
+
   async outputs(): Promise<Outputs> {
     const { stdout } = await this.pulumi(["stack", "output", "--json", "--show-secrets"]);
     return JSON.parse(stdout) as Outputs;

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import * as YAML from "yaml";
 import { backupRoundTrip } from "../../scripts/demo/round-trip";
 import { BootedHost } from "../../scripts/lib/booted-host";
-import { cloudFacts, LocalStack } from "../../scripts/lib/local-stack";
+import { cloudFacts, ensureGround, LocalStack } from "../../scripts/lib/local-stack";
 import { CACHE, LOCAL_CLOUD, run, shellWord } from "../../scripts/lib/run";
 import { SshHost } from "../../scripts/lib/ssh";
 import { sshKey } from "../../scripts/lib/ssh-key";
@@ -85,7 +85,10 @@ function named(clients: Client[], name: string): Client {
 }
 
 beforeAll(async () => {
-  demo = (await run("npm", ["run", "demo", "--", "--fresh"], { timeout: 2700, show: true })).stdout;
+  await ensureGround();
+  await stack.open();
+  const fresh = (await stack.deployed()) ? ["--", "--fresh"] : [];
+  demo = (await run("npm", ["run", "demo", ...fresh], { timeout: 2700, show: true })).stdout;
   await stack.open();
   await stack.resetConfig();
 }, 2_760_000);
