@@ -43,10 +43,13 @@ export class BootedHost {
    *
    * @param address a free one of 172.24.4.201-250
    * @param operator the key that opens it; default: a new one
+   * @param suite a release of Debian, such as `trixie`, whose files are got first where they are missing; default: the
+   * release that the cloud's guests run
    */
-  static async start(name: string, address: string, operator?: SshKey): Promise<BootedHost> {
+  static async start(name: string, address: string, operator?: SshKey, suite?: string): Promise<BootedHost> {
     const key = operator ?? (await sshKey());
-    const { stdout } = await run(LOCAL_CLOUD, ["host", "start", name, address, key.publicKey]);
+    const release = suite === undefined ? [] : [suite];
+    const { stdout } = await run(LOCAL_CLOUD, ["host", "start", name, address, key.publicKey, ...release]);
     return new BootedHost(name, address, stdout.trim(), key);
   }
 

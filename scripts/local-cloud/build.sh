@@ -27,6 +27,13 @@ plan_builds() {
 
 files_of() { (cd "$here" && find "$@" -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum); }
 
+release_name() { # release_name SUITE
+  printf 'releases/%s-%s' "$1" "$({
+    declare -f build_release debian_tree
+    release_packages
+  } | digest)"
+}
+
 remove_old_builds() {
   local path
   for path in "$work"/{rootfs,image,seed}-*; do
@@ -57,19 +64,19 @@ install_host_packages() {
 packages_of() { sed 's/#.*//' "$1" | xargs | tr ' ' ,; }
 
 # The machine's own Debian sources, one "deb" line each: whatever mirror and proxy it uses, these builds use too.
-debian_sources() {
+debian_sources() { # debian_sources SUITE
   # shellcheck disable=SC2016 # these are apt's placeholders
   apt-get indextargets --format '$(ORIGIN) deb $(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
-    sed -n "s/^Debian \(deb [^ ]* $release\(-updates\|-security\)\? .*\)/\1/p" | LC_ALL=C sort -u
+    sed -n "s/^Debian \(deb [^ ]* \)$release\(\(-updates\|-security\)\? .*\)/\1$1\2/p" | LC_ALL=C sort -u
 }
 
-debian_tree() { # debian_tree DIRECTORY PACKAGES LOG MMDEBSTRAP_OPTION…
-  local directory=$1 packages=$2 to=$3 sources
-  shift 3
-  sources=$(debian_sources)
+debian_tree() { # debian_tree SUITE DIRECTORY PACKAGES LOG MMDEBSTRAP_OPTION…
+  local suite=$1 directory=$2 packages=$3 to=$4 sources
+  shift 4
+  sources=$(debian_sources "$suite")
   if [[ -z $sources ]]; then
     apt-get -q update >/dev/null
-    sources=$(debian_sources)
+    sources=$(debian_sources "$suite")
   fi
   [[ -n $sources ]] || die "this machine's apt knows no source of Debian $release"
   apt-config dump | grep -E '^Acquire::(https?::|Check-|Retries)' >"$work/tmp/apt.conf" || true
@@ -79,7 +86,7 @@ debian_tree() { # debian_tree DIRECTORY PACKAGES LOG MMDEBSTRAP_OPTION…
     --dpkgopt='path-exclude=/usr/share/locale/*' --aptopt='Acquire::Languages "none"' \
     --aptopt="$work/tmp/apt.conf" --include="$packages" \
     --customize-hook='rm -f "$1"/etc/apt/apt.conf.d/99mmdebstrap "$1"/etc/resolv.conf' "$@" \
-    "$release" "$directory" - <<<"$sources" >"$to" 2>&1
+    "$suite" "$directory" - <<<"$sources" >"$to" 2>&1
 }
 
 begin_build() {
@@ -102,9 +109,24 @@ build_rootfs() { # build_rootfs TARGET
   mkdir "$work/tmp/build"
   # Without this program no package compiles its Python modules: most are never used, and those that are get compiled
   # while the state is seeded.
-  step 'packages of the cloud' debian_tree "$work/tmp/build/root" "$(packages_of "$here/rootfs.packages")" \
+  step 'packages of the cloud' debian_tree $release "$work/tmp/build/root" "$(packages_of "$here/rootfs.packages")" \
     "$work/log/build-rootfs.log" --dpkgopt='path-exclude=/usr/bin/py3compile' || fail_with_log 'the packages could not be installed' "$work/log/build-rootfs.log"
   finish_build "$1"
+}
+
+# ---- other releases, for existing servers
+
+# What a server of any release has; the guests' kernel and provisioning are of no use to it.
+release_packages() { packages_of <(grep -Ev '^(linux-image|klibc|cloud-init)' "$here/image.packages"); }
+
+build_release() { # build_release SUITE TARGET
+  begin_build
+  say "installing a server of Debian $1 into $2 (once; about 1 minute)"
+  mkdir "$work/tmp/build"
+  step "packages of Debian $1" debian_tree "$1" "$work/tmp/build/root" "$(release_packages)" \
+    "$work/log/build-$1.log" || fail_with_log 'the packages could not be installed' "$work/log/build-$1.log"
+  : >"$work/tmp/build/root/etc/machine-id"
+  finish_build "$2"
 }
 
 # ---- the guests' image
@@ -143,7 +165,7 @@ build_image() { # build_image ROOTFS TARGET
   begin_build
   say "making the guests' image $2 (once; about 2 minutes)"
   mkdir "$build"
-  step "packages of the guests' image" debian_tree "$build/root" "$(packages_of "$here/image.packages")" \
+  step "packages of the guests' image" debian_tree $release "$build/root" "$(packages_of "$here/image.packages")" \
     "$work/log/build-image.log" --essential-hook="cp -r --no-preserve=ownership '$here/image/etc' \"\$1\"" ||
     fail_with_log 'the packages could not be installed' "$work/log/build-image.log"
   # No bootloader: nova hands kernel and initrd to the emulator.

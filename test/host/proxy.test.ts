@@ -10,6 +10,7 @@ import * as path from "node:path";
 import { Duplex } from "node:stream";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import {
+  Artifact,
   clientInstall,
   HostInstall,
   PROXY_USER,
@@ -18,55 +19,40 @@ import {
   RCLONE_PER_REPOSITORY,
   renderUserData,
 } from "../../files";
-import { bucketPolicy, keystonePrincipal } from "../../files/bucket-policy";
-import { adoptOrCreate, settlePolicy, settleVersioning } from "../../providers/s3-bucket";
 import { backupRoundTrip } from "../../scripts/demo/round-trip";
 import { BootedHost } from "../../scripts/lib/booted-host";
 import { cloudFacts } from "../../scripts/lib/local-stack";
-import { CACHE, shellWord } from "../../scripts/lib/run";
+import { shellWord } from "../../scripts/lib/run";
 import { SshHost } from "../../scripts/lib/ssh";
 import { sshKey, SshKey } from "../../scripts/lib/ssh-key";
 import { withResticSession } from "../../scripts/verify/client-attacks/restic-session";
 import { showControllers } from "../harness/controllers";
-import { Identity, s3Identity } from "../harness/s3-identity";
+import { artifact, INSTALLED, putInForce } from "../harness/installs";
+import { TestBucket } from "../harness/test-bucket";
 
 jest.setTimeout(300_000);
 
-const BUCKET = `proxy-test-${String(process.pid)}-${Date.now().toString(36)}`;
 const PROXY = "172.24.4.211";
 const CLIENT = "172.24.4.212";
-/** What an install script ends with when all of it arrived and was done. */
-const INSTALLED = 80;
 const AWKWARD_PASSWORD = ` it's "q" $HOME \`id\` %h #1 \\ grüße `;
 
 const facts = cloudFacts();
 let proxy: BootedHost, client: BootedHost;
-let owner: Identity, writer: Identity;
+let bucket: TestBucket;
 let main: SshKey, odd: SshKey, other: SshKey;
-
-interface Artifact {
-  version: string;
-  url: string;
-  sha256: string;
-}
-
-function artifact(name: "rclone" | "restic"): Artifact {
-  const text = fs.readFileSync(path.join(CACHE, `artifacts/${name}.json`), "utf8");
-  return { ...(JSON.parse(text) as Artifact), url: `${facts.artifactsUrl}${name}` };
-}
 
 function proxyFiles(
   change: { rclone?: Partial<Artifact>; secretAccessKey?: string; without?: SshKey } = {},
 ): HostInstall {
   return proxyInstall({
     host: "rclonesrv",
-    bucket: BUCKET,
+    bucket: bucket.address.bucket,
     rclone: { ...artifact("rclone"), ...change.rclone },
     s3: {
       endpoint: facts.s3Endpoint,
       region: "eu-central-1",
-      accessKeyId: writer.accessKeyId,
-      secretAccessKey: change.secretAccessKey ?? writer.secretAccessKey,
+      accessKeyId: bucket.writer.accessKeyId,
+      secretAccessKey: change.secretAccessKey ?? bucket.writer.secretAccessKey,
     },
     grants: [
       { client: "web", repository: "main", publicKey: main.publicKey },
@@ -79,7 +65,7 @@ function proxyFiles(
 function clientFiles(hostKey = proxy.hostKey): HostInstall {
   return clientInstall({
     client: "web",
-    bucket: BUCKET,
+    bucket: bucket.address.bucket,
     proxy: { address: PROXY, port: 22, hostKey },
     restic: artifact("restic"),
     repositories: [
@@ -99,11 +85,6 @@ function clientFiles(hostKey = proxy.hostKey): HostInstall {
       },
     ],
   });
-}
-
-async function putInForce(host: BootedHost, install: HostInstall): Promise<{ code: number; text: string }> {
-  const { code, stdout, stderr } = await host.ssh.sh(install.script, { accept: "any" });
-  return { code, text: stdout + stderr };
 }
 
 /** ssh on the client with the key of repository main, and more arguments of the attacker's. */
@@ -171,7 +152,7 @@ async function withRclone<T>(
 
 /** Every object of the bucket with the ETag of its newest version; what tells whether anything was harmed. */
 async function objects(): Promise<Record<string, string>> {
-  const { Contents = [] } = await owner.s3.listObjectsV2({ Bucket: BUCKET });
+  const { Contents = [] } = await bucket.owner.s3.listObjectsV2({ Bucket: bucket.address.bucket });
   return Object.fromEntries(
     Contents.filter(({ Key }) => !Key?.includes("/locks/")).map(({ Key, ETag }) => [
       Key as string,
@@ -181,16 +162,8 @@ async function objects(): Promise<Record<string, string>> {
 }
 
 beforeAll(async () => {
-  [owner, writer] = await Promise.all([s3Identity(facts.projects.owner), s3Identity(facts.projects.writer)]);
+  bucket = await TestBucket.create("proxy-test");
   [main, odd, other] = await Promise.all([sshKey(), sshKey(), sshKey()]);
-  const address = { endpoint: facts.s3Endpoint, region: "eu-central-1", bucket: BUCKET };
-  await adoptOrCreate(owner.s3, address, owner);
-  await settleVersioning(owner.s3, address, true);
-  const principals = {
-    owner: keystonePrincipal(facts.projects.owner),
-    writer: keystonePrincipal(facts.projects.writer),
-  };
-  await settlePolicy(owner.s3, address, bucketPolicy({ bucket: BUCKET, ...principals }));
   [proxy, client] = await Promise.all([
     BootedHost.start("rclonesrv", PROXY),
     BootedHost.start("web", CLIENT),
@@ -200,22 +173,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   for (const host of [proxy, client] as (BootedHost | undefined)[]) await host?.stop();
-  const Policy = JSON.stringify({ Version: "2012-10-17", Statement: [] });
-  await owner.s3
-    .putBucketPolicy({ Bucket: BUCKET, Policy })
-    .catch(() => owner.s3.deleteBucketPolicy({ Bucket: BUCKET }));
-  for (;;) {
-    const { Versions = [], DeleteMarkers = [] } = await owner.s3.listObjectVersions({ Bucket: BUCKET });
-    if (Versions.length + DeleteMarkers.length === 0) break;
-    for (const { Key, VersionId } of [...Versions, ...DeleteMarkers]) {
-      await owner.s3.deleteObject({ Bucket: BUCKET, Key, VersionId });
-    }
-  }
-  const { Uploads = [] } = await owner.s3.listMultipartUploads({ Bucket: BUCKET });
-  for (const { Key, UploadId } of Uploads)
-    await owner.s3.abortMultipartUpload({ Bucket: BUCKET, Key, UploadId });
-  await owner.s3.deleteBucket({ Bucket: BUCKET });
-  await Promise.all([owner.forget(), writer.forget()]);
+  await bucket.remove();
 });
 
 describe("installation", () => {
@@ -309,12 +267,12 @@ describe("a client's key in an attacker's hand", () => {
     ["another command", "main id"],
     ["a shell", "-tt main"],
     ["sftp", "-s main sftp"],
-    ["the same command without append-only", `main rclone serve restic --stdio s3-resticrepo:${BUCKET}`],
+    ["the same command without append-only", "main rclone serve restic --stdio s3-resticrepo:databucket"],
     ["reading the credentials", "main cat /home/rcloneproxy/.config/rclone/rclone.conf"],
   ])("%s starts nothing but rclone on its own repository", async (_what, args) => {
     const { stdout } = await attack(args);
     expect(stdout).not.toMatch(/uid=|secret_access_key|\$ $/);
-    expect(stdout).not.toContain(writer.secretAccessKey);
+    expect(stdout).not.toContain(bucket.writer.secretAccessKey);
   });
 
   test("no terminal is given", async () => {
@@ -396,7 +354,7 @@ grep -v '^debug1' forward.log`,
     const Key = "web/main/snapshots/\u0001";
     expect(await objects()).toHaveProperty([Key]);
     await client.ssh.sh("restic-backup main snapshots && restic-backup main check");
-    await owner.s3.deleteObject({ Bucket: BUCKET, Key });
+    await bucket.owner.s3.deleteObject({ Bucket: bucket.address.bucket, Key });
   });
 
   test("another key opens nothing", async () => {

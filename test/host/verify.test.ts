@@ -2,21 +2,19 @@
  * `npm run verify` on a proxy and a client that are sound, then with one weakness at a time, which it must name:
  * booted hosts with the rendered files in force, a real sshd, rclone and restic, and the local cloud's S3.
  */
-import * as fs from "node:fs";
-import * as path from "node:path";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
-import { Artifact, CANARY, clientInstall, HostInstall, proxyInstall } from "../../files";
+import { CANARY, clientInstall, HostInstall, proxyInstall } from "../../files";
 import { keystonePrincipal } from "../../files/bucket-policy";
 import { HostAccess, Operations, OPERATIONS_VERSION } from "../../plan";
 import { BootedHost } from "../../scripts/lib/booted-host";
 import { cloudFacts } from "../../scripts/lib/local-stack";
-import { CACHE } from "../../scripts/lib/run";
 import { sshKey, SshKey } from "../../scripts/lib/ssh-key";
 import { attackAsClient } from "../../scripts/verify/client-attacks/client-attacks";
 import { inspectHosts } from "../../scripts/verify/hosts/hosts";
 import { Finding } from "../../scripts/verify/probe";
 import { exitStatus } from "../../scripts/verify/report";
 import { showControllers } from "../harness/controllers";
+import { artifact, INSTALLED, putInForce } from "../harness/installs";
 import { Identity, s3Identity } from "../harness/s3-identity";
 
 jest.setTimeout(300_000);
@@ -26,19 +24,12 @@ const PROXY = "172.24.4.231";
 const CLIENT = "172.24.4.232";
 /** What clients back up. */
 const FILES = { paths: ["/srv/data"], excludes: ["*.tmp"] };
-/** What an install script ends with when all of it arrived and was done. */
-const INSTALLED = 80;
 
 const facts = cloudFacts();
 let proxy: BootedHost, client: BootedHost;
 let owner: Identity, writer: Identity, keeper: Identity;
 let main: SshKey, other: SshKey, canary: SshKey;
 let operations: Operations;
-
-function artifact(name: "rclone" | "restic"): Artifact {
-  const text = fs.readFileSync(path.join(CACHE, `artifacts/${name}.json`), "utf8");
-  return { ...(JSON.parse(text) as Artifact), url: `${facts.artifactsUrl}${name}` };
-}
 
 function proxyFiles(): HostInstall {
   return proxyInstall({
@@ -76,10 +67,6 @@ function clientFiles(): HostInstall {
   });
 }
 
-async function putInForce(host: BootedHost, install: HostInstall): Promise<void> {
-  await host.ssh.sh(install.script, { accept: [INSTALLED] });
-}
-
 /** The findings that are not passed, `VERDICT ID`. */
 function faults(findings: readonly Finding[]): string[] {
   return findings.filter(({ verdict }) => verdict !== "pass").map(({ id, verdict }) => `${verdict} ${id}`);
@@ -114,8 +101,8 @@ beforeAll(async () => {
   await proxy.ssh.sh(`mkdir -p -m 0700 /root/.ssh; cat >/root/.ssh/authorized_keys <<'END'
 no-port-forwarding,no-agent-forwarding,no-X11-forwarding,command="echo 'Please login as the user \\"debian\\" rather than the user \\"root\\".';echo;sleep 10;exit 142" ${proxy.operator.publicKey} made by Nova
 END`);
-  await putInForce(proxy, proxyFiles());
-  await putInForce(client, clientFiles());
+  expect(await putInForce(proxy, proxyFiles())).toMatchObject({ code: INSTALLED });
+  expect(await putInForce(client, clientFiles())).toMatchObject({ code: INSTALLED });
   // Seen to hold something: what is not there would be refused to nobody.
   await owner.s3.putObject({ Bucket: BUCKET, Key: "web/main/config", Body: "the config of web/main" });
   operations = {

@@ -1,0 +1,24 @@
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { Artifact, HostInstall } from "../../files";
+import { BootedHost } from "../../scripts/lib/booted-host";
+import { cloudFacts } from "../../scripts/lib/local-stack";
+import { CACHE } from "../../scripts/lib/run";
+
+/** What an install script ends with when all of it arrived and was done. */
+export const INSTALLED = 80;
+
+/** A program as hosts of the local cloud download it. */
+export function artifact(name: "rclone" | "restic"): Artifact {
+  const text = fs.readFileSync(path.join(CACHE, `artifacts/${name}.json`), "utf8");
+  return { ...(JSON.parse(text) as Omit<Artifact, "url">), url: `${cloudFacts().artifactsUrl}${name}` };
+}
+
+/** Runs an install on a host: its exit status and all that it said. */
+export async function putInForce(
+  host: BootedHost,
+  install: HostInstall,
+): Promise<{ code: number; text: string }> {
+  const { code, stdout, stderr } = await host.ssh.sh(install.script, { accept: "any" });
+  return { code, text: stdout + stderr };
+}

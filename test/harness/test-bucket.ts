@@ -1,0 +1,48 @@
+import { bucketPolicy, keystonePrincipal } from "../../files/bucket-policy";
+import { adoptOrCreate, settlePolicy, settleVersioning } from "../../providers/s3-bucket";
+import { cloudFacts } from "../../scripts/lib/local-stack";
+import { listVersions } from "../../scripts/recover/versions";
+import { Identity, s3Identity } from "./s3-identity";
+
+/** A bucket of a test's own, with versions and the stack's policy for owner and writer. */
+export class TestBucket {
+  private constructor(
+    readonly address: { endpoint: string; region: string; bucket: string },
+    readonly owner: Identity,
+    readonly writer: Identity,
+  ) {}
+
+  /** @param purpose the first part of its name */
+  static async create(purpose: string): Promise<TestBucket> {
+    const { projects, s3Endpoint } = cloudFacts();
+    const bucket = `${purpose}-${String(process.pid)}-${Date.now().toString(36)}`;
+    const address = { endpoint: s3Endpoint, region: "eu-central-1", bucket };
+    const [owner, writer] = await Promise.all([s3Identity(projects.owner), s3Identity(projects.writer)]);
+    await adoptOrCreate(owner.s3, address, owner);
+    await settleVersioning(owner.s3, address, true);
+    const principals = {
+      owner: keystonePrincipal(projects.owner),
+      writer: keystonePrincipal(projects.writer),
+    };
+    await settlePolicy(owner.s3, address, bucketPolicy({ bucket, ...principals }));
+    return new TestBucket(address, owner, writer);
+  }
+
+  /** Removes it with all that is in it. */
+  async remove(): Promise<void> {
+    const { bucket: Bucket } = this.address;
+    const Policy = JSON.stringify({ Version: "2012-10-17", Statement: [] });
+    await this.owner.s3
+      .putBucketPolicy({ Bucket, Policy })
+      .catch(() => this.owner.s3.deleteBucketPolicy({ Bucket }));
+    for (const { key, versionId } of await listVersions(this.owner.s3, this.address, "")) {
+      await this.owner.s3.deleteObject({ Bucket, Key: key, VersionId: versionId });
+    }
+    const { Uploads = [] } = await this.owner.s3.listMultipartUploads({ Bucket });
+    for (const { Key, UploadId } of Uploads) {
+      await this.owner.s3.abortMultipartUpload({ Bucket, Key, UploadId });
+    }
+    await this.owner.s3.deleteBucket({ Bucket });
+    await Promise.all([this.owner.forget(), this.writer.forget()]);
+  }
+}
