@@ -1,6 +1,6 @@
 #!/bin/sh
 # A directory tree that is awkward to back up, and its description for comparison.
-#   tree.sh make DIR SEED    hundreds of files, tens of megabytes, odd names, links, a sparse file
+#   tree.sh make DIR SEED    hundreds of files, megabytes in chunks, odd names, links, a sparse file
 #   tree.sh change DIR       edits, deletes, adds, renames
 #   tree.sh describe DIR     one line for each entry: name, type, mode, owner, time, size, link target, SHA-256
 set -eu
@@ -16,8 +16,9 @@ make_tree() (
       file=$((file + 1))
     done
   done
+  # Above half a megabyte restic cuts a file into chunks.
   for number in 1 2 3 4; do
-    head -c 3000000 /dev/urandom >"large-$number.bin"
+    head -c $((number == 2 ? 3000000 : 300000)) /dev/urandom >"large-$number.bin"
   done
   mkdir -p odd "odd/empty folder"
   : >odd/empty
@@ -32,7 +33,7 @@ line'; do
   ln -s 'with space' odd/symlink
   ln -s /nowhere/at/all odd/dangling
   ln -f large-1.bin hardlink.bin
-  truncate -s 16M sparse.bin
+  truncate -s 2M sparse.bin
   printf 'end\n' >>sparse.bin
   mkfifo odd/pipe
   chmod 0640 odd/empty
@@ -47,7 +48,7 @@ change_tree() (
   rm many/1/1.txt
   mv many/2 'many/two renamed'
   mkdir added
-  head -c 1000000 /dev/urandom >added/new.bin
+  head -c 700000 /dev/urandom >added/new.bin
   printf 'middle' | dd of=large-2.bin bs=1 seek=1500000 conv=notrunc status=none
   ln -sf large-3.bin odd/symlink
 )

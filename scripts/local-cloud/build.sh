@@ -150,6 +150,8 @@ trim_image() { # trim_image ROOT: what costs an emulated guest time and serves i
     systemd-update-utmp-runlevel.service systemd-tmpfiles-clean.timer kmod-static-nodes.service \
     modprobe@{configfs,dm_mod,drm,efi_pstore,fuse,loop}.service e2scrub_all.timer e2scrub_reap.service \
     apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer fstrim.timer cloud-init-hotplugd.socket
+  # Each login of the operator would start a service manager of the user's own.
+  chroot "$root" systemctl --quiet mask user@.service
   modules=$(echo "$root"/usr/lib/modules/*)
   find "$modules/kernel/drivers" -mindepth 1 -maxdepth 1 ! -name ata ! -name block ! -name cdrom ! -name char \
     ! -name net ! -name scsi ! -name virtio -exec rm -r {} +
