@@ -3,6 +3,8 @@
 package main
 
 import (
+	// restic names an option of it in the command line by which it starts rclone.
+	_ "github.com/rclone/rclone/backend/b2"
 	_ "github.com/rclone/rclone/backend/local"
 	_ "github.com/rclone/rclone/backend/s3"
 	"github.com/rclone/rclone/cmd"
