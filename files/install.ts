@@ -35,6 +35,11 @@ export interface HostFile {
   digestKey?: string;
   /** Not secret: lines for a person, each one thing that this file grants or names. */
   concerns?: string[];
+  /**
+   * Text that every version of this file has held and that nobody else's file at this path holds: a file without it is
+   * never replaced. Absent: the path itself, or the folder that holds it, is known to belong to the stack.
+   */
+  signature?: string;
 }
 
 /** A directory on a host; the one above it must exist or be listed before. */
@@ -48,6 +53,12 @@ export type HostEntry = HostFile | HostDir;
 
 /** The status with which an install script says that it ran to its end: an empty or cut-off one ends otherwise. */
 const COMPLETE = 80;
+
+/**
+ * What an install prints last. It stands in no command and no script as one piece, so that a login which only repeats
+ * what it is sent does not print it.
+ */
+const AT_ITS_END = ["secure-backups: the install", "came to its end"] as const;
 
 /** Quotes a value as one word of POSIX sh. Throws for NUL, which no word can hold. */
 export function shellQuote(value: string): string {
@@ -63,31 +74,49 @@ export function hostScript(name: string): string {
 }
 
 /**
+ * The command line that runs a program of POSIX sh in /bin/sh, whatever login shell reads it first: sshd hands every
+ * command to that, and fish answers what it cannot parse with exit status 0.
+ * @throws Error for a character that sh, fish and tcsh do not agree on within single quotes
+ */
+export function inPosixShell(program: string): string {
+  if (/['\\!\p{Control}]/u.test(program)) {
+    throw new Error(
+      "a program for any login shell is one line without quote, backslash and exclamation mark",
+    );
+  }
+  return `/bin/sh -c '${program}'`;
+}
+
+/**
  * The text of the remote command: the summary as comments, so that a preview shows what changes, then one line
  * that reads the install script on stdin as root. Holds no secret. Fails unless the whole script arrived and ran.
  */
 export function installCommand(summary: string): string {
-  const comments = summary
-    .split(/\r\n|\r|\n/)
-    .map((line) => `# ${line}`.trimEnd())
-    .join("\n");
-  return (
-    `${comments}\n` +
+  // The last comment is empty: tcsh joins a comment that ends in a backslash with the next line.
+  const comments = [...summary.split(/\r\n|\r|\n/), ""].map((line) => `# ${line}`.trimEnd()).join("\n");
+  const program =
     `if [ "$(id -u)" = 0 ]; then set --; else set -- sudo -n; fi; ` +
-    `"$@" timeout -k 10 3000 sh -s; status=$?; case $status in ${COMPLETE}) exit 0 ;; ` +
+    `"$@" timeout -k 10 3000 /bin/sh -s; status=$?; case $status in ${COMPLETE}) exit 0 ;; ` +
     `0) echo "secure-backups: the install script did not arrive whole: run the update again" >&2; exit 1 ;; ` +
-    `*) exit $status ;; esac\n`
-  );
+    `*) exit $status ;; esac`;
+  return `${comments}\n${inPosixShell(program)}\n`;
+}
+
+/** Whether an install whose command succeeded with this output really ran: it says so at its end. */
+export function cameToItsEnd(stdout: string): boolean {
+  return stdout.split("\n").includes(AT_ITS_END.join(" "));
 }
 
 /** Wraps the body of a script: nothing runs before all of it has arrived, and no child of it can eat the rest. */
 export function wrapScript(body: string): string {
-  return `secure_backups_install() {\n${body}\n}\nsecure_backups_install </dev/null\nexit ${COMPLETE}\n`;
+  const end = `printf '%s %s\\n' ${AT_ITS_END.map(shellQuote).join(" ")}`;
+  return `secure_backups_install() {\n${body}\n}\nsecure_backups_install </dev/null\n${end}\nexit ${COMPLETE}\n`;
 }
 
 /**
- * Puts together an install: parameters, then a `put_NAME` shell function for each group of entries, then the shared
- * library and the host's own script, which calls the functions where their turn is.
+ * Puts together an install: parameters, then a `put_NAME` shell function for each group of entries and a `guard_NAME`
+ * for those that may meet somebody else's file, then the shared library and the host's own script, which calls the
+ * functions where their turn is.
  */
 export function assembleInstall(a: {
   title: string;
@@ -97,8 +126,11 @@ export function assembleInstall(a: {
   groups: Record<string, HostEntry[]>;
 }): HostInstall {
   const assignments = Object.entries(a.parameters).map(([name, value]) => `${name}=${shellQuote(value)}`);
-  const functions = Object.entries(a.groups).map(([name, entries]) => putFunction(name, entries));
-  const library = ["lib.sh", ...a.hostScripts].map(hostScript).join("");
+  const functions = Object.entries(a.groups).flatMap(([name, entries]) => [
+    putFunction(name, entries),
+    ...guardFunction(name, entries),
+  ]);
+  const library = ["lib.sh", "ours.sh", ...a.hostScripts].map(hostScript).join("");
   const script = wrapScript(["set -eu", ...assignments, ...functions, library].join("\n"));
   const files = Object.values(a.groups).flat().filter(isFile);
   const summary = [
@@ -128,6 +160,19 @@ function putFunction(name: string, entries: HostEntry[]): string {
     return [`install_file ${path} ${owner} ${entry.mode} <<'EOF'`, ...wrapped, "EOF"].join("\n");
   });
   return [`put_${name}() {`, ...(lines.length === 0 ? [":"] : lines), "}"].join("\n");
+}
+
+/** `guard_NAME` fails where a path of the group holds what is not the stack's; none where no entry has a signature. */
+function guardFunction(name: string, entries: HostEntry[]): string[] {
+  const lines = entries
+    .filter(isFile)
+    .flatMap(({ path, signature }) => (signature === undefined ? [] : [guardLine(path, signature)]));
+  return lines.length === 0 ? [] : [[`guard_${name}() {`, ...lines, "}"].join("\n")];
+}
+
+/** The line of shell that fails where the path holds a file without the signature; `need_ours` is in ours.sh. */
+export function guardLine(path: string, signature: string): string {
+  return `need_ours ${shellQuote(path)} ${shellQuote(signature)}`;
 }
 
 /** Twelve hex digits of a content's SHA-256, keyed where a key is given. */

@@ -6,14 +6,14 @@ import { parseArgs } from "node:util";
 import { HostAccess, Operations } from "../plan";
 import { enterLocalCloud } from "./lib/local-stack";
 import { readOperations } from "./lib/operations";
-import { SshHost } from "./lib/ssh";
+import { remoteCommand, SshHost } from "./lib/ssh";
 
 const USAGE = `usage: npm run --silent ssh -- [--stack STACK] [--identity FILE] HOST [COMMAND]
 
 Logs in to the proxy or a client as the operator, with his key and the pinned host key from the stack's state.
 
   HOST             the proxy's name or a client's; a wrong one lists those that there are
-  COMMAND          runs there in place of a shell; in quotes
+  COMMAND          runs there in /bin/sh in place of the login shell; in quotes
   --stack STACK    the stack; default: the one that is selected
   --identity FILE  a private key to log in with; default: the one in the stack's state
 `;
@@ -70,7 +70,9 @@ async function login(access: HostAccess, command: readonly string[]): Promise<nu
     fs.rmSync(folder, { recursive: true, force: true });
   });
   const [ssh, ...args] = new SshHost(access, { folder }).command() as [string, ...string[]];
-  const child = spawn(ssh, [...args, ...command], { stdio: "inherit" });
+  // Several words are one command line, as ssh itself has it.
+  const remote = command.length === 0 ? [] : [remoteCommand(command.join(" "))];
+  const child = spawn(ssh, [...args, ...remote], { stdio: "inherit" });
   return await new Promise((resolve, reject) => {
     child.on("error", reject).on("close", (status) => {
       resolve(status ?? 255);

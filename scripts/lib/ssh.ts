@@ -1,5 +1,6 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
+import { inPosixShell } from "../../files";
 import { HostAccess, SshEndpoint } from "../../plan";
 import { Result, run, RunOptions } from "./run";
 
@@ -12,7 +13,15 @@ export interface SshHostOptions {
 }
 
 /** Reads a shell script on standard input and runs it as root; a login as root needs no sudo. */
-const AS_ROOT = 'if [ "$(id -u)" = 0 ]; then exec sh -eu -s; else exec sudo -n sh -eu -s; fi';
+const AS_ROOT = inPosixShell(
+  'if [ "$(id -u)" = 0 ]; then exec /bin/sh -eu -s; else exec sudo -n /bin/sh -eu -s; fi',
+);
+
+/** A command of POSIX sh, whatever is in it, as one word for ssh: the login shell sees nothing of it but base64. */
+export function remoteCommand(command: string): string {
+  const base64 = Buffer.from(command, "utf8").toString("base64");
+  return inPosixShell(`eval "$(echo ${base64} | base64 -d)"`);
+}
 
 /** A host reached by OpenSSH with its host key pinned, through a jump host where there is one. */
 export class SshHost {

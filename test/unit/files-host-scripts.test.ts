@@ -1,10 +1,9 @@
 import { describe, expect, jest, test } from "@jest/globals";
-import { execFileSync, spawnSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { authorizedKeysLine, CANARY, clientInstall, installCommand, proxyInstall } from "../../files";
-import { wrapScript } from "../../files/install";
+import { authorizedKeysLine, CANARY, clientInstall, proxyInstall } from "../../files";
 import { attempt, inDirectory, run } from "./files-tools";
 
 // A property runs real programs some hundred times, on a busy machine.
@@ -27,6 +26,7 @@ describe("host scripts", () => {
       grants: [{ client: "c", repository: "r", publicKey: KEY }],
     });
     const client = clientInstall({
+      stack: "0123456789abcdef",
       client: "c",
       bucket: "bucket",
       proxy: { address: "a", port: 22, hostKey: KEY },
@@ -39,141 +39,6 @@ describe("host scripts", () => {
         output: "",
       });
     }
-  });
-});
-
-describe("the remote command", () => {
-  /** Runs it as the host would, with sudo played by a script for those who are not root. */
-  function install(directory: string, script: string): { status: number | null; output: string } {
-    const sudo = join(directory, "sudo");
-    writeFileSync(sudo, '#!/bin/sh\n[ "$1" = -n ] && shift && exec "$@"\n');
-    chmodSync(sudo, 0o755);
-    const result = spawnSync("sh", ["-c", installCommand("what\nit does")], {
-      input: script,
-      cwd: directory,
-      env: { PATH: `${directory}:/usr/bin:/bin` },
-      timeout: 20_000,
-      encoding: "utf8",
-    });
-    return { status: result.status, output: result.stdout + result.stderr };
-  }
-
-  test("runs the whole script, whose children cannot read it", () => {
-    inDirectory((directory) => {
-      const script = wrapScript("cat\ntouch done");
-      expect(install(directory, script)).toEqual({ status: 0, output: "" });
-      expect(existsSync(join(directory, "done"))).toBe(true);
-    });
-  });
-
-  test("passes the script's failure on", () => {
-    inDirectory((directory) => {
-      expect(install(directory, wrapScript("exit 7")).status).toBe(7);
-      expect(install(directory, wrapScript("set -eu\nfalse\ntouch done")).status).toBe(1);
-      expect(existsSync(join(directory, "done"))).toBe(false);
-    });
-  });
-
-  test("a script cut off anywhere runs whole or not at all, and is never taken for a success", () => {
-    inDirectory((directory) => {
-      const script = wrapScript("echo first >>ran\ncat <<'EOF' >>ran\nsecond\nEOF");
-      for (let length = 0; length < script.length - 1; length += 1) {
-        const { status } = install(directory, script.slice(0, length));
-        expect(status).not.toBe(0);
-        const ran = join(directory, "ran");
-        if (existsSync(ran)) {
-          expect(readFileSync(ran, "utf8")).toBe("first\nsecond\n");
-          rmSync(ran);
-        }
-      }
-    });
-  });
-});
-
-describe("restic-backup", () => {
-  const command = readFileSync(join(HOST, "restic-backup.sh"), "utf8");
-
-  /** Runs the command with its directories moved and a restic that the test gives. */
-  function backup(directory: string, restic: string, args: string[]) {
-    const settings = join(directory, "settings");
-    mkdirSync(join(settings, "main"), { recursive: true });
-    writeFileSync(join(settings, "main/env"), `RESTIC_PASSWORD='x'\nRESTIC_CACHE_DIR='${directory}/cache'\n`);
-    writeFileSync(join(directory, "restic"), `#!/bin/sh\ncd ${directory}\n${restic}\n`);
-    writeFileSync(join(directory, "id"), "#!/bin/sh\necho 0\n");
-    writeFileSync(join(directory, "sleep"), `#!/bin/sh\necho "$1" >>${directory}/slept\n`);
-    for (const name of ["restic", "id", "sleep"]) {
-      chmodSync(join(directory, name), 0o755);
-    }
-    const script = command
-      .replaceAll("/etc/restic-backup", settings)
-      .replaceAll("/run/restic-backup", join(directory, "run"))
-      .replaceAll("/usr/local/lib/secure-backups/restic", join(directory, "none"));
-    writeFileSync(join(directory, "restic-backup"), script);
-    const result = spawnSync("dash", [join(directory, "restic-backup"), ...args], {
-      env: { PATH: `${directory}:/usr/bin:/bin` },
-      timeout: 20_000,
-      encoding: "utf8",
-    });
-    return { status: result.status, stdout: result.stdout, stderr: result.stderr, settings };
-  }
-
-  test("alone tells its use and the repositories", () => {
-    inDirectory((directory) => {
-      const { status, stdout } = backup(directory, "exit 9", []);
-      expect(status).toBe(0);
-      expect(stdout).toContain("Usage: restic-backup REPOSITORY");
-      expect(stdout.trim().split("\n").pop()).toBe("main");
-    });
-  });
-
-  test.each(["other", "../main", ".hidden", "main/"])("knows no repository %j", (name) => {
-    inDirectory((directory) => {
-      const { status, stderr } = backup(directory, "exit 9", [name]);
-      expect(status).toBe(1);
-      expect(stderr).toContain("restic-backup alone lists them");
-    });
-  });
-
-  test("passes arguments, environment and status through", () => {
-    inDirectory((directory) => {
-      const restic = `printf '%s\\n' "$RESTIC_PASSWORD" "$@"; exit 42`;
-      const { status, stdout, settings } = backup(directory, restic, ["main", "restore", "a b", ""]);
-      expect(status).toBe(42);
-      expect(stdout).toBe(`x\n-o\nrclone.program=ssh -F ${settings}/ssh_config main\nrestore\na b\n\n`);
-    });
-  });
-
-  test("backs up the configured paths and keeps stdout and stderr apart", () => {
-    inDirectory((directory) => {
-      const { status, stdout, stderr, settings } = backup(
-        directory,
-        'shift 2; echo "$*"; echo no >&2; exit 3',
-        ["main"],
-      );
-      expect(status).toBe(3);
-      expect(stdout).toBe(
-        `backup --files-from-raw ${settings}/main/paths --exclude-file ${settings}/main/excludes\n`,
-      );
-      expect(stderr).toBe("no\n");
-    });
-  });
-
-  test("tries again when the connection was lost, with a pause, and only then", () => {
-    inDirectory((directory) => {
-      const lost =
-        "echo x >>tries; [ $(wc -l <tries) -ge 3 ] || { echo 'stdio connection already closed' >&2; exit 1; }";
-      expect(backup(directory, lost, ["main"]).status).toBe(0);
-      expect(readFileSync(join(directory, "slept"), "utf8")).toBe("15\n30\n");
-    });
-    inDirectory((directory) => {
-      const always = "echo x >>tries; echo 'stdio connection already closed' >&2; exit 1";
-      expect(backup(directory, always, ["main"]).status).toBe(1);
-      expect(readFileSync(join(directory, "tries"), "utf8")).toBe("x\nx\nx\n");
-    });
-    inDirectory((directory) => {
-      expect(backup(directory, "echo x >>tries; echo 'wrong password' >&2; exit 1", ["main"]).status).toBe(1);
-      expect(readFileSync(join(directory, "tries"), "utf8")).toBe("x\n");
-    });
   });
 });
 

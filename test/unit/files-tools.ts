@@ -6,7 +6,10 @@ import { CACHE } from "../../scripts/lib/run";
 
 /** What to do about each program that the tests of files/ need: they fail without it, they never skip. */
 const REMEDIES = {
+  bash: "apt-get install bash",
   dash: "apt-get install dash",
+  fish: "apt-get install fish",
+  tcsh: "apt-get install tcsh",
   shellcheck: "apt-get install shellcheck",
   ssh: "apt-get install openssh-client",
   "ssh-keygen": "apt-get install openssh-client",

@@ -4,6 +4,7 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { remoteCommand } from "../../scripts/lib/ssh";
 import { ROOT } from "../../scripts/lib/run";
 import { SAMPLE_HOST, sampleOperations } from "../harness/sample-operations";
 
@@ -51,7 +52,7 @@ describe("the operator's key is removed", () => {
     let said = "";
     tool.stdout?.on("data", (bytes: Buffer) => (said += bytes.toString()));
     expect(await once(tool, "close")).toEqual([7, null]);
-    expect(said).toBe(`${SAMPLE_HOST.privateKey}\nhost uptime\n`);
+    expect(said).toBe(`${SAMPLE_HOST.privateKey}\nhost ${remoteCommand("uptime")}\n`);
     expect(left()).toEqual([]);
   });
 
