@@ -45,6 +45,7 @@ const proxyHost = new Proxy(config.proxy.name, {
 const clientHosts = plan.clients.map(
   (client, index) =>
     new Client(client.name, {
+      stack: operator.stack,
       client,
       keys: keys[index] as ClientKeys,
       proxy: proxyHost,

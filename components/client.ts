@@ -15,6 +15,8 @@ const SSH_PORT = 22;
 
 /** @see Client */
 export interface ClientArgs {
+  /** The identity of the stack, by which it knows what is its own on a server. */
+  stack: pulumi.Output<string>;
   client: ClientPlan;
   keys: ClientKeys;
   proxy: Proxy;
@@ -67,8 +69,14 @@ export class Client extends pulumi.ComponentResource {
         ...repository,
         publicKey: repository.publicKey as string,
       }));
-      this.instructions = endpoint(proxy.publicAddress).apply((proxy) =>
-        renderInstructions({ client: client.name, bucket: args.bucket, proxy, repositories: keyed }),
+      this.instructions = pulumi.all([args.stack, endpoint(proxy.publicAddress)]).apply(([stack, proxy]) =>
+        renderInstructions({
+          stack,
+          client: client.name,
+          bucket: args.bucket,
+          proxy,
+          repositories: keyed,
+        }),
       );
       this.registerOutputs({ instructions: this.instructions });
       return;
@@ -82,9 +90,10 @@ export class Client extends pulumi.ComponentResource {
       })),
     );
     const content = pulumi
-      .all([endpoint(client.kind === "vm" ? proxy.fixedAddress : proxy.publicAddress), secrets])
-      .apply(([proxy, secrets]) =>
+      .all([args.stack, endpoint(client.kind === "vm" ? proxy.fixedAddress : proxy.publicAddress), secrets])
+      .apply(([stack, proxy, secrets]) =>
         clientInstall({
+          stack,
           client: client.name,
           bucket: args.bucket,
           proxy,

@@ -2,6 +2,7 @@ import * as openstack from "@pulumi/openstack";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import { StackConfig } from "../config";
+import { stackIdentity } from "../files";
 import { reached } from "./connection";
 
 /** @see Operator */
@@ -24,6 +25,8 @@ export class Operator extends pulumi.ComponentResource {
    * a copy of `pulumi stack output repositoryRootKey --show-secrets` where a fire does not reach both.
    */
   readonly rootKey: pulumi.Output<string>;
+  /** Tells this stack from every other one and survives a renaming, for it is computed from the root key's public half. */
+  readonly stack: pulumi.Output<string>;
 
   constructor(name: string, args: OperatorArgs, opts?: pulumi.ComponentResourceOptions) {
     const jumpHost = args.access.jumpHost && reached(args.access.jumpHost);
@@ -44,9 +47,9 @@ export class Operator extends pulumi.ComponentResource {
       );
     }
     this.keyPair = new openstack.compute.Keypair(name, { publicKey: this.publicKey }, parent).name;
-    this.rootKey = pulumi.secret(
-      new tls.PrivateKey("repository-root", { algorithm: "ED25519" }, kept).privateKeyPem,
-    );
+    const rootKey = new tls.PrivateKey("repository-root", { algorithm: "ED25519" }, kept);
+    this.rootKey = pulumi.secret(rootKey.privateKeyPem);
+    this.stack = rootKey.publicKeyOpenssh.apply(stackIdentity);
     this.registerOutputs();
   }
 }

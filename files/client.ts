@@ -20,6 +20,8 @@ export interface ClientRepository {
   paths: readonly string[];
   /** restic exclude patterns, each meant as it stands: no variable, comment or trimming. */
   excludes: readonly string[];
+  /** Whether a backup stays on the file systems on which its paths lie. @default false */
+  oneFileSystem?: boolean;
 }
 
 /** What of a repository is needed to connect: the key is not shown, it only tells one connection from another. */
@@ -33,6 +35,38 @@ export interface Connection {
 const HOST_KEY_ALIAS = "secure-backups-proxy";
 
 const CACHE_DIR = "/var/cache/restic-backup";
+
+const TMPFILES_LINE = "d /run/restic-backup 0700 root root -";
+
+/** Files of a client outside its settings, each with the text by which it is known to be the stack's. */
+export const COMMAND_FILE = {
+  path: "/usr/local/bin/restic-backup",
+  signature: "Written by secure-backups.",
+} as const;
+export const TMPFILES_FILE = {
+  path: "/etc/tmpfiles.d/restic-backup.conf",
+  signature: TMPFILES_LINE,
+} as const;
+
+/** The file that names the stack to which a client's settings belong. */
+export const STACK_MARK_FILE = `${CLIENT_SETTINGS}/.secure-backups`;
+
+/** What {@link STACK_MARK_FILE} says. */
+export function renderStackMark(stack: string, bucket: string): string {
+  return `${stack} ${plainName("bucket", bucket)}\n`;
+}
+
+/** What client-checks.sh has to know: the stack, and by which files it knows what older versions left unmarked. */
+export function checkParameters(a: {
+  stack: string;
+  /** Contents of files, or lines of public keys, that no other stack has on this client. */
+  known: readonly string[];
+}): Record<string, string> {
+  return {
+    SB_STACK: a.stack,
+    SB_KNOWN: a.known.map((content) => createHash("sha256").update(content, "utf8").digest("hex")).join(" "),
+  };
+}
 
 /**
  * One `NAME=value` line that sh's `.` and systemd's EnvironmentFile read alike. Throws for what one of them
@@ -56,13 +90,17 @@ export function renderEnvironment(a: {
   client: string;
   repository: string;
   password?: string;
+  /** @default false */
+  oneFileSystem?: boolean;
 }): string {
   return (
     environmentLine("RESTIC_REPOSITORY", repositoryAddress(a.bucket, a.client, a.repository)) +
     (a.password === undefined
       ? environmentLine("RESTIC_PASSWORD_FILE", `${CLIENT_SETTINGS}/${a.repository}/password`)
       : environmentLine("RESTIC_PASSWORD", a.password)) +
-    environmentLine("RESTIC_CACHE_DIR", CACHE_DIR)
+    environmentLine("RESTIC_CACHE_DIR", CACHE_DIR) +
+    // restic has a flag for it and no variable: restic-backup gives the flag.
+    (a.oneFileSystem === true ? environmentLine("RESTIC_BACKUP_ONE_FILE_SYSTEM", "yes") : "")
   );
 }
 
@@ -71,7 +109,10 @@ export function renderKnownHosts(proxy: ProxyAddress): string {
   return `${HOST_KEY_ALIAS} ${plainPublicKey("host key of the proxy", proxy.hostKey)}\n`;
 }
 
-/** ssh_config of a client: `ssh -F FILE REPOSITORY` is all that restic needs. */
+/**
+ * ssh_config of a client: `ssh -F FILE REPOSITORY` is all that restic needs. It is written for OpenSSH 8.0 and newer
+ * (Enterprise Linux 8), which knows no list that begins with `^`.
+ */
 export function renderSshConfig(proxy: ProxyAddress, connections: readonly Connection[]): string {
   if (!/^[A-Za-z0-9:][A-Za-z0-9.:-]*$/.test(proxy.address)) {
     throw new Error(
@@ -119,7 +160,7 @@ ${hosts.join("")}Host *
     ControlMaster auto
     ControlPersist 60
     # AES-GCM costs less than the default cipher where the processor has AES.
-    Ciphers ^aes256-gcm@openssh.com,aes128-gcm@openssh.com
+    Ciphers aes256-gcm@openssh.com,aes128-gcm@openssh.com,chacha20-poly1305@openssh.com,aes256-ctr,aes192-ctr,aes128-ctr
     ConnectTimeout 30
     # A backup outlives five minutes without the network.
     ServerAliveInterval 30
@@ -169,7 +210,7 @@ export function renderExcludes(excludes: readonly string[]): string {
 
 /** The tmpfiles.d file that makes the directory of the shared connections' sockets when a host starts. */
 export function renderTmpfiles(): string {
-  return "d /run/restic-backup 0700 root root -\n";
+  return `# Written by secure-backups.\n${TMPFILES_LINE}\n`;
 }
 
 /** The command `restic-backup`. */
@@ -179,9 +220,12 @@ export function renderBackupCommand(): string {
 
 /**
  * The install of a client: restic, its settings, one directory for each repository; removes repositories that are
- * no longer listed and makes new ones through the proxy. Throws for values that cannot be rendered.
+ * no longer listed and makes new ones through the proxy. Fails, before it changes anything, on a server that belongs to
+ * another stack. Throws for values that cannot be rendered.
  */
 export function clientInstall(a: {
+  /** The identity of the stack, one word, which stays the same as long as its keys do. */
+  stack: string;
   client: string;
   bucket: string;
   proxy: ProxyAddress;
@@ -194,8 +238,12 @@ export function clientInstall(a: {
       : `restic ${a.restic.version} (sha256 ${a.restic.sha256.slice(0, 12)}) from ${a.restic.url}`;
   return assembleInstall({
     title: `client ${a.client}: ${restic}`,
-    hostScripts: ["client.sh"],
+    hostScripts: ["client-checks.sh", "client.sh"],
     parameters: {
+      ...checkParameters({
+        stack: a.stack,
+        known: [renderKnownHosts(a.proxy), ...a.repositories.map(renderPrivateKey)],
+      }),
       SB_REPOSITORIES: a.repositories.map(({ name }) => plainName("repository", name)).join(" "),
       SB_RESTIC_VERSION: a.restic?.version ?? "",
       SB_RESTIC_URL: a.restic?.url ?? "",
@@ -204,17 +252,13 @@ export function clientInstall(a: {
     groups: {
       common: [
         {
-          path: "/usr/local/bin/restic-backup",
-          owner: "root:root",
-          mode: "0755",
-          content: renderBackupCommand(),
-        },
-        {
-          path: "/etc/tmpfiles.d/restic-backup.conf",
+          path: STACK_MARK_FILE,
           owner: "root:root",
           mode: "0644",
-          content: renderTmpfiles(),
+          content: renderStackMark(a.stack, a.bucket),
         },
+        { ...COMMAND_FILE, owner: "root:root", mode: "0755", content: renderBackupCommand() },
+        { ...TMPFILES_FILE, owner: "root:root", mode: "0644", content: renderTmpfiles() },
         {
           path: `${CLIENT_SETTINGS}/known_hosts`,
           owner: "root:root",
@@ -237,6 +281,10 @@ export function clientInstall(a: {
   });
 }
 
+function renderPrivateKey({ privateKey }: Pick<ClientRepository, "privateKey">): string {
+  return `${privateKey.trimEnd()}\n`;
+}
+
 function repositoryEntries(a: { client: string; bucket: string }, r: ClientRepository): HostEntry[] {
   const dir = `${CLIENT_SETTINGS}/${r.name}`;
   const secret = { owner: "root:root", mode: "0600", digestKey: r.privateKey };
@@ -251,10 +299,10 @@ function repositoryEntries(a: { client: string; bucket: string }, r: ClientRepos
     {
       path: `${dir}/env`,
       ...secret,
-      content: renderEnvironment({ ...a, repository: r.name, password: r.password }),
+      content: renderEnvironment({ ...a, ...r, repository: r.name }),
       concerns: [repositoryAddress(a.bucket, a.client, r.name)],
     },
-    { path: `${dir}/id_ed25519`, ...secret, content: `${r.privateKey.trimEnd()}\n` },
+    { path: `${dir}/id_ed25519`, ...secret, content: renderPrivateKey(r) },
     {
       path: `${dir}/paths`,
       ...open,

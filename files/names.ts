@@ -56,6 +56,12 @@ export function fingerprint(publicKey: string): string {
   return `SHA256:${createHash("sha256").update(blob).digest("base64").replace(/=+$/, "")}`;
 }
 
+/** The identity of a stack, 16 hex digits, from the public half of its root key; what is not that key gives none. */
+export function stackIdentity(rootPublicKey: string): string {
+  const key = plainPublicKey("public half of the root key", rootPublicKey);
+  return createHash("sha256").update(`stack ${key}`).digest("hex").slice(0, 16);
+}
+
 /** The repository as the proxy's rclone knows it. */
 export function remotePath(bucket: string, client: string, repository: string): string {
   const names = [

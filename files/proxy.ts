@@ -278,7 +278,13 @@ export function proxyInstall(a: {
     },
     groups: {
       rclone_command: [
-        { path: "/usr/local/bin/rclone", owner: "root:root", mode: "0755", content: renderRcloneCommand() },
+        {
+          path: "/usr/local/bin/rclone",
+          owner: "root:root",
+          mode: "0755",
+          content: renderRcloneCommand(),
+          signature: "/usr/local/lib/secure-backups/rclone",
+        },
       ],
       rclone_conf: [
         {
@@ -287,6 +293,7 @@ export function proxyInstall(a: {
           mode: "0640",
           content: renderRcloneConfig(a.s3),
           digestKey: a.s3.secretAccessKey,
+          signature: `[${REMOTE}]`,
           concerns: [`bucket ${a.bucket} at ${a.s3.endpoint}, region ${a.s3.region}`],
         },
       ],
@@ -297,7 +304,12 @@ export function proxyInstall(a: {
         { path: `/etc/ssh/sshd_config.d/${SSHD_IDLE_FILE}`, ...root, content: renderSshdIdleConfig() },
       ],
       slots: [
-        { path: "/etc/tmpfiles.d/rcloneproxy.conf", ...root, content: renderSlotsTmpfiles() },
+        {
+          path: "/etc/tmpfiles.d/rcloneproxy.conf",
+          ...root,
+          content: renderSlotsTmpfiles(),
+          signature: `d /run/rcloneproxy 0700 ${PROXY_USER}`,
+        },
         { dir: "/run/rcloneproxy", owner: `${PROXY_USER}:${PROXY_USER}`, mode: "0700" },
       ],
       slice_limits: [
@@ -322,6 +334,7 @@ export function proxyInstall(a: {
           ...root,
           content: renderAuthorizedKeys(a.grants, a.bucket),
           concerns,
+          signature: `rclone serve restic --stdio --append-only ${REMOTE}:`,
         },
       ],
     },

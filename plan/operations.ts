@@ -51,6 +51,8 @@ export interface RepositoryOperations {
   /** What its client backs up, and what of that it leaves out, as configured. */
   paths: string[];
   excludes: string[];
+  /** Whether a backup stays on the file systems on which its paths lie. @default false */
+  oneFileSystem?: boolean;
   publicKey: string;
   /** Secret. Absent where the client's operator made the key. */
   privateKey?: string;

@@ -1,20 +1,34 @@
 # shellcheck shell=sh
-# Installs a client. Parameters (SB_*) and the put_* functions are written before this text.
+# Installs a client. Parameters (SB_*) and the put_* and guard_* functions are written before this text.
 
-SB_SETTINGS=/etc/restic-backup
+# Only a link to our own program is ours: another restic stays, and restic-backup uses ours in any case.
+restic_link_is_ours() {
+  [ "$(readlink /usr/local/bin/restic)" = "$SB_LIB/restic" ]
+}
 
 install_restic() {
   if [ -n "$SB_RESTIC_URL" ]; then
     install_artifact restic "$SB_RESTIC_VERSION" "$SB_RESTIC_URL" "$SB_RESTIC_SHA256" 0.12.0
-    # A restic that somebody else put there stays; restic-backup uses ours in any case.
-    if [ -L /usr/local/bin/restic ] || [ ! -e /usr/local/bin/restic ]; then
-      ln -sfnT "$SB_LIB/restic" /usr/local/bin/restic
+    if [ ! -e /usr/local/bin/restic ] && [ ! -L /usr/local/bin/restic ]; then
+      ln -s "$SB_LIB/restic" /usr/local/bin/restic
     fi
+    need_restic "$SB_LIB/restic" "Configure a newer one in restic, then run the update again"
   else
-    [ "$(readlink /usr/local/bin/restic)" != "$SB_LIB/restic" ] || rm -f /usr/local/bin/restic
-    rm -f "$SB_LIB/restic" "$SB_LIB/restic.sha256"
+    ! restic_link_is_ours || rm -f /usr/local/bin/restic
     need_command restic restic
+    need_restic "$(command -v restic)" "Give a newer one in the configuration, as restic with version, url and sha256, or install one there; then run the update again"
+    rm -f "$SB_LIB/restic" "$SB_LIB/restic.sha256"
   fi
+}
+
+# A repository's directory with our marker is ours; one without it that holds something is not.
+need_repositories() {
+  for need_name in $SB_REPOSITORIES; do
+    need_dir=$SB_SETTINGS/$need_name
+    if [ -d "$need_dir" ] && [ ! -f "$need_dir/.secure-backups" ] && [ -n "$(ls -A "$need_dir")" ]; then
+      fail "$need_dir on $(uname -n) was not written by this stack, so it is not replaced: move it away, then run the update again"
+    fi
+  done
 }
 
 # Only directories that carry our marker are ours to remove.
@@ -52,10 +66,13 @@ open_repository() {
 }
 
 step "waited for cloud-init" wait_for_cloud_init
+need_settings
+need_repositories
+guard_common
 make_dir "$SB_LIB" root root 0755
 need_command ssh openssh-client
 install_restic
-make_dir $SB_SETTINGS root root 0700
+make_dir "$SB_SETTINGS" root root 0700
 remove_stale_repositories
 put_common
 make_dir /run/restic-backup root root 0700

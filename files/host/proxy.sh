@@ -13,6 +13,9 @@ refuse_root_login() {
 
 # '*' as password: no password ever matches, yet sshd without PAM does not take the account for locked.
 make_user() {
+  if [ -e "/home/$SB_USER" ] && [ "$(stat -c %U "/home/$SB_USER")" != root ]; then
+    fail "/home/$SB_USER on $(uname -n) is an account's of its own, so it is not changed: take an image without a user $SB_USER"
+  fi
   groupadd -f -r "$SB_USER"
   if ! id "$SB_USER" >/dev/null 2>&1; then
     useradd -M -d "/home/$SB_USER" -g "$SB_USER" -s /bin/sh -p '*' "$SB_USER"
@@ -189,7 +192,11 @@ limit_user() {
   make_dir "/etc/systemd/system/$limit_slice.d" root root 0755
   put_slice_limits "/etc/systemd/system/$limit_slice.d/secure-backups.conf"
   # pam_systemd would start a service manager of the user's own, which serves nobody here.
-  ln -sfnT /dev/null "/etc/systemd/system/user@$limit_uid.service"
+  limit_service=/etc/systemd/system/user@$limit_uid.service
+  if [ "$(readlink "$limit_service")" != /dev/null ]; then
+    ln -sT /dev/null "$limit_service" ||
+      fail "$limit_service on $(uname -n) was not written by secure-backups, so it is not replaced: move it away, then run the update again"
+  fi
   put_connection_limits
   [ -d /run/systemd/system ] || return 0
   sessions_in_slice || install_pam_systemd
@@ -239,7 +246,11 @@ make_dirs
 make_dir "$SB_LIB" root root 0755
 make_dir $SB_STATE root root 0700
 # First what must not wait: a key that lost its access, whatever else fails below.
+guard_authorized_keys
 change_keys
+guard_rclone_command
+guard_rclone_conf
+guard_slots
 install_artifact rclone "$SB_RCLONE_VERSION" "$SB_RCLONE_URL" "$SB_RCLONE_SHA256" 1.75.1
 put_slots
 put_rclone_command

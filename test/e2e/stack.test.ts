@@ -205,12 +205,13 @@ test("clients of every kind join without touching the others", async () => {
   /** The operator of the key-only client follows the printed instructions to the letter. */
   const byInstructions = async () => {
     expect(now.clients.partner?.instructions).not.toContain(now.passwords["partner/main"]);
+    expect((await follow()).stderr).toContain("restic is missing: install version 0.12 or newer");
+    await provideRestic(partner);
     expect((await follow()).stderr).toContain("put the private key of SHA256:");
     await partner.ssh.sh(`umask 077
 printf %s ${shellWord(partnerKey.privateKey)} >/etc/restic-backup/main/id_ed25519
 printf %s ${shellWord(now.passwords["partner/main"] as string)} >/etc/restic-backup/main/password
 mkdir -p /srv/data && echo hello >/srv/data/file`);
-    await provideRestic(partner);
     expect(await follow()).toMatchObject({ code: 0 });
     await partner.ssh.sh("restic-backup main && restic-backup main restore latest --target /tmp/restored");
     expect((await partner.ssh.sh("cat /tmp/restored/srv/data/file")).stdout).toBe("hello\n");

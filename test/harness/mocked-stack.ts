@@ -39,6 +39,8 @@ function outputs({ type, name, ...args }: pulumi.runtime.MockResourceArgs, count
       return { ...inputs, allFixedIps: [`10.20.0.${String(count)}`] };
     case "openstack:networking/floatingIp:FloatingIp":
       return { ...inputs, address: `172.24.4.${String(count)}` };
+    case "command:remote:Command":
+      return { ...inputs, stdout: "secure-backups: the install came to its end\n" };
     case "openstack:identity/ec2CredentialV3:Ec2CredentialV3":
       return { ...inputs, access: `access of ${name}`, secret: `secret of ${name}` };
     default:

@@ -64,6 +64,7 @@ function proxyFiles(
 
 function clientFiles(hostKey = proxy.hostKey): HostInstall {
   return clientInstall({
+    stack: "0123456789abcdef",
     client: "web",
     bucket: bucket.address.bucket,
     proxy: { address: PROXY, port: 22, hostKey },

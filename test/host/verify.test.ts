@@ -52,6 +52,7 @@ function proxyFiles(): HostInstall {
 
 function clientFiles(): HostInstall {
   return clientInstall({
+    stack: "0123456789abcdef",
     client: "web",
     bucket: BUCKET,
     proxy: { address: PROXY, port: 22, hostKey: proxy.hostKey },

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import { generateKeyPairSync } from "node:crypto";
 import * as pulumi from "@pulumi/pulumi";
+import { stackIdentity } from "../../files";
 import { Operations } from "../../plan";
 import { mockedStack, Registered } from "../harness/mocked-stack";
 import { ed25519 } from "./config-example";
@@ -223,6 +224,22 @@ test("the outputs give each repository's address, key, fingerprint and authorize
       `${ed25519(201)} partner-main`,
   });
   expect(clients.partner?.instructions).toContain("restic-backup main");
+});
+
+test("clients are marked with an identity of the stack that its name is no part of", async () => {
+  const { repositoryRootKey } = exports;
+  expect(await plain(repositoryRootKey)).toBe("private PEM of repository-root");
+  const clients = (await plain(exports.clients)) as Record<string, { instructions?: string }>;
+  const texts = [
+    ...["web", "old"].map(
+      (host) => (only("command:remote:Command", host).inputs.stdin as { secret: string }).secret,
+    ),
+    clients.partner?.instructions ?? "",
+  ];
+  const identities = texts.map((text) => /^SB_STACK='([0-9a-f]{16})'$/m.exec(text)?.[1]);
+  const key = resources.findIndex(({ name }) => name === "repository-root") + 1;
+  expect(identities).toEqual(Array.from(texts, () => stackIdentity(ed25519(key))));
+  for (const text of texts) expect(text).not.toContain("secure-backups-test");
 });
 
 test("the operator's tools are told how to reach each host, and what each must hold", async () => {

@@ -31,7 +31,14 @@ const REPOSITORIES = [
 ];
 
 const proxyArgs = { host: "rclonesrv", bucket: "databucket", rclone: RCLONE, s3: S3, grants: GRANTS };
-const clientArgs = { client: "appsrv", bucket: "databucket", proxy: PROXY, repositories: REPOSITORIES };
+const STACK = "0123456789abcdef";
+const clientArgs = {
+  stack: STACK,
+  client: "appsrv",
+  bucket: "databucket",
+  proxy: PROXY,
+  repositories: REPOSITORIES,
+};
 
 /** The contents that a script carries. */
 function carried(script: string): string[] {
@@ -69,6 +76,7 @@ describe("every rendered file", () => {
     const main = { bucket: "databucket", client: "appsrv", repository: "main" };
     expect(files.renderEnvironment({ ...main, password: `it's "odd" \\ $HOME %n #1` })).toMatchSnapshot();
     expect(files.renderEnvironment(main)).toMatchSnapshot();
+    expect(files.renderEnvironment({ ...main, oneFileSystem: true })).toMatchSnapshot();
   });
   test("known_hosts", () => {
     expect(files.renderKnownHosts(PROXY)).toMatchSnapshot();
@@ -102,7 +110,13 @@ describe("every rendered file", () => {
       { name: "database", publicKey: KEY_B, paths: ["/var/lib/db"], excludes: [] },
     ];
     expect(
-      files.renderInstructions({ client: "laptop", bucket: "databucket", proxy: PROXY, repositories }),
+      files.renderInstructions({
+        stack: STACK,
+        client: "laptop",
+        bucket: "databucket",
+        proxy: PROXY,
+        repositories,
+      }),
     ).toMatchSnapshot();
   });
   test("commands and scripts", () => {
@@ -212,7 +226,7 @@ describe("what a preview shows", () => {
       expect(proxy + client).not.toContain(secret);
       expect(proxy + client).not.toContain(Buffer.from(secret).toString("base64").slice(0, 8));
     }
-    for (const text of (proxy + client).split("\n").filter((part) => !part.startsWith("if "))) {
+    for (const text of (proxy + client).split("\n").filter((part) => !part.startsWith("/bin/sh "))) {
       expect(text).toMatch(/^(#.*)?$/);
     }
   });
@@ -292,6 +306,73 @@ describe("values that cannot be rendered", () => {
   });
   test("NUL in a shell word", () => {
     expect(() => files.shellQuote("\0")).toThrow("NUL");
+  });
+});
+
+describe("what a host may have at a path already", () => {
+  test("is told by its own text for each path that the stack's name or folder does not mark", () => {
+    const scripts = [files.proxyInstall(proxyArgs).script, files.clientInstall(clientArgs).script];
+    const marked = /secure-backups|^\/etc\/restic-backup\//;
+    const unmarked = scripts.flatMap((script) =>
+      [...script.matchAll(/^install_file (?:"\$\{1:-(\S+)\}"|'(\S+)') /gm)]
+        .map(([, single = "", path = ""]) => single + path)
+        .filter((path) => !marked.test(path))
+        .map((path) => [path, script.includes(`\nneed_ours '${path}' `)]),
+    );
+    expect(unmarked.map(([path]) => path)).toEqual([
+      "/usr/local/bin/rclone",
+      `/home/${files.PROXY_USER}/.config/rclone/rclone.conf`,
+      "/etc/tmpfiles.d/rcloneproxy.conf",
+      `/etc/ssh/authorized_keys.d/${files.PROXY_USER}`,
+      "/usr/local/bin/restic-backup",
+      "/etc/tmpfiles.d/restic-backup.conf",
+    ]);
+    expect(unmarked.filter(([, guarded]) => guarded !== true)).toEqual([]);
+  });
+
+  test("and what is written there has this text", () => {
+    for (const { script } of [files.proxyInstall(proxyArgs), files.clientInstall(clientArgs)]) {
+      const contents = carried(script);
+      for (const [, text = ""] of script.matchAll(/^need_ours '\S+' '([^']+)'$/gm)) {
+        expect([text, contents.some((content) => content.includes(text))]).toEqual([text, true]);
+      }
+    }
+  });
+
+  test.each(["", "ssh-rsa AAAA", "-----BEGIN PRIVATE KEY-----"])("no stack has the identity of %j", (key) => {
+    expect(() => files.stackIdentity(key)).toThrow("root key must be one ed25519 public key");
+  });
+});
+
+describe("the ssh_config of a client", () => {
+  /** What OpenSSH 8.0 knows of what we use; Enterprise Linux 8 has it. */
+  const KEYWORDS = [
+    ...["host", "hostname", "port", "user", "hostkeyalias", "hostkeyalgorithms", "userknownhostsfile"],
+    ...["globalknownhostsfile", "stricthostkeychecking", "updatehostkeys", "checkhostip", "verifyhostkeydns"],
+    ...["identityfile", "identitiesonly", "identityagent", "preferredauthentications", "batchmode"],
+    ...["clearallforwardings", "forwardagent", "forwardx11", "permitlocalcommand", "requesttty"],
+    ...["controlmaster", "controlpath", "controlpersist", "ciphers", "connecttimeout"],
+    ...["serveraliveinterval", "serveralivecountmax"],
+  ];
+
+  test("is one that OpenSSH 8.0 reads: its keywords, and no list that adds to a default", () => {
+    const lines = files
+      .renderSshConfig(PROXY, [{ name: "main", key: KEY_A }])
+      .split("\n")
+      .map((text) => text.trim())
+      .filter((text) => text !== "" && !text.startsWith("#"))
+      .map((text) => text.split(/ (.*)/));
+    expect(lines.filter(([keyword = ""]) => !KEYWORDS.includes(keyword.toLowerCase()))).toEqual([]);
+    expect(lines.filter(([, value = ""]) => /^[-+^]/.test(value))).toEqual([]);
+  });
+
+  test("prefers AES-GCM and leaves every cipher that OpenSSH 8.0 offers by itself", () => {
+    const ciphers = /^ +Ciphers (.*)$/m.exec(files.renderSshConfig(PROXY, []))?.[1]?.split(",") ?? [];
+    expect(ciphers.slice(0, 2)).toEqual(["aes256-gcm@openssh.com", "aes128-gcm@openssh.com"]);
+    expect([...ciphers].sort()).toEqual([
+      ...["aes128-ctr", "aes128-gcm@openssh.com", "aes192-ctr", "aes256-ctr", "aes256-gcm@openssh.com"],
+      "chacha20-poly1305@openssh.com",
+    ]);
   });
 });
 

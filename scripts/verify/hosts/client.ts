@@ -82,12 +82,25 @@ export function judgeClient(
         contentSeen(facts, [
           ["/usr/local/bin/restic-backup", renderBackupCommand()],
           ...repositories.flatMap(
-            ({ name: repository, paths, excludes, privateKey, password }): [string, string][] => [
+            ({
+              name: repository,
+              paths,
+              excludes,
+              privateKey,
+              password,
+              oneFileSystem,
+            }): [string, string][] => [
               [folder(repository, "paths"), renderPaths(paths)],
               [folder(repository, "excludes"), renderExcludes(excludes)],
               [
                 folder(repository, "env"),
-                renderEnvironment({ bucket: operations.bucket.bucket, client: name, repository, password }),
+                renderEnvironment({
+                  bucket: operations.bucket.bucket,
+                  client: name,
+                  repository,
+                  password,
+                  oneFileSystem,
+                }),
               ],
               ...(privateKey === undefined
                 ? []
