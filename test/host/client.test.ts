@@ -9,13 +9,12 @@ import * as path from "node:path";
 import { describe, expect, jest, test } from "@jest/globals";
 import { clientInstall, ClientRepository, renderInstructions } from "../../files";
 import { CACHE, ROOT } from "../../scripts/lib/run";
+import { INSTALLED } from "../harness/installs";
 import { Ended, inPrivateRoot } from "../harness/private-root";
 import { ed25519 } from "../unit/config-example";
 
 jest.setTimeout(180_000);
 
-/** What an install script ends with when all of it arrived and was done. */
-const INSTALLED = 80;
 const STACK = "aaaaaaaaaaaaaaaa";
 const OTHER_STACK = "bbbbbbbbbbbbbbbb";
 const RESTIC = path.join(CACHE, "artifacts/restic");

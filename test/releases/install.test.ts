@@ -64,6 +64,7 @@ describe.each(["bullseye", "bookworm", "trixie"])("Debian %s", (suite) => {
 
   test("runs a client", async () => {
     const install = clientInstall({
+      stack: "0123456789abcdef",
       client: "web",
       bucket: bucket.address.bucket,
       proxy: { address: PROXY, port: 22, hostKey: proxy.hostKey },
