@@ -11,8 +11,8 @@ export interface Ended {
 }
 
 /**
- * Runs a script of POSIX sh as root on a view of this machine that is its own: what it writes to /etc, /var, /root and
- * /srv goes to memory, /usr/local and /run are empty, and all of it is gone when the script ends. No machine starts,
+ * Runs a script of POSIX sh as root on a view of this machine that is its own: what it writes to /etc, /var, /root,
+ * /srv and /home goes to memory, /usr/local and /run are empty, and all of it is gone when the script ends. No machine starts,
  * which takes a tenth of a second. `$FILES` is a folder with the given files.
  */
 export function inPrivateRoot(script: string, files: Record<string, string> = {}): Ended {
@@ -24,7 +24,7 @@ export function inPrivateRoot(script: string, files: Record<string, string> = {}
 mount -t tmpfs tmpfs /mnt
 mkdir /mnt/files
 mount --bind "$1" /mnt/files
-for dir in etc var root srv; do
+for dir in etc var root srv home; do
   mkdir -p "/mnt/$dir/upper" "/mnt/$dir/work"
   mount -t overlay overlay -o "lowerdir=/$dir,upperdir=/mnt/$dir/upper,workdir=/mnt/$dir/work" "/$dir"
 done

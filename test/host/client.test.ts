@@ -1,13 +1,14 @@
 /**
  * A client's install, a key-only client's instructions and restic-backup, run for real where they write; restic and
- * rclone are real too, and ssh is played by a script that starts rclone on a local folder.
+ * rclone are real too, and ssh is played by a script that starts rclone on a local folder. What a proxy's install does
+ * where somebody else's files are.
  */
 import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { describe, expect, jest, test } from "@jest/globals";
-import { clientInstall, ClientRepository, renderInstructions } from "../../files";
+import { clientInstall, ClientRepository, proxyInstall, renderInstructions } from "../../files";
 import { CACHE, ROOT } from "../../scripts/lib/run";
 import { INSTALLED } from "../harness/installs";
 import { Ended, inPrivateRoot } from "../harness/private-root";
@@ -146,6 +147,43 @@ readlink /usr/local/bin/restic`,
       { install: install({ restic: { ...artifact(), url: "http://192.0.2.9/restic" } }) },
     );
     expect([stderr, stdout.split("\n").slice(-3, -1)]).toEqual(["", ["installed install", RESTIC]]);
+  });
+});
+
+describe("nobody else's file is replaced on the proxy", () => {
+  const KEYS = "/etc/ssh/authorized_keys.d/rcloneproxy";
+  test.each([
+    ["a command of that name", "/usr/local/bin/rclone", "echo '#!/bin/sh' >$P", "keys"],
+    [
+      "an rclone.conf",
+      "/home/rcloneproxy/.config/rclone/rclone.conf",
+      "mkdir -p ${P%/*}; echo '[theirs]' >$P",
+      "keys",
+    ],
+    ["a tmpfiles.d file", "/etc/tmpfiles.d/rcloneproxy.conf", "echo 'd /srv/theirs' >$P", "keys"],
+    ["somebody's authorized_keys", KEYS, "mkdir -p ${P%/*}; echo 'ssh-ed25519 AAAA theirs' >$P", "no keys"],
+    ["an account of that name", "/home/rcloneproxy", "useradd -m rcloneproxy", "no keys"],
+  ])("%s stops an install, by the name of %s", (_what, place, made, keys) => {
+    const { script } = proxyInstall({
+      host: "rclonesrv",
+      bucket: "databucket",
+      rclone: { version: "1.76.0", url: "http://192.0.2.9/rclone", sha256: "0".repeat(64) },
+      s3: { endpoint: "http://192.0.2.9", region: "r", accessKeyId: "a", secretAccessKey: "s" },
+      grants: [{ client: "web", repository: "main", publicKey: KEY.publicKey }],
+    });
+    const { stdout, stderr } = onClient(
+      `P=${place}
+mkdir -p /etc/tmpfiles.d
+${made}
+before=$(stat -c '%U %a' "$P"; [ -d "$P" ] || cat "$P")
+put install
+[ "$before" = "$(stat -c '%U %a' "$P"; [ -d "$P" ] || cat "$P")" ] && echo unchanged
+grep -qs 'databucket/web/main' ${KEYS} && echo keys || echo no keys`,
+      { install: script },
+    );
+    expect(stdout).toMatch(/^refused install$[^]*^unchanged$/m);
+    expect(stdout.trim().split("\n").pop()).toBe(keys);
+    expect(stderr).toContain(`${place} on`);
   });
 });
 
