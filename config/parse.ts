@@ -90,13 +90,14 @@ function complete({
       dns: egress.dns ?? ("create" in network ? nameServers(network.create) : []),
       s3: egress.s3 ?? [isAddress(endpoint) ? hostCidr(endpoint) : "0.0.0.0/0"],
     },
-    proxy: { ...proxy, floatingIp },
+    proxy: { ...proxy, floatingIp, user: proxy.user ?? access.user },
     s3,
-    clients: clients.map((client): ClientConfig =>
-      client.kind === "existing"
+    clients: clients.map((client): ClientConfig => {
+      if (client.kind === "vm") return { ...client, user: client.user ?? access.user };
+      return client.kind === "existing"
         ? { ...client, sourceCidrs: client.sourceCidrs ?? [hostCidr(client.ssh.address)] }
-        : client,
-    ),
+        : client;
+    }),
   };
 }
 

@@ -1,5 +1,5 @@
 import { Mistake, Path, fieldName, shown } from "./errors";
-import { isAddress, keyBlob, principalProject } from "./values";
+import { isAddress, keyBlob, principalProject, withoutBucket } from "./values";
 
 /**
  * The rules between fields. They look at the raw configuration and pass over whatever is not of the right type,
@@ -9,6 +9,7 @@ export function relationMistakes(raw: unknown): Mistake[] {
   const stack = mappingOf(raw);
   return [
     ...accessMistakes(stack),
+    ...endpointMistakes(stack),
     ...versionMistakes(stack),
     ...identityMistakes(stack),
     ...clientMistakes(stack),
@@ -76,6 +77,18 @@ function accessMistakes(stack: Raw): Mistake[] {
     mistakes.push({ path: ["egress", "dns"], message });
   }
   return mistakes;
+}
+
+function endpointMistakes({ s3 }: Raw): Mistake[] {
+  const { endpoint, bucket } = mappingOf(s3);
+  const [address, name] = [textOf(endpoint), textOf(bucket)];
+  if (address === undefined || name === undefined) return [];
+  const service = withoutBucket(address, name);
+  if (service === undefined) return [];
+  const message =
+    `${shown(address)} is the address of the bucket and not of the service, and every object would get the bucket's ` +
+    `name in front of its own; write ${shown(service)}`;
+  return [{ path: ["s3", "endpoint"], message }];
 }
 
 function versionMistakes({ s3 }: Raw): Mistake[] {
