@@ -1,0 +1,42 @@
+import * as openstack from "@pulumi/openstack";
+import * as pulumi from "@pulumi/pulumi";
+import { fieldName, shown } from "../config";
+import { DiskOfFlavor } from "../plan";
+import { nameOrId } from "./lookup";
+
+/**
+ * Asks the cloud whether these flavors have a disk. One that cannot be looked up is warned of and passes: a host that
+ * exists needs it no more, and must not keep a client from being frozen.
+ *
+ * @throws pulumi.RunError with a line for each that has none; Pulumi prints it without a stack trace.
+ */
+export async function refuseFlavorsWithoutDisk(flavors: readonly DiskOfFlavor[]): Promise<void> {
+  const sizes = new Map<string, Promise<number | Error | undefined>>();
+  const lines: string[] = [];
+  for (const { path, flavor } of flavors) {
+    const query = nameOrId("flavorId", flavor);
+    const key = JSON.stringify(query);
+    const asked = sizes.get(key) ?? openstack.compute.getFlavor(query).then(({ disk }) => disk, toError);
+    sizes.set(key, asked);
+    const size = await asked;
+    const field = (last: string) => fieldName([...path.slice(0, -1), last]);
+    const name = shown(typeof flavor === "string" ? flavor : flavor.id);
+    if (size instanceof Error) {
+      const reason = size.message.trim().replace(/\s+/g, " ");
+      void pulumi.log.warn(
+        `${field("flavor")}: ${name} could not be looked up (${reason}); a new host cannot be made with it, ` +
+          "see `openstack flavor list`",
+      );
+    }
+    if (size !== 0) continue;
+    lines.push(
+      `${field("flavor")}: ${name} has no disk to start from; give ${field("volume")} with a size in GiB ` +
+        "(a host that exists is not changed by it), or another flavor",
+    );
+  }
+  if (lines.length > 0) throw new pulumi.RunError(lines.join("\n"));
+}
+
+function toError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}

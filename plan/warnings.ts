@@ -1,0 +1,32 @@
+import { StackConfig, fieldName, isRsaKey } from "../config";
+
+/**
+ * What the configuration asks for, and what probably is not meant by it: one sentence each, with field and remedy.
+ * Frozen clients are passed over, for nothing is done with them.
+ */
+export function configWarnings({ access, clients }: StackConfig): string[] {
+  const warnings: string[] = [];
+  const warn = (path: PropertyKey[], message: string) => warnings.push(`${fieldName(path)}: ${message}`);
+
+  if (access.jumpHost && isRsaKey(access.jumpHost.hostKey)) warn(["access", "jumpHost", "hostKey"], RSA);
+  clients.forEach((client, index) => {
+    if (client.frozen) return;
+    if (client.kind === "existing" && isRsaKey(client.ssh.hostKey)) {
+      warn(["clients", index, "ssh", "hostKey"], RSA);
+    }
+    client.repositories.forEach(({ paths, oneFileSystem }, number) => {
+      if (paths.includes("/") && !oneFileSystem) {
+        warn(["clients", index, "repositories", number, "paths"], WHOLE_SYSTEM);
+      }
+    });
+  });
+  return warnings;
+}
+
+const RSA =
+  "is an RSA key, for which Pulumi's SSH connection offers ssh-rsa with SHA-1 alone: OpenSSH 8.8 and newer refuse that; " +
+  "give the host's ed25519 key instead, /etc/ssh/ssh_host_ed25519_key.pub there (ssh-keygen -A makes a missing one)";
+
+const WHOLE_SYSTEM =
+  '"/" takes in whatever is mounted below it, network and removable disks too; to stay on the disk itself, add ' +
+  "oneFileSystem: true and list the other file systems that you mean";
