@@ -1,6 +1,6 @@
 import * as openstack from "@pulumi/openstack";
 import * as pulumi from "@pulumi/pulumi";
-import { fieldName, shown } from "../config";
+import { shown } from "../config";
 import { DiskOfFlavor } from "../plan";
 import { nameOrId } from "./lookup";
 
@@ -13,24 +13,23 @@ import { nameOrId } from "./lookup";
 export async function refuseFlavorsWithoutDisk(flavors: readonly DiskOfFlavor[]): Promise<void> {
   const sizes = new Map<string, Promise<number | Error | undefined>>();
   const lines: string[] = [];
-  for (const { path, flavor } of flavors) {
+  for (const { host, flavor } of flavors) {
     const query = nameOrId("flavorId", flavor);
     const key = JSON.stringify(query);
     const asked = sizes.get(key) ?? openstack.compute.getFlavor(query).then(({ disk }) => disk, toError);
     sizes.set(key, asked);
     const size = await asked;
-    const field = (last: string) => fieldName([...path.slice(0, -1), last]);
     const name = shown(typeof flavor === "string" ? flavor : flavor.id);
     if (size instanceof Error) {
       const reason = size.message.trim().replace(/\s+/g, " ");
       void pulumi.log.warn(
-        `${field("flavor")}: ${name} could not be looked up (${reason}); a new host cannot be made with it, ` +
+        `${host}: flavor ${name} could not be looked up (${reason}); a new host cannot be made with it, ` +
           "see `openstack flavor list`",
       );
     }
     if (size !== 0) continue;
     lines.push(
-      `${field("flavor")}: ${name} has no disk to start from; give ${field("volume")} with a size in GiB ` +
+      `${host}: flavor ${name} has no disk to start from; give volume with a size in GiB ` +
         "(a host that exists is not changed by it), or another flavor",
     );
   }

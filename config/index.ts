@@ -1,4 +1,4 @@
-export { ConfigError, fieldName, shown } from "./errors";
+export { ConfigError, shown } from "./errors";
 export { parseStackConfig } from "./parse";
 export { readStackConfig } from "./read";
 export * from "./types";

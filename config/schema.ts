@@ -2,9 +2,6 @@ import { z } from "zod";
 import { SECRET, shown } from "./errors";
 import * as values from "./values";
 
-/** Fields whose values are secret, wherever they stand. */
-export const SECRET_FIELDS: ReadonlySet<string> = new Set(["secretAccessKey", "password", "privateKey"]);
-
 const MAPPING = "a mapping";
 
 type Rule = (text: string) => values.Problem;
@@ -303,6 +300,7 @@ const s3 = mapping(
   "give endpoint, region, bucket and identities",
 );
 
+const password = secret("give the password of the existing repository, or leave it out");
 const repositoryShape = {
   name: text("give the repository's name", values.nameProblem),
   paths: textList(
@@ -315,7 +313,7 @@ const repositoryShape = {
     'list restic\'s patterns, for example ["*.tmp"]',
   ).default([]),
   oneFileSystem: flag().default(false),
-  password: secret("give the password of the existing repository, or leave it out").optional(),
+  password: password.optional(),
 };
 const ownKeys = {
   publicKey: 'is for clients of kind "key-only"; leave it out, the stack makes this client\'s key',
@@ -418,6 +416,26 @@ const client = oneOf<z.output<typeof vmClient | typeof existingClient | typeof k
   return kind === "key-only" ? keyOnlyClient : kindless;
 });
 
+/** Secrets of clients that have files of their own, where their files would have them. */
+export const clientSecrets = byName(
+  mapping(
+    {
+      ssh: mapping({ privateKey }, "give privateKey").optional(),
+      repositories: byName(
+        mapping({ password }, "give password"),
+        "give for each repository, by its name, its password",
+      ).optional(),
+    },
+    "give ssh or repositories",
+  ),
+  "give for each client, by its name, its ssh or repositories",
+);
+
+/** A mapping with keys of the user's choice. */
+function byName<T extends z.ZodType>(item: T, give: string) {
+  return z.record(z.string(), item, { error: ({ input }) => missingOrWrong(input, MAPPING, give) });
+}
+
 /** Every field by itself: its type, its form and the defaults that depend on no other field. */
 export const stackSchema = mapping(
   {
@@ -434,6 +452,8 @@ export const stackSchema = mapping(
     ).optional(),
     s3,
     clients: list(client, "list the clients, or write []"),
+    clientsFolder: text('give the folder of the clients\' files, for example "clients/prod"').optional(),
+    clientSecrets: clientSecrets.optional(),
   },
   "give network, access, proxy, s3 and clients",
 );

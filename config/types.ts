@@ -26,7 +26,14 @@ export interface StackConfig {
   restic?: Artifact;
   /** The S3 service, the bucket and the identities that use it. Required. */
   s3: S3Config;
-  /** The machines that back up; may be an empty list. Required. Names must differ from each other and the proxy's. */
+  /**
+   * The machines that back up: those that the field `clients` lists, then those of the files `NAME.yaml` in the folder that
+   * the field `clientsFolder` names (relative to Pulumi.yaml's), each with a client's fields but `name`. Names must differ
+   * from each other and the proxy's. Without `clientsFolder` the list is required; it may be empty.
+   *
+   * Pulumi takes 128 KiB of configuration at most, so a long list belongs into files. They hold no secrets: those are
+   * encrypted fields, `clientSecrets.CLIENT.repositories.REPOSITORY.password` and `clientSecrets.CLIENT.ssh.privateKey`.
+   */
   clients: ClientConfig[];
 }
 

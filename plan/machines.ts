@@ -2,18 +2,18 @@ import { NameOrId, StackConfig } from "../config";
 
 /** A host that starts on the disk that its flavor brings, which therefore must have one. */
 export interface DiskOfFlavor {
-  /** Where its flavor is configured: keys and list indexes from the top of the configuration down. */
-  path: PropertyKey[];
+  /** Whose it is, for an error: `proxy` or `client NAME`. */
+  host: string;
   flavor: NameOrId;
 }
 
 /** The hosts that start on their flavor's disk; frozen clients are passed over, for nothing is made for them. */
 export function disksOfFlavors({ proxy, clients }: StackConfig): DiskOfFlavor[] {
   return [
-    ...(proxy.volume ? [] : [{ path: ["proxy", "flavor"], flavor: proxy.flavor }]),
-    ...clients.flatMap((client, index) =>
+    ...(proxy.volume ? [] : [{ host: "proxy", flavor: proxy.flavor }]),
+    ...clients.flatMap((client) =>
       client.kind === "vm" && !client.frozen && client.volume === undefined
-        ? [{ path: ["clients", index, "flavor"], flavor: client.flavor }]
+        ? [{ host: `client ${client.name}`, flavor: client.flavor }]
         : [],
     ),
   ];

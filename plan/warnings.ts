@@ -1,4 +1,4 @@
-import { StackConfig, fieldName, isRsaKey } from "../config";
+import { isRsaKey, StackConfig } from "../config";
 
 /**
  * What the configuration asks for, and what probably is not meant by it: one sentence each, with field and remedy.
@@ -6,20 +6,19 @@ import { StackConfig, fieldName, isRsaKey } from "../config";
  */
 export function configWarnings({ access, clients }: StackConfig): string[] {
   const warnings: string[] = [];
-  const warn = (path: PropertyKey[], message: string) => warnings.push(`${fieldName(path)}: ${message}`);
+  const warn = (field: string, message: string) => warnings.push(`${field} ${message}`);
 
-  if (access.jumpHost && isRsaKey(access.jumpHost.hostKey)) warn(["access", "jumpHost", "hostKey"], RSA);
-  clients.forEach((client, index) => {
-    if (client.frozen) return;
+  if (access.jumpHost && isRsaKey(access.jumpHost.hostKey)) warn("access.jumpHost.hostKey", RSA);
+  for (const client of clients.filter(({ frozen }) => !frozen)) {
     if (client.kind === "existing" && isRsaKey(client.ssh.hostKey)) {
-      warn(["clients", index, "ssh", "hostKey"], RSA);
+      warn(`client ${client.name}: ssh.hostKey`, RSA);
     }
-    client.repositories.forEach(({ paths, oneFileSystem }, number) => {
+    for (const { name, paths, oneFileSystem } of client.repositories) {
       if (paths.includes("/") && !oneFileSystem) {
-        warn(["clients", index, "repositories", number, "paths"], WHOLE_SYSTEM);
+        warn(`client ${client.name}, repository ${name}: the path`, WHOLE_SYSTEM);
       }
-    });
-  });
+    }
+  }
   return warnings;
 }
 

@@ -261,7 +261,8 @@ const glob = (above: string) =>
   "is a pattern, but paths are taken as they stand; list each path by its name, or give " +
   `"${above}" and leave the rest out by excludes`;
 const DAYS = "write a whole number from 1 to 3650 without quotes";
-const ALL_KEYS = "known here: protect, network, access, egress, proxy, restic, s3, clients";
+const ALL_KEYS =
+  "known here: protect, network, access, egress, proxy, restic, s3, clients, clientsFolder, clientSecrets";
 
 /** A field of the full example, the value to put there, and the error lines. */
 type Case = [field: string, value: unknown, ...lines: string[]];
@@ -1185,7 +1186,7 @@ describe("for any input", () => {
 
   test("junk gives a ConfigError and nothing else", () => {
     const junk = fc.anything({ withNullPrototype: true, maxDepth: 5 });
-    const keys = ["protect", "network", "access", "egress", "proxy", "restic", "s3", "clients"];
+    const keys = ALL_KEYS.replace("known here: ", "").split(", ");
     const somewhere = fc.constantFrom(
       ...[
         "network.create",

@@ -76,21 +76,21 @@ describe("a flavor without disk", () => {
 
   test("is refused where no volume is given, with field and remedy", async () => {
     const flavors = [
-      { path: ["proxy", "flavor"], flavor: "s0" },
-      { path: ["clients", 0, "flavor"], flavor: "s1" },
-      { path: ["clients", 1, "flavor"], flavor: { id: "42" } },
-      { path: ["clients", 2, "flavor"], flavor: "s0" },
+      { host: "proxy", flavor: "s0" },
+      { host: "client a", flavor: "s1" },
+      { host: "client b", flavor: { id: "42" } },
+      { host: "client c", flavor: "s0" },
     ];
-    const remedy = (field: string) =>
-      `has no disk to start from; give secure-backups:${field}.volume with a size in GiB ` +
+    const remedy =
+      "has no disk to start from; give volume with a size in GiB " +
       "(a host that exists is not changed by it), or another flavor";
     const refused = refuseFlavorsWithoutDisk(flavors);
     await expect(refused).rejects.toThrow(pulumi.RunError);
     await expect(refused).rejects.toThrow(
       [
-        `secure-backups:proxy.flavor: "s0" ${remedy("proxy")}`,
-        `secure-backups:clients[1].flavor: "42" ${remedy("clients[1]")}`,
-        `secure-backups:clients[2].flavor: "s0" ${remedy("clients[2]")}`,
+        `proxy: flavor "s0" ${remedy}`,
+        `client b: flavor "42" ${remedy}`,
+        `client c: flavor "s0" ${remedy}`,
       ].join("\n"),
     );
     expect(asked).toEqual(["s0", "s1", "42"]);
@@ -98,9 +98,9 @@ describe("a flavor without disk", () => {
 
   test("cannot be told from a flavor that is gone, which is warned of and keeps no client from being frozen", async () => {
     const warn = jest.spyOn(console, "warn").mockImplementation(() => undefined);
-    await refuseFlavorsWithoutDisk([{ path: ["proxy", "flavor"], flavor: "withdrawn" }]);
+    await refuseFlavorsWithoutDisk([{ host: "proxy", flavor: "withdrawn" }]);
     expect(warn.mock.calls.flat().join("\n")).toMatch(
-      /secure-backups:proxy\.flavor: "withdrawn" could not be looked up \(.*\); a new host cannot/,
+      /proxy: flavor "withdrawn" could not be looked up \(.*\); a new host cannot/,
     );
     warn.mockRestore();
   });

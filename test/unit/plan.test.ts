@@ -160,10 +160,8 @@ describe("what is probably not meant", () => {
       config({ access: { ...access, floatingIpPool: "public" }, proxy, clients }),
     );
     expect(warnings).toEqual([
-      expect.stringMatching(
-        /^secure-backups:access\.jumpHost\.hostKey: is an RSA key, .*ssh_host_ed25519_key\.pub/,
-      ),
-      expect.stringMatching(/^secure-backups:clients\[0\]\.ssh\.hostKey: is an RSA key, .*OpenSSH 8\.8/),
+      expect.stringMatching(/^access\.jumpHost\.hostKey is an RSA key, .*ssh_host_ed25519_key\.pub/),
+      expect.stringMatching(/^client old: ssh\.hostKey is an RSA key, .*OpenSSH 8\.8/),
     ]);
   });
 
@@ -180,9 +178,7 @@ describe("what is probably not meant", () => {
     ];
     const { warnings } = buildPlan(config({ clients: [{ ...config().clients[0], repositories }] }));
     expect(warnings).toEqual([
-      expect.stringMatching(
-        /^secure-backups:clients\[0\]\.repositories\[0\]\.paths: "\/" .*oneFileSystem: true/,
-      ),
+      expect.stringMatching(/^client web, repository all: the path "\/" .*oneFileSystem: true/),
     ]);
   });
 });
@@ -207,8 +203,8 @@ test("a host without a volume needs a disk of its flavor; an existing server and
     { ...machine, name: "c", flavor: "s3", frozen: true },
   ];
   expect(buildPlan(config({ clients })).disksOfFlavors).toEqual([
-    { path: ["proxy", "flavor"], flavor: "s1" },
-    { path: ["clients", 0, "flavor"], flavor: { id: "42" } },
+    { host: "proxy", flavor: "s1" },
+    { host: "client a", flavor: { id: "42" } },
   ]);
 });
 
