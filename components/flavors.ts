@@ -21,7 +21,8 @@ export async function refuseFlavorsWithoutDisk(flavors: readonly DiskOfFlavor[])
     const size = await asked;
     const name = shown(typeof flavor === "string" ? flavor : flavor.id);
     if (size instanceof Error) {
-      const reason = size.message.trim().replace(/\s+/g, " ");
+      // The provider's own sentence stands behind those of the engine.
+      const reason = size.message.replace(/^.*\* /s, "").trim();
       void pulumi.log.warn(
         `${host}: flavor ${name} could not be looked up (${reason}); a new host cannot be made with it, ` +
           "see `openstack flavor list`",
@@ -33,7 +34,11 @@ export async function refuseFlavorsWithoutDisk(flavors: readonly DiskOfFlavor[])
         "(a host that exists is not changed by it), or another flavor",
     );
   }
-  if (lines.length > 0) throw new pulumi.RunError(lines.join("\n"));
+  if (lines.length === 0) return;
+  const error = new pulumi.RunError(lines.join("\n"));
+  // Where the program has come to its end before the cloud answers, Pulumi prints the trace of any error that has one.
+  error.stack = "";
+  throw error;
 }
 
 function toError(error: unknown): Error {

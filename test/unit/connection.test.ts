@@ -86,6 +86,7 @@ describe("a flavor without disk", () => {
       "(a host that exists is not changed by it), or another flavor";
     const refused = refuseFlavorsWithoutDisk(flavors);
     await expect(refused).rejects.toThrow(pulumi.RunError);
+    await expect(refused).rejects.toHaveProperty("stack", "");
     await expect(refused).rejects.toThrow(
       [
         `proxy: flavor "s0" ${remedy}`,
