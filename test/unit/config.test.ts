@@ -1074,6 +1074,7 @@ describe("the tracked files", () => {
     expect(errorsOf(raw)).toEqual([
       "proxy.rclone: missing; give version, url and sha256 of rclone",
       "s3.identities: missing; give at least the identity owner",
+      'clients[1].ssh.hostKey: missing; give the public host key of the server, "ssh-ed25519 AAAA…"',
     ]);
     const identities = {
       owner: { projectId: project(1) },
@@ -1081,15 +1082,15 @@ describe("the tracked files", () => {
       keeper: { projectId: project(3) },
     };
     const filled = changed("s3.identities", identities, changed("proxy.rclone", artifact("1.76.0"), raw));
-    const config = parseStackConfig(filled);
+    const config = parseStackConfig(changed("clients[1].ssh.hostKey", ed25519(1), filled));
     expect(
       config.clients.map(({ name, repositories }) => [
         name,
         repositories.map((repository) => repository.name),
       ]),
     ).toEqual([
-      ["appsrv1", ["main"]],
-      ["appsrv2", ["files", "database"]],
+      ["appsrv1", ["main", "database"]],
+      ["filesrv1", ["files"]],
     ]);
     expect(config.egress.s3).toEqual(["172.24.4.1/32"]);
   });
