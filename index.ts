@@ -2,6 +2,8 @@ import * as pulumi from "@pulumi/pulumi";
 import { BackupBucket } from "./components/backup-bucket";
 import { Client } from "./components/client";
 import { ClientKeys } from "./components/client-keys";
+import { refuseDeadAgent } from "./components/connection";
+import { refuseFlavorsWithoutDisk } from "./components/flavors";
 import { HostEnvironment } from "./components/host";
 import { Network } from "./components/network";
 import { operationsOf } from "./components/operations";
@@ -15,6 +17,9 @@ const plan = buildPlan(readStackConfig());
 const { config } = plan;
 const name = `${pulumi.getProject()}-${pulumi.getStack()}`;
 
+refuseDeadAgent(process.env);
+void refuseFlavorsWithoutDisk(plan.disksOfFlavors);
+for (const warning of plan.warnings) void pulumi.log.warn(warning);
 for (const { ring, why, remedy } of plan.openRings) {
   void pulumi.log.warn(`ring ${String(ring)} is open: ${why}; to close it, ${remedy}`);
 }
@@ -25,7 +30,6 @@ const backupBucket = new BackupBucket(name, { endpoint: plan.s3Endpoint, s3: con
 const host: HostEnvironment = {
   network,
   access: { privateKey: operator.privateKey, jumpHost: config.access.jumpHost },
-  user: config.access.user,
   keyPair: operator.keyPair,
   protect: config.protect,
 };

@@ -46,11 +46,12 @@ export class Client extends pulumi.ComponentResource {
 
   constructor(name: string, args: ClientArgs, opts?: pulumi.ComponentResourceOptions) {
     const { client, proxy } = args;
-    const repositories = client.repositories.map(({ name, address, paths, excludes }) => ({
+    const repositories = client.repositories.map(({ name, address, paths, excludes, oneFileSystem }) => ({
       name,
       address,
       paths,
       excludes,
+      oneFileSystem,
     }));
     const ssh = client.kind === "existing" ? reached(client.ssh) : undefined;
     super(
@@ -98,9 +99,9 @@ export class Client extends pulumi.ComponentResource {
           bucket: args.bucket,
           proxy,
           restic: args.restic,
-          repositories: repositories.map(({ name, paths, excludes }, index) => {
+          repositories: repositories.map(({ name, paths, excludes, oneFileSystem }, index) => {
             const { password, privateKey } = secrets[index] as (typeof secrets)[number];
-            return { name, paths, excludes, password, privateKey };
+            return { name, paths, excludes, oneFileSystem, password, privateKey };
           }),
         }),
       );
@@ -115,8 +116,7 @@ export class Client extends pulumi.ComponentResource {
         {
           ...args.host,
           hostName: client.name,
-          image: client.image,
-          flavor: client.flavor,
+          machine: client,
           securityGroupIds: [
             args.host.network.groups.appserver.id,
             ...client.securityGroups.map(
@@ -132,14 +132,14 @@ export class Client extends pulumi.ComponentResource {
       this.access = host.access;
       this.address = host.address;
       this.installed = put(
-        { access: host.access, content, triggers: [host.instanceId] },
+        { access: host.access, state: "booting", content, triggers: [host.instanceId] },
         args.host.network.reachable,
       );
     } else {
       const { privateKey, ...target } = client.ssh;
       const access = privateKey === undefined ? args.host.access : { ...args.host.access, privateKey };
       this.access = hostAccess(target, access);
-      this.installed = put({ access: this.access, content });
+      this.installed = put({ access: this.access, state: "running", content });
     }
     this.registerOutputs({ address: this.address });
   }

@@ -1,13 +1,15 @@
+import { spawnSync } from "node:child_process";
 import * as pulumi from "@pulumi/pulumi";
 import { types } from "@pulumi/command";
-import { SshTarget } from "../config";
+import { shown, SshTarget } from "../config";
 import { HostAccess } from "../plan";
 
 /**
- * How many failed dials a remote command bears before it gives up. A host that boots refuses connections for
- * minutes, and each refusal counts: this many last for more than five.
+ * Maximum number of failed dial attempts. A host that boots refuses connections for minutes, and each refusal counts:
+ * 90 last for more than five. A server that nobody starts gets those that last for eleven seconds: what it refuses then,
+ * a host key among other things, it will refuse always.
  */
-const DIAL_ERROR_LIMIT = 90;
+const DIAL_ERROR_LIMIT = { booting: 90, running: 10 };
 const PER_DIAL_TIMEOUT_SECONDS = 15;
 
 /** A host as a remote command reaches it. The host key is never optional: nothing here trusts on first use. */
@@ -50,14 +52,41 @@ export function hostAccess(target: Target, access: Access): pulumi.Output<HostAc
   });
 }
 
-/** The same for a remote command, which has to bear that a host boots. */
+/** The same for a remote command, which retries while the host boots. A jump host is always one that runs. */
 export function connection(
   access: pulumi.Output<HostAccess>,
+  state: keyof typeof DIAL_ERROR_LIMIT,
 ): pulumi.Output<types.input.remote.ConnectionArgs> {
-  const patience = { dialErrorLimit: DIAL_ERROR_LIMIT, perDialTimeout: PER_DIAL_TIMEOUT_SECONDS };
+  const patience = (of: keyof typeof DIAL_ERROR_LIMIT) => ({
+    dialErrorLimit: DIAL_ERROR_LIMIT[of],
+    perDialTimeout: PER_DIAL_TIMEOUT_SECONDS,
+  });
   return access.apply(({ proxy, ...host }) => ({
-    ...patience,
+    ...patience(state),
     ...host,
-    ...(proxy && { proxy: { ...patience, ...proxy } }),
+    ...(proxy && { proxy: { ...patience("running"), ...proxy } }),
   }));
+}
+
+/** Connects to a unix socket; exit status 0: somebody listens there. */
+const PROBE = `require("net").connect(process.env.SSH_AUTH_SOCK)
+  .on("connect", () => process.exit(0)).on("error", () => process.exit(1))`;
+const PROBE_TIMEOUT_MS = 10_000;
+
+/**
+ * `@pulumi/command` asks the SSH agent that SSH_AUTH_SOCK names, whatever key it is given, and fails where none answers.
+ * Nothing in a connection can tell it not to, so the operator has to.
+ *
+ * @throws pulumi.RunError where the variable names an agent that is gone.
+ */
+export function refuseDeadAgent(environment: NodeJS.ProcessEnv): void {
+  const { SSH_AUTH_SOCK: socket } = environment;
+  if (socket === undefined || socket === "") return;
+  const env = { ...environment, NODE_OPTIONS: "" };
+  const { status } = spawnSync(process.execPath, ["-e", PROBE], { env, timeout: PROBE_TIMEOUT_MS });
+  if (status === 0) return;
+  throw new pulumi.RunError(
+    `SSH_AUTH_SOCK names ${shown(socket)}, where no SSH agent answers: Pulumi's SSH connections would fail on that, ` +
+      "though they need no agent; run `unset SSH_AUTH_SOCK`, then this command again",
+  );
 }

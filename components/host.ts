@@ -1,6 +1,7 @@
 import * as openstack from "@pulumi/openstack";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
+import { MachineConfig, VolumeConfig } from "../config";
 import { fingerprint, renderUserData } from "../files";
 import { HostAccess } from "../plan";
 import { Access, hostAccess, Target } from "./connection";
@@ -11,8 +12,6 @@ import { Network } from "./network";
 export interface HostEnvironment {
   network: Network;
   access: Access;
-  /** The user that cloud-init gives the operator's key to. */
-  user: string;
   /** The OpenStack keypair with the operator's public key. */
   keyPair: pulumi.Input<string>;
   /** Whether a host and its host key must be unprotected by hand before an update may destroy or replace them. */
@@ -22,8 +21,8 @@ export interface HostEnvironment {
 /** @see Host */
 export interface HostArgs extends HostEnvironment {
   hostName: string;
-  image: string;
-  flavor: string;
+  /** What it is made with, and the user that cloud-init gives the operator's key to. */
+  machine: MachineConfig;
   securityGroupIds: pulumi.Input<string>[];
   /** The external network to take a floating IP from; without it the host is reached by its fixed address. */
   floatingIpPool?: string;
@@ -33,8 +32,8 @@ export interface HostArgs extends HostEnvironment {
  * A virtual machine whose SSH host key is known before it boots: made here, handed over by cloud-init, pinned
  * in every connection.
  *
- * A newer image or other user data never rebuilds a host by itself: both are read only at its first boot, and
- * OpenStack would destroy the disk. Replace a host on purpose with `pulumi up --replace URN`.
+ * A newer image, other user data, another boot volume or zone never rebuild a host by themselves: they are for its first
+ * boot alone, and OpenStack would destroy the disk. Replace a host on purpose with `pulumi up --replace URN`.
  */
 export class Host extends pulumi.ComponentResource {
   readonly hostKey: pulumi.Output<string>;
@@ -51,10 +50,11 @@ export class Host extends pulumi.ComponentResource {
   readonly securityGroupIds: pulumi.Output<string[]>;
 
   constructor(name: string, args: HostArgs, opts?: pulumi.ComponentResourceOptions) {
+    const { user, volume, availabilityZone, ...chosen } = args.machine;
     super(
       "secure-backups:index:Host",
       name,
-      { hostName: args.hostName, image: args.image, flavor: args.flavor },
+      { hostName: args.hostName, image: chosen.image, flavor: chosen.flavor, volume, availabilityZone },
       opts,
     );
     const parent = { parent: this };
@@ -80,16 +80,18 @@ export class Host extends pulumi.ComponentResource {
     this.securityGroupIds = pulumi.output(args.securityGroupIds);
     this.fixedAddress = port.allFixedIps.apply((addresses) => addresses[0] as string);
 
-    const image = nameOrId("imageId", args.image);
-    const flavor = nameOrId("flavorId", args.flavor);
+    const image = nameOrId("imageId", chosen.image);
+    const imageId =
+      "imageId" in image
+        ? image.imageId
+        : openstack.images.getImageOutput({ ...image, mostRecent: true }, parent).id;
+    const flavor = nameOrId("flavorId", chosen.flavor);
     const instance = new openstack.compute.Instance(
       name,
       {
         name: args.hostName,
-        imageId:
-          "imageId" in image
-            ? image.imageId
-            : openstack.images.getImageOutput({ ...image, mostRecent: true }, parent).id,
+        ...(volume === undefined ? { imageId } : { blockDevices: [bootVolume(volume, imageId)] }),
+        availabilityZoneHints: availabilityZone,
         ...("flavorId" in flavor ? flavor : { flavorName: flavor.name }),
         keyPair: args.keyPair,
         networks: [{ port: port.id }],
@@ -103,7 +105,7 @@ export class Host extends pulumi.ComponentResource {
       {
         ...parent,
         protect: args.protect,
-        ignoreChanges: ["imageId", "keyPair", "userData"],
+        ignoreChanges: ["imageId", "blockDevices", "availabilityZoneHints", "keyPair", "userData"],
         deleteBeforeReplace: true,
       },
     );
@@ -117,9 +119,25 @@ export class Host extends pulumi.ComponentResource {
             { pool: args.floatingIpPool, portId: port.id },
             { ...parent, dependsOn: args.network.reachable },
           ).address;
-    const target: Target = { address: this.address, port: 22, user: args.user, hostKey: this.hostKey };
+    const target: Target = { address: this.address, port: 22, user, hostKey: this.hostKey };
     this.access = hostAccess(target, args.access);
 
     this.registerOutputs({ address: this.address, hostKeyFingerprint: this.hostKey.apply(fingerprint) });
   }
+}
+
+/** The volume that Nova makes of the image, and with which the host boots. */
+function bootVolume(
+  { size, type, keep }: VolumeConfig,
+  image: pulumi.Input<string>,
+): openstack.types.input.compute.InstanceBlockDevice {
+  return {
+    sourceType: "image",
+    uuid: image,
+    destinationType: "volume",
+    volumeSize: size,
+    volumeType: type,
+    bootIndex: 0,
+    deleteOnTermination: !keep,
+  };
 }

@@ -7,6 +7,8 @@ import { connection } from "./connection";
 /** @see install */
 export interface InstallArgs {
   access: pulumi.Output<HostAccess>;
+  /** Whether the host may just have been made, and still boots. */
+  state: "booting" | "running";
   /** What to put on the host: a summary for previews and a script with the contents, which is a secret. */
   content: pulumi.Output<HostInstall>;
   /** Values that name the machine behind the address: when one changes, everything is installed anew. */
@@ -22,7 +24,7 @@ export function install(name: string, args: InstallArgs, opts: pulumi.CustomReso
   const command = new remote.Command(
     name,
     {
-      connection: connection(args.access),
+      connection: connection(args.access, args.state),
       create: pulumi.unsecret(args.content.apply(({ summary }) => installCommand(summary))),
       stdin: pulumi.secret(args.content.apply(({ script }) => script)),
       triggers: args.triggers,

@@ -61,8 +61,7 @@ export class Proxy extends pulumi.ComponentResource {
       {
         ...args.host,
         hostName: proxy.name,
-        image: proxy.image,
-        flavor: proxy.flavor,
+        machine: proxy,
         securityGroupIds: [args.host.network.groups.proxy.id],
         floatingIpPool: args.floatingIpPool,
       },
@@ -100,7 +99,7 @@ export class Proxy extends pulumi.ComponentResource {
       );
     this.installed = install(
       proxy.name,
-      { access: host.access, content, triggers: [host.instanceId] },
+      { access: host.access, state: "booting", content, triggers: [host.instanceId] },
       { parent: this, dependsOn: [bucket.bucket, ...args.host.network.reachable] },
     );
     this.registerOutputs({ address: this.publicAddress });

@@ -4,8 +4,21 @@ export const NAMESPACE = "secure-backups";
 /** Where a value stands: keys and list indexes from the top of the configuration down. */
 export type Path = readonly PropertyKey[];
 
+/** A client that stands in a file of its own. */
+export interface ClientFile {
+  /** As the configuration names its folder, for errors. */
+  file: string;
+  /** What it holds, unchecked. */
+  value: unknown;
+}
+
+/** Fields whose values are secret, wherever they stand. */
+export const SECRET_FIELDS: ReadonlySet<string> = new Set(["secretAccessKey", "password", "privateKey"]);
+
 /** One mistake of the user: where, and what is wrong with which remedy. */
 export interface Mistake {
+  /** The file that `path` begins in; absent: the stack's configuration. */
+  file?: string | undefined;
   path: Path;
   /** The value (never a secret one), what is wrong with it, and after a semicolon what to do. */
   message: string;
@@ -14,11 +27,11 @@ export interface Mistake {
 /** Every mistake found in a stack's configuration. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
-  /** One line a mistake: `secure-backups:FIELD: VALUE what is wrong; remedy`. */
+  /** One line a mistake: `secure-backups:FIELD: VALUE what is wrong; remedy`, or with `FILE: FIELD` in the field's place. */
   readonly lines: readonly string[];
 
   constructor(mistakes: readonly Mistake[]) {
-    const lines = mistakes.map((mistake) => `${fieldName(mistake.path)}: ${mistake.message}`);
+    const lines = mistakes.map((mistake) => `${placeOf(mistake)}: ${mistake.message}`);
     const count = lines.length === 1 ? "1 mistake" : `${lines.length} mistakes`;
     super([`the stack's configuration has ${count}:`, ...lines.map((line) => `  ${line}`)].join("\n"));
     this.lines = lines;
@@ -29,12 +42,39 @@ export class ConfigError extends Error {
 export function fieldName(path: Path): string {
   const [first, ...rest] = path;
   if (first === undefined) return NAMESPACE;
-  const parts = rest.map((part) => {
-    if (typeof part === "number") return `[${part}]`;
-    const key = String(part);
-    return /^[\w-]+$/.test(key) ? `.${key}` : `[${quoted(key)}]`;
+  return `${NAMESPACE}:${escaped(String(first))}${rest.map(step).join("")}`;
+}
+
+/** Where a mistake is: the field of the stack's configuration, or `FILE: FIELD`. */
+export function placeOf({ file, path }: Pick<Mistake, "file" | "path">): string {
+  if (file === undefined) return fieldName(path);
+  const field = path.map(step).join("").replace(/^\./, "");
+  return field === "" ? escaped(file) : `${escaped(file)}: ${field}`;
+}
+
+function step(part: PropertyKey): string {
+  if (typeof part === "number") return `[${part}]`;
+  const key = String(part);
+  return /^[\w-]+$/.test(key) ? `.${key}` : `[${quoted(key)}]`;
+}
+
+/**
+ * The secrets that stand in plain text in this value; `encrypted` tells for the path of one which field of the
+ * configuration it belongs into, encrypted.
+ */
+export function plainSecrets(value: unknown, path: Path, encrypted: (path: Path) => Path): Mistake[] {
+  if (typeof value !== "object" || value === null) return [];
+  const entries: [string | number, unknown][] = Array.isArray(value)
+    ? [...value.entries()]
+    : Object.entries(value);
+  return entries.flatMap(([key, inner]) => {
+    const here = [...path, key];
+    if (typeof key !== "string" || !SECRET_FIELDS.has(key)) return plainSecrets(inner, here, encrypted);
+    if (typeof inner !== "string" || inner === "") return [];
+    const command = `pulumi config set --secret --path '${fieldName(encrypted(here))}'`;
+    const message = `${SECRET} is in plain text; take a new secret and encrypt it: ${command}`;
+    return [{ path: here, message }];
   });
-  return `${NAMESPACE}:${escaped(String(first))}${parts.join("")}`;
 }
 
 const SHOWN_CHARACTERS = 100;

@@ -1,5 +1,5 @@
-export { ConfigError } from "./errors";
+export { ConfigError, shown } from "./errors";
 export { parseStackConfig } from "./parse";
 export { readStackConfig } from "./read";
 export * from "./types";
-export { hostCidr, parseEndpoint } from "./values";
+export { hostCidr, isRsaKey, KERNEL_FOLDERS, parseEndpoint } from "./values";

@@ -1,7 +1,8 @@
 import { z } from "zod";
-import { ConfigError, Mistake, fieldName } from "./errors";
-import { relationMistakes } from "./rules";
-import { KnownKeys, stackSchema } from "./schema";
+import { addSecrets } from "./client-files";
+import { ClientFile, ConfigError, Mistake, Path, placeOf } from "./errors";
+import { mappingOf, relationMistakes } from "./rules";
+import { KnownKeys, clientSecrets as secretsOfFiles, stackSchema } from "./schema";
 import { ClientConfig, StackConfig } from "./types";
 import { hostCidr, isAddress, parseEndpoint } from "./values";
 
@@ -17,12 +18,43 @@ export function parseStackConfig(raw: Readonly<Record<string, unknown>>): StackC
   return result;
 }
 
-/** As `parseStackConfig`, but the mistakes are the result. */
-export function checkStackConfig(raw: Readonly<Record<string, unknown>>): StackConfig | Mistake[] {
-  const fields = stackSchema.safeParse(raw);
-  const mistakes = [...(fields.error?.issues.flatMap(mistakesOf) ?? []), ...relationMistakes(raw)];
+/**
+ * As `parseStackConfig`, but the mistakes are the result.
+ *
+ * @param files What the clients' files of `clientsFolder` hold; they follow the clients that `raw` lists.
+ */
+export function checkStackConfig(
+  raw: Readonly<Record<string, unknown>>,
+  files: readonly ClientFile[] = [],
+): StackConfig | Mistake[] {
+  const {
+    clientsFolder,
+    clientSecrets,
+    clients = clientsFolder === undefined ? undefined : [],
+  } = mappingOf(raw);
+  const secrets = secretsOfFiles.optional().safeParse(clientSecrets);
+  const secured = addSecrets(files, secrets.data ?? {});
+  const whole = Array.isArray(clients)
+    ? { ...raw, clients: [...(clients as unknown[]), ...secured.files.map(({ value }) => value)] }
+    : raw;
+  const listed = Array.isArray(clients) ? clients.length : 0;
+  const placed = (path: Path) => inFile(path, files, listed);
+
+  const fields = stackSchema.safeParse(whole);
+  const mistakes = [
+    ...(fields.error?.issues.flatMap(mistakesOf) ?? []),
+    ...relationMistakes(whole, (path) => placeOf(placed(path))),
+    ...secured.mistakes,
+  ].map((mistake) => ({ ...mistake, ...placed(mistake.path) }));
   if (mistakes.length > 0) return firstOfEachField(mistakes);
   return complete(fields.data as z.output<typeof stackSchema>);
+}
+
+/** Where a field of the clients' list really stands: the files' clients follow the listed ones. */
+function inFile(path: Path, files: readonly ClientFile[], listed: number): Pick<Mistake, "file" | "path"> {
+  const [first, index, ...rest] = path;
+  const file = first === "clients" && typeof index === "number" ? files[index - listed]?.file : undefined;
+  return file === undefined ? { path } : { file, path: rest };
 }
 
 function mistakesOf(issue: z.core.$ZodIssue): Mistake[] {
@@ -64,25 +96,18 @@ function editDistance(a: string, b: string): number {
 
 function firstOfEachField(mistakes: Mistake[]): Mistake[] {
   const seen = new Set<string>();
-  return mistakes.filter(({ path }) => seen.size < seen.add(fieldName(path)).size);
+  return mistakes.filter((mistake) => seen.size < seen.add(placeOf(mistake)).size);
 }
 
 /** Fills in the defaults that depend on other fields. */
-function complete({
-  network,
-  access,
-  egress,
-  proxy,
-  s3,
-  clients,
-  ...rest
-}: z.output<typeof stackSchema>): StackConfig {
+function complete(fields: z.output<typeof stackSchema>): StackConfig {
+  const { protect, network, access, egress, proxy, restic, s3, clients } = fields;
   const floatingIp = proxy.floatingIp ?? access.via === "floating-ip";
   const floatingIpPool =
     access.floatingIpPool ?? (floatingIp && "create" in network ? network.create.externalNetwork : undefined);
   const endpoint = parseEndpoint(s3.endpoint)?.host ?? "";
   return {
-    ...rest,
+    protect,
     network,
     access: { ...access, ...(floatingIpPool === undefined ? {} : { floatingIpPool }) },
     egress: {
@@ -90,13 +115,15 @@ function complete({
       dns: egress.dns ?? ("create" in network ? nameServers(network.create) : []),
       s3: egress.s3 ?? [isAddress(endpoint) ? hostCidr(endpoint) : "0.0.0.0/0"],
     },
-    proxy: { ...proxy, floatingIp },
+    proxy: { ...proxy, floatingIp, user: proxy.user ?? access.user },
+    ...(restic === undefined ? {} : { restic }),
     s3,
-    clients: clients.map((client): ClientConfig =>
-      client.kind === "existing"
+    clients: clients.map((client): ClientConfig => {
+      if (client.kind === "vm") return { ...client, user: client.user ?? access.user };
+      return client.kind === "existing"
         ? { ...client, sourceCidrs: client.sourceCidrs ?? [hostCidr(client.ssh.address)] }
-        : client,
-    ),
+        : client;
+    }),
   };
 }
 

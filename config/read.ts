@@ -1,7 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
-import { ConfigError, Mistake, NAMESPACE, Path, SECRET, fieldName } from "./errors";
+import { readClientFiles } from "./client-files";
+import { ConfigError, NAMESPACE, plainSecrets } from "./errors";
 import { checkStackConfig } from "./parse";
-import { SECRET_FIELDS } from "./schema";
 import { StackConfig } from "./types";
 
 /**
@@ -15,11 +15,30 @@ export function readStackConfig(): StackConfig {
   const raw = Object.fromEntries(entries.map(([key, value]) => [key.slice(prefix.length), parsed(value)]));
   const plain = Object.entries(raw)
     .filter(([key]) => !hasEncrypted(prefix + key))
-    .flatMap(([key, value]) => plainSecrets(value, [key]));
-  const result = checkStackConfig(raw);
-  if (!Array.isArray(result) && plain.length === 0) return result;
-  const mistakes = [...(Array.isArray(result) ? result : []), ...plain];
-  throw new pulumi.RunError(new ConfigError(mistakes).message);
+    .flatMap(([key, value]) => plainSecrets(value, [key], (path) => path));
+  const folder = raw["clientsFolder"];
+  const read = typeof folder === "string" && folder !== "" ? readClientFiles(folder) : undefined;
+  const result = checkStackConfig(raw, read?.files);
+  const mistakes = [...(Array.isArray(result) ? result : []), ...(read?.mistakes ?? []), ...plain];
+  if (Array.isArray(result) || mistakes.length > 0) {
+    throw new pulumi.RunError(new ConfigError(mistakes).message);
+  }
+  const warning = sizeWarning(Buffer.byteLength(JSON.stringify(pulumi.runtime.allConfig())));
+  if (warning !== undefined) void pulumi.log.warn(warning);
+  return result;
+}
+
+/** What Linux takes for one environment variable, in which Pulumi hands all configuration to the program. */
+const MOST_BYTES = 128 * 1024;
+const MANY_BYTES = 96 * 1024;
+
+/** What to say of a configuration of so many bytes, before it is one with which the program does not start. */
+export function sizeWarning(bytes: number): string | undefined {
+  if (bytes < MANY_BYTES) return undefined;
+  return (
+    `the configuration has ${Math.ceil(bytes / 1024)} KiB, and with more than ${MOST_BYTES / 1024} KiB Pulumi does not start ` +
+    '("argument list too long"); move clients into files of their own, see clientsFolder in Pulumi.prod.yaml'
+  );
 }
 
 /** Pulumi hands over lists and mappings as JSON, and whatever else as text: `true` for true. */
@@ -37,19 +56,4 @@ function parsed(value: string): unknown {
  */
 function hasEncrypted(key: string): boolean {
   return (pulumi.runtime as unknown as { isConfigSecret(key: string): boolean }).isConfigSecret(key);
-}
-
-function plainSecrets(value: unknown, path: Path): Mistake[] {
-  if (typeof value !== "object" || value === null) return [];
-  const entries: [string | number, unknown][] = Array.isArray(value)
-    ? [...value.entries()]
-    : Object.entries(value);
-  return entries.flatMap(([key, inner]) => {
-    const here = [...path, key];
-    if (typeof key !== "string" || !SECRET_FIELDS.has(key)) return plainSecrets(inner, here);
-    if (typeof inner !== "string" || inner === "") return [];
-    const command = `pulumi config set --secret --path '${fieldName(here)}'`;
-    const message = `${SECRET} is in the stack's file in plain text; take a new secret and encrypt it: ${command}`;
-    return [{ path: here, message }];
-  });
 }

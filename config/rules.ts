@@ -1,23 +1,27 @@
-import { Mistake, Path, fieldName, shown } from "./errors";
-import { isAddress, keyBlob, principalProject } from "./values";
+import { Mistake, Path, shown } from "./errors";
+import { isAddress, keyBlob, principalProject, withoutBucket } from "./values";
 
 /**
  * The rules between fields. They look at the raw configuration and pass over whatever is not of the right type,
  * so that they find their mistakes also where the schema has found others.
+ *
+ * @param placeOf Names a field in a message about another.
  */
-export function relationMistakes(raw: unknown): Mistake[] {
+export function relationMistakes(raw: unknown, placeOf: (path: Path) => string): Mistake[] {
   const stack = mappingOf(raw);
   return [
     ...accessMistakes(stack),
+    ...endpointMistakes(stack),
     ...versionMistakes(stack),
     ...identityMistakes(stack),
-    ...clientMistakes(stack),
+    ...clientMistakes(stack, placeOf),
   ];
 }
 
 type Raw = Readonly<Record<string, unknown>>;
 
-function mappingOf(value: unknown): Raw {
+/** The value where it is a mapping, else an empty one. */
+export function mappingOf(value: unknown): Raw {
   return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Raw) : {};
 }
 
@@ -78,6 +82,18 @@ function accessMistakes(stack: Raw): Mistake[] {
   return mistakes;
 }
 
+function endpointMistakes({ s3 }: Raw): Mistake[] {
+  const { endpoint, bucket } = mappingOf(s3);
+  const [address, name] = [textOf(endpoint), textOf(bucket)];
+  if (address === undefined || name === undefined) return [];
+  const service = withoutBucket(address, name);
+  if (service === undefined) return [];
+  const message =
+    `${shown(address)} is the address of the bucket and not of the service, and every object would get the bucket's ` +
+    `name in front of its own; write ${shown(service)}`;
+  return [{ path: ["s3", "endpoint"], message }];
+}
+
 function versionMistakes({ s3 }: Raw): Mistake[] {
   const { versioning, noncurrentVersionDays, objectLock } = mappingOf(s3);
   if (versioning !== false) return [];
@@ -131,7 +147,7 @@ function identityMistakes({ s3 }: Raw): Mistake[] {
   return mistakes;
 }
 
-function clientMistakes(stack: Raw): Mistake[] {
+function clientMistakes(stack: Raw, placeOf: (path: Path) => string): Mistake[] {
   const mistakes: Mistake[] = [];
   const proxy = mappingOf(stack["proxy"]);
   const clients = listOf(stack["clients"]).map(mappingOf);
@@ -143,7 +159,7 @@ function clientMistakes(stack: Raw): Mistake[] {
       if (mark === undefined) return false;
       const first = seen.get(mark);
       if (first === undefined) seen.set(mark, path);
-      else mistakes.push({ path, message: message(fieldName(first)) });
+      else mistakes.push({ path, message: message(placeOf(first)) });
       return first === undefined;
     };
   };

@@ -2,9 +2,6 @@ import { z } from "zod";
 import { SECRET, shown } from "./errors";
 import * as values from "./values";
 
-/** Fields whose values are secret, wherever they stand. */
-export const SECRET_FIELDS: ReadonlySet<string> = new Set(["secretAccessKey", "password", "privateKey"]);
-
 const MAPPING = "a mapping";
 
 type Rule = (text: string) => values.Problem;
@@ -42,8 +39,14 @@ const noControl: Rule = (text) =>
     ? "has a control character or a line break, which cannot stand in a host's files; remove it"
     : undefined;
 
-const text = (give: string, ...rules: Rule[]) => textField(give, false, [noControl, ...rules]);
-const secret = (give: string, ...rules: Rule[]) => textField(give, true, [noControl, ...rules]);
+/** What the annotated example leaves to its user. */
+const filledIn: Rule = (text) =>
+  text.startsWith("FILL-IN")
+    ? "stands in the example for a value that only you know; put yours in its place"
+    : undefined;
+
+const text = (give: string, ...rules: Rule[]) => textField(give, false, [noControl, ...rules, filledIn]);
+const secret = (give: string, ...rules: Rule[]) => textField(give, true, [noControl, ...rules, filledIn]);
 const privateKey = textField("give a private SSH key", true, [
   (key) => noControl(key.replaceAll("\n", "")),
   values.privateKeyProblem,
@@ -54,13 +57,15 @@ const flag = () =>
     error: ({ input }) => missingOrWrong(input, "true or false", "write true or false without quotes"),
   });
 
-const port = () => {
-  const error = ({ input }: { input?: unknown }) =>
-    missingOrWrong(input, "a port", "write a number from 1 to 65535 without quotes");
+/** A whole number from 1 to `most`; `what` is what it counts. */
+function whole(what: string, most: number, give: string) {
+  const error = ({ input }: { input?: unknown }) => missingOrWrong(input, what, give);
   return z
     .number({ error })
-    .refine((value) => Number.isInteger(value) && value >= 1 && value <= 65535, { error });
-};
+    .refine((value) => Number.isInteger(value) && value >= 1 && value <= most, { error });
+}
+
+const port = () => whole("a port", 65535, "write a number from 1 to 65535 without quotes");
 
 function list<T extends z.ZodType>(item: T, give: string, least = 0) {
   return z
@@ -139,7 +144,10 @@ const sshTarget = (whose: string) =>
       address: text(`give the DNS name or IP address of ${whose}`, values.addressProblem),
       port: port().default(22),
       user: text(`give the user to log in as on ${whose}`, values.userProblem),
-      hostKey: text(`give the public host key of ${whose}, "ssh-ed25519 AAAA…"`, values.hostKeyProblem),
+      hostKey: text(
+        `give the public host key of ${whose}, "ssh-ed25519 AAAA…"`,
+        values.hostKeyProblem,
+      ).transform(values.plainHostKey),
       privateKey: privateKey.optional(),
     },
     `give address, user and hostKey of ${whose}`,
@@ -198,8 +206,30 @@ const egress = mapping(
   "give dns, ntp, mirrors, s3 or leave egress out",
 );
 
-const IMAGE = "give the name or ID of an image, see `openstack image list`";
-const FLAVOR = "give the name or ID of a flavor, see `openstack flavor list`";
+/** A thing of the cloud's by its name or UUID, or as a mapping by an ID of any other form. */
+const nameOrId = (give: string) =>
+  oneOf<string | { id: string }>((raw) => ("id" in raw ? mapping({ id: text(give) }, give) : text(give)));
+
+const MOST_GIB = 65536;
+const volume = mapping(
+  {
+    size: whole("a size in GiB", MOST_GIB, `write a whole number from 1 to ${MOST_GIB} without quotes`),
+    type: text("give the name of a volume type, see `openstack volume type list`").optional(),
+    keep: flag().default(false),
+  },
+  "give size, or leave volume out",
+);
+
+/** What a host is made with. */
+const machine = {
+  image: nameOrId("give the name or ID of an image, see `openstack image list`"),
+  flavor: nameOrId("give the name or ID of a flavor, see `openstack flavor list`"),
+  volume: volume.optional(),
+  availabilityZone: text(
+    "give the name of an availability zone, see `openstack availability zone list --compute`",
+  ).optional(),
+  user: text("give the user of the image", values.userProblem).optional(),
+};
 
 const proxy = mapping(
   {
@@ -208,8 +238,7 @@ const proxy = mapping(
       "give the DNS name or address at which clients reach the proxy",
       values.addressProblem,
     ).optional(),
-    image: text(IMAGE),
-    flavor: text(FLAVOR),
+    ...machine,
     floatingIp: flag().optional(),
     rclone: artifact(
       "rclone",
@@ -245,13 +274,8 @@ const identity = oneOf<z.output<typeof projectIdentity | typeof keyIdentity>>((r
 );
 
 const MOST_DAYS = 3650;
-const days = () => {
-  const error = ({ input }: { input?: unknown }) =>
-    missingOrWrong(input, "a number of days", `write a whole number from 1 to ${MOST_DAYS} without quotes`);
-  return z
-    .number({ error })
-    .refine((value) => Number.isInteger(value) && value >= 1 && value <= MOST_DAYS, { error });
-};
+const days = () =>
+  whole("a number of days", MOST_DAYS, `write a whole number from 1 to ${MOST_DAYS} without quotes`);
 
 const lockMode = z.enum(["GOVERNANCE", "COMPLIANCE"], {
   error: ({ input }) => missingOrWrong(input, "a mode", "write GOVERNANCE or COMPLIANCE"),
@@ -276,6 +300,7 @@ const s3 = mapping(
   "give endpoint, region, bucket and identities",
 );
 
+const password = secret("give the password of the existing repository, or leave it out");
 const repositoryShape = {
   name: text("give the repository's name", values.nameProblem),
   paths: textList(
@@ -284,10 +309,11 @@ const repositoryShape = {
     1,
   ),
   excludes: textList(
-    text('give a pattern, for example "*.tmp"'),
+    text('give a pattern, for example "*.tmp"', values.excludeProblem),
     'list restic\'s patterns, for example ["*.tmp"]',
   ).default([]),
-  password: secret("give the password of the existing repository, or leave it out").optional(),
+  oneFileSystem: flag().default(false),
+  password: password.optional(),
 };
 const ownKeys = {
   publicKey: 'is for clients of kind "key-only"; leave it out, the stack makes this client\'s key',
@@ -311,8 +337,7 @@ const sourceCidrs = (least: number) =>
 
 const KINDS = {
   vm: {
-    image: text(IMAGE),
-    flavor: text(FLAVOR),
+    ...machine,
     securityGroups: textList(
       text("give the name or ID of a security group"),
       "list names or IDs of existing security groups, see `openstack security group list`",
@@ -391,6 +416,26 @@ const client = oneOf<z.output<typeof vmClient | typeof existingClient | typeof k
   return kind === "key-only" ? keyOnlyClient : kindless;
 });
 
+/** Secrets of clients that have files of their own, where their files would have them. */
+export const clientSecrets = byName(
+  mapping(
+    {
+      ssh: mapping({ privateKey }, "give privateKey").optional(),
+      repositories: byName(
+        mapping({ password }, "give password"),
+        "give for each repository, by its name, its password",
+      ).optional(),
+    },
+    "give ssh or repositories",
+  ),
+  "give for each client, by its name, its ssh or repositories",
+);
+
+/** A mapping with keys of the user's choice. */
+function byName<T extends z.ZodType>(item: T, give: string) {
+  return z.record(z.string(), item, { error: ({ input }) => missingOrWrong(input, MAPPING, give) });
+}
+
 /** Every field by itself: its type, its form and the defaults that depend on no other field. */
 export const stackSchema = mapping(
   {
@@ -407,6 +452,8 @@ export const stackSchema = mapping(
     ).optional(),
     s3,
     clients: list(client, "list the clients, or write []"),
+    clientsFolder: text('give the folder of the clients\' files, for example "clients/prod"').optional(),
+    clientSecrets: clientSecrets.optional(),
   },
   "give network, access, proxy, s3 and clients",
 );

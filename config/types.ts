@@ -26,7 +26,14 @@ export interface StackConfig {
   restic?: Artifact;
   /** The S3 service, the bucket and the identities that use it. Required. */
   s3: S3Config;
-  /** The machines that back up; may be an empty list. Required. Names must differ from each other and the proxy's. */
+  /**
+   * The machines that back up: those that the field `clients` lists, then those of the files `NAME.yaml` in the folder that
+   * the field `clientsFolder` names (relative to Pulumi.yaml's), each with a client's fields but `name`. Names must differ
+   * from each other and the proxy's. Without `clientsFolder` the list is required; it may be empty.
+   *
+   * Pulumi takes 128 KiB of configuration at most, so a long list belongs into files. They hold no secrets: those are
+   * encrypted fields, `clientSecrets.CLIENT.repositories.REPOSITORY.password` and `clientSecrets.CLIENT.ssh.privateKey`.
+   */
   clients: ClientConfig[];
 }
 
@@ -61,7 +68,10 @@ export interface AccessConfig {
   via: "floating-ip" | "jump-host" | "direct";
   /** Networks (CIDR) from which SSH to the hosts is allowed for the operator, at least one. Required. */
   adminCidrs: string[];
-  /** The user of the images that may become root with sudo. Default: `debian`. */
+  /**
+   * The user of the images that may become root with sudo, where a host names none of its own.
+   * @default `debian`
+   */
   user: string;
   /**
    * Name of the external network that floating IPs are taken from; only where some host gets a floating IP.
@@ -92,8 +102,53 @@ export interface EgressConfig {
   s3: string[];
 }
 
+/**
+ * A thing of the cloud's: its name or UUID as text, or `{ id: ID }` where the cloud's IDs are no UUIDs.
+ * @example `Debian 12`, `{ id: "42" }`
+ */
+export type NameOrId = string | { id: string };
+
+/** The disk of a host: a volume made from its image, in place of the disk that its flavor brings. */
+export interface VolumeConfig {
+  /** In GiB, a whole number from 1 to 65536. Required. */
+  size: number;
+  /**
+   * Name of the volume type.
+   * @default the cloud's
+   */
+  type?: string;
+  /**
+   * Whether the volume outlives its host: nothing then removes it but a person.
+   * @default false
+   */
+  keep: boolean;
+}
+
+/** What a host of the stack is made with. A change rebuilds no host: it is for hosts that are made from then on. */
+export interface MachineConfig {
+  /** Name or ID of the image: Debian 12 or newer with cloud-init. Required. */
+  image: NameOrId;
+  /** Name or ID of the flavor: 1 vCPU and 512 MB are enough for a proxy of a few clients. Required. */
+  flavor: NameOrId;
+  /**
+   * The boot volume; required with a flavor that has no disk.
+   * @default the flavor's disk, which is deleted with the host
+   */
+  volume?: VolumeConfig;
+  /**
+   * Name of the availability zone.
+   * @default the cloud's choice
+   */
+  availabilityZone?: string;
+  /**
+   * The user of the image that may become root with sudo.
+   * @default `access.user`
+   */
+  user: string;
+}
+
 /** The host that turns each client's SSH connection into append-only access to that client's repositories. */
-export interface ProxyConfig {
+export interface ProxyConfig extends MachineConfig {
   /** Host name: a lower-case DNS label. Default: `rclonesrv`. */
   name: string;
   /**
@@ -101,10 +156,6 @@ export interface ProxyConfig {
    * Default: its floating IP; required where it has none and there are such clients.
    */
   hostName?: string;
-  /** Name or ID of the image: Debian 12 or newer with cloud-init. Required. */
-  image: string;
-  /** Name or ID of the flavor: 1 vCPU and 512 MB are enough for a few clients. Required. */
-  flavor: string;
   /** Whether the proxy gets a floating IP. Default: true with `access.via: floating-ip`, else false. */
   floatingIp: boolean;
   /** The rclone program, version 1.75.1 or newer: a raw binary, or an official `.zip` release file. Required. */
@@ -129,7 +180,10 @@ export interface SshTarget {
   port: number;
   /** The user to log in as: root, or one who may become root with sudo without a password. Required. */
   user: string;
-  /** Its public host key, `TYPE BASE64` as in `/etc/ssh/ssh_host_ed25519_key.pub`: ed25519, ECDSA or RSA. Required. */
+  /**
+   * Its public host key, `TYPE BASE64` as in `/etc/ssh/ssh_host_ed25519_key.pub`, or a line of `ssh-keyscan`, of which
+   * the key is taken: ed25519 or ECDSA; RSA works with servers before OpenSSH 8.8 alone, and a preview warns. Required.
+   */
   hostKey: string;
   /** Secret. Private SSH key for it. Default: `access.privateKey`, or without that the key that the stack makes. */
   privateKey?: string;
@@ -137,7 +191,10 @@ export interface SshTarget {
 
 /** The S3 service and what the stack does there. */
 export interface S3Config {
-  /** The service: a URL without a path (`http://172.24.4.1:7480`), or `host` or `host:port` for https. Required. */
+  /**
+   * The service: a URL without a path (`http://172.24.4.1:7480`), or `host` or `host:port` for https; not the address of
+   * the bucket (`https://BUCKET.s3.example.com`), for buckets are found by their path. Required.
+   */
   endpoint: string;
   /** The region's name as the service knows it, such as `eu-central-1`. Required. */
   region: string;
@@ -221,12 +278,8 @@ interface CommonClient {
 }
 
 /** A virtual machine made by this stack. */
-export interface VmClient extends CommonClient {
+export interface VmClient extends CommonClient, MachineConfig {
   kind: "vm";
-  /** Name or ID of the image: Debian 12 or newer with cloud-init. Required. */
-  image: string;
-  /** Name or ID of the flavor. Required. */
-  flavor: string;
   /** Names or IDs of existing security groups, besides the one that the stack makes. Default: none. */
   securityGroups: string[];
 }
@@ -254,10 +307,21 @@ export interface KeyOnlyClient extends CommonClient {
 export interface RepositoryConfig {
   /** Last part of its address: as strict as a client's name. Required. */
   name: string;
-  /** What is backed up: absolute, normalized paths without duplicates, at least one. Required. */
+  /**
+   * What is backed up: absolute, normalized paths without duplicates, at least one, each taken as it stands: no pattern,
+   * no `~`, no variable. Not below `/proc`, `/sys`, `/dev` and `/run`; what lies there is left out of `/`, too. Required.
+   */
   paths: string[];
-  /** restic's exclude patterns. Default: none. */
+  /**
+   * restic's exclude patterns; `~` and variables are refused, for restic does not expand them.
+   * @default none
+   */
   excludes: string[];
+  /**
+   * Whether a backup stays on the file systems that `paths` lie on, and leaves out what is mounted below them.
+   * @default false
+   */
+  oneFileSystem: boolean;
   /** Secret. The password of a repository that exists already. Default: derived from the stack's root key. */
   password?: string;
   /**

@@ -133,28 +133,44 @@ const FIRST_SECURE_RSA_BITS = 2048;
 
 /** The public key of a repository: an ed25519 key, with or without a comment. */
 export function publicKeyProblem(text: string): Problem {
-  return keyProblem(text, ["ssh-ed25519"], "ssh-keygen -t ed25519");
-}
-
-/** The public host key of an SSH server. */
-export function hostKeyProblem(text: string): Problem {
   return keyProblem(
     text,
-    KEY_TYPES,
-    "ssh-keyscan -t ed25519 ADDRESS, compared with the key on the host itself",
+    ["ssh-ed25519"],
+    "give the whole line of the .pub file, as from ssh-keygen -t ed25519",
   );
+}
+
+/** The public host key of an SSH server: a line of a .pub file, of `ssh-keyscan` or of known_hosts. */
+export function hostKeyProblem(text: string): Problem {
+  return keyProblem(
+    plainHostKey(text),
+    KEY_TYPES,
+    "give the whole line of the .pub file or of ssh-keyscan -t ed25519 ADDRESS, compared with the key on the host itself",
+  );
+}
+
+/** A host key as `TYPE BASE64 [COMMENT]`: of a line of `ssh-keyscan` or known_hosts what follows the host's names. */
+export function plainHostKey(text: string): string {
+  const [names = "", type = ""] = text.split(" ");
+  const named = /^(?:ssh-(?:ed25519|rsa|dss)|ecdsa-sha2-|sk-)/.test(type) && !names.startsWith("@");
+  return named ? text.slice(names.length + 1) : text;
+}
+
+/** Whether a host key is of the kind for which `@pulumi/command` offers a signature with SHA-1 alone. */
+export function isRsaKey(hostKey: string): boolean {
+  return plainHostKey(hostKey).startsWith("ssh-rsa ");
 }
 
 /** What identifies a public key, whatever its comment: its blob in base64; undefined if the text is not a key. */
 export function keyBlob(text: string): string | undefined {
-  return text.split(" ")[1];
+  return plainHostKey(text).split(" ")[1];
 }
 
-function keyProblem(text: string, allowed: readonly string[], source: string): Problem {
+/** `want` is the remedy where the text is no whole key. */
+function keyProblem(text: string, allowed: readonly string[], want: string): Problem {
   if (text.includes("PRIVATE KEY"))
     return "is a private key; give the public one (the file that ends in .pub)";
   const [type = "", base64 = ""] = text.split(" ");
-  const want = `give the whole line of the .pub file, as from ${source}`;
   if (!allowed.includes(type)) {
     return KEY_TYPES.some((known) => known === type) || /^(?:ssh-|sk-|ecdsa-)/.test(type)
       ? `has the type ${type}, which is not accepted here; use ${allowed.join(", ")}: ${want}`
@@ -260,6 +276,20 @@ export function endpointProblem(text: string): Problem {
     : text.endsWith("/")
       ? `has a path; write "${text.replace(/\/$/, "")}"`
       : undefined;
+}
+
+/**
+ * The endpoint without the bucket that stands in front of it, where it is a bucket's own (virtual-host) address: what
+ * lies behind the bucket's name is a service's name, of three or more labels or beginning with `s3`.
+ */
+export function withoutBucket(endpoint: string, bucket: string): string | undefined {
+  const host = parseEndpoint(endpoint)?.host.toLowerCase();
+  if (host === undefined || isAddress(host) || !host.startsWith(`${bucket}.`)) return undefined;
+  const service = host.slice(bucket.length + 1);
+  const isService = service.split(".").length >= 3 || /^s3[.-]/.test(service);
+  return isService
+    ? endpoint.replace(new RegExp(`(^|//)${bucket.replaceAll(".", "\\.")}\\.`, "i"), "$1")
+    : undefined;
 }
 
 /** The name that an S3 service gives a region. */
@@ -368,16 +398,116 @@ export function sha256Problem(sums: string): (text: string) => Problem {
         `take the one of the file at url, for an official release its line in ${sums}`;
 }
 
-/** A path on a client. */
+/** File systems that the kernel makes up, or that hold nothing beyond a restart: no backup of them can be restored. */
+export const KERNEL_FOLDERS: readonly string[] = ["/proc", "/sys", "/dev", "/run"];
+
+/** What a shell would expand, and what the exclude patterns know. `[]` and `{}` count where they would choose. */
+const GLOB = /[*?]|\[[^\]]+\]|\{[^{}]*,[^{}]*\}/;
+
+/** A path on a client, which restic takes as it stands. */
 export function pathProblem(text: string): Problem {
+  const home = homeProblem(text);
+  if (home !== undefined) return home;
   if (!text.startsWith("/")) return `is not absolute; begin it with a slash, for example "/srv/data"`;
+  const normal = normalPath(text);
+  if (normal !== text) return `is not in its plain form; write ${JSON.stringify(normal)}`;
+  if (GLOB.test(text)) {
+    const parts = text.split("/");
+    const above = parts
+      .slice(
+        0,
+        parts.findIndex((part) => GLOB.test(part)),
+      )
+      .join("/");
+    return (
+      "is a pattern, but paths are taken as they stand; list each path by its name, or give " +
+      `${JSON.stringify(above === "" ? "/" : above)} and leave the rest out by excludes`
+    );
+  }
+  const kernel = KERNEL_FOLDERS.find((folder) => text === folder || text.startsWith(`${folder}/`));
+  return kernel === undefined
+    ? undefined
+    : `lies in ${kernel}, which the kernel makes anew at each start and no backup can restore; leave it out`;
+}
+
+/** One of restic's exclude patterns: each part between slashes as Go's `filepath.Match` reads it, or `**`. */
+export function excludeProblem(text: string): Problem {
+  const home = homeProblem(text);
+  if (home !== undefined) return home;
+  const bad = normalPath(text.replace(/^!/, ""))
+    .split("/")
+    .map(globProblem)
+    .find((problem) => problem !== undefined);
+  return bad === undefined ? undefined : `is a pattern that restic refuses (${bad})`;
+}
+
+/** A path as Go's `filepath.Clean` writes it: without empty parts, `.` and `..`. */
+function normalPath(text: string): string {
+  const rooted = text.startsWith("/");
   const parts: string[] = [];
   for (const part of text.split("/")) {
-    if (part === "..") parts.pop();
-    else if (part !== "" && part !== ".") parts.push(part);
+    if (part === "" || part === ".") continue;
+    if (part !== "..") parts.push(part);
+    else if (parts.length > 0 && parts.at(-1) !== "..") parts.pop();
+    else if (!rooted) parts.push(part);
   }
-  const normal = `/${parts.join("/")}`;
-  return normal === text ? undefined : `is not in its plain form; write ${JSON.stringify(normal)}`;
+  return rooted ? `/${parts.join("/")}` : parts.join("/") || ".";
+}
+
+/**
+ * What of one part of a pattern breaks the grammar of `filepath.Match`: `\` takes the next character as it stands,
+ * `[` begins a class of single characters and ranges, and only a class may have more to obey.
+ */
+function globProblem(part: string): Problem {
+  const characters = Array.from(part);
+  let at = 0;
+  /** Reads one character of a class, perhaps behind a backslash; tells whether there was one and something after it. */
+  const member = (): boolean => {
+    const first = characters[at];
+    if (first === undefined || first === "-" || first === "]") return false;
+    at += first === "\\" ? 2 : 1;
+    return at < characters.length;
+  };
+  while (at < characters.length) {
+    const character = characters[at];
+    at += 1;
+    if (character === "\\") {
+      if (at === characters.length) return 'a backslash ends it; write "\\\\" for a backslash';
+      at += 1;
+    }
+    if (character !== "[") continue;
+    if (characters[at] === "^") at += 1;
+    let members = 0;
+    while (members === 0 || characters[at] !== "]") {
+      const whole = member();
+      if (whole && characters[at] !== "-") {
+        members += 1;
+        continue;
+      }
+      if (whole) at += 1;
+      if (!whole || !member()) {
+        return 'a "[" has no "]" with characters or ranges before it, and no slash between; write "\\[" for a bracket';
+      }
+      members += 1;
+    }
+    at += 1;
+  }
+  return undefined;
+}
+
+/** What a shell would replace by somebody's home or another variable, which nothing here does. */
+function homeProblem(text: string): Problem {
+  const tilde = /^!?~(?:[A-Za-z_][\w.-]*)?(?=\/|$)/.exec(text)?.[0];
+  if (tilde !== undefined && (text.includes("/") || tilde.endsWith("~"))) return homeRemedy(tilde);
+  const variable = /\$\{\w+\}|\$(?:HOME|USER|LOGNAME|PWD|TMPDIR|XDG_\w+)(?!\w)/.exec(text)?.[0];
+  return variable === undefined ? undefined : homeRemedy(variable);
+}
+
+function homeRemedy(found: string): Problem {
+  return (
+    `has ${JSON.stringify(found.replace(/^!/, ""))}, which is taken as it stands here and means no home; ` +
+    'write the folder itself, for example "/root"'
+  );
 }
 
 /** The name of a user on a host. */

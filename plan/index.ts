@@ -1,14 +1,20 @@
-import { ClientConfig, RepositoryConfig, StackConfig } from "../config";
+import { ClientConfig, KERNEL_FOLDERS, RepositoryConfig, StackConfig } from "../config";
 import { repositoryAddress } from "../files";
 import { FirewallRule, firewallRules } from "./firewall";
 import { OpenRing, openRings } from "./identities";
+import { DiskOfFlavor, disksOfFlavors } from "./machines";
+import { configWarnings } from "./warnings";
 
 export * from "./firewall";
 export * from "./identities";
 export * from "./keys";
+export * from "./machines";
 export * from "./operations";
 
-/** One restic repository of one client, as the stack will build it. */
+/**
+ * One restic repository of one client, as the stack will build it. Where it takes in the whole system, what lies in the
+ * kernel's own folders is left out, unless an exclude of the configuration takes it back in by a `!`.
+ */
 export interface RepositoryPlan extends RepositoryConfig {
   /** `CLIENT-REPOSITORY`: the name of the key resource and the comment of the key. */
   keyName: string;
@@ -31,6 +37,10 @@ export interface Plan {
   clients: ClientPlan[];
   firewall: FirewallRule[];
   openRings: OpenRing[];
+  /** What the operator probably did not mean. */
+  warnings: string[];
+  /** Flavors on whose disks hosts will start. */
+  disksOfFlavors: DiskOfFlavor[];
   /** Whether the proxy gets a floating IP. */
   proxyFloatingIp: boolean;
 }
@@ -47,12 +57,18 @@ export function buildPlan(config: StackConfig): Plan {
       ...client,
       repositories: client.repositories.map((repository) => ({
         ...repository,
+        excludes: [
+          ...(repository.paths.includes("/") ? KERNEL_FOLDERS.map((folder) => `${folder}/*`) : []),
+          ...repository.excludes,
+        ],
         keyName: `${client.name}-${repository.name}`,
         address: repositoryAddress(config.s3.bucket, client.name, repository.name),
       })),
     })),
     firewall: firewallRules(config, s3Endpoint),
     openRings: openRings(config.s3),
+    warnings: configWarnings(config),
+    disksOfFlavors: disksOfFlavors(config),
     proxyFloatingIp: config.proxy.floatingIp || config.access.via === "floating-ip",
   };
 }

@@ -50,10 +50,12 @@ function outputs({ type, name, ...args }: pulumi.runtime.MockResourceArgs, count
 
 /**
  * Runs index.ts against a mocked engine, with this configuration, and gives what it registered and exported.
+ * `lookedUp` is called for everything that the program looks up in the cloud.
  * One program a Jest module registry: call it once in a test file's `beforeAll`, or after `jest.resetModules`.
  */
 export async function mockedStack(
   config: Record<string, unknown>,
+  lookedUp: (token: string, inputs: object) => void = () => undefined,
 ): Promise<{ resources: Registered[]; exports: Record<string, unknown> }> {
   const resources: Registered[] = [];
   await pulumi.runtime.setMocks(
@@ -65,7 +67,10 @@ export async function mockedStack(
         resources.push({ type: args.type, name: args.name, inputs, custom: args.custom ?? true });
         return { id: `id of ${args.name}`, state: outputs(args, resources.length) };
       },
-      call: ({ token, inputs }) => ({ ...(inputs as object), id: token }),
+      call: ({ token, inputs }) => {
+        lookedUp(token, inputs as object);
+        return { ...(inputs as object), id: token };
+      },
     },
     "secure-backups",
     "test",

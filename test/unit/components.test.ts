@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import { generateKeyPairSync } from "node:crypto";
+import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import { stackIdentity } from "../../files";
 import { Operations } from "../../plan";
@@ -30,7 +31,10 @@ const CONFIG = {
       name: "web",
       kind: "vm",
       image: "debian-12",
-      flavor: "s1",
+      flavor: { id: "42" },
+      volume: { size: 20, type: "ssd", keep: true },
+      availabilityZone: "az2",
+      user: "ubuntu",
       repositories: [
         { name: "main", paths: ["/srv"] },
         { name: "db", paths: ["/var/lib/db"], password: "given password" },
@@ -61,6 +65,7 @@ const CONFIG = {
 
 let resources: Registered[];
 let exports: Record<string, unknown>;
+const flavors: object[] = [];
 
 function only(type: string, name: string): Registered {
   const found = resources.filter((resource) => resource.type === type && resource.name === name);
@@ -84,7 +89,9 @@ function isSecret(output: unknown): Promise<boolean> {
 }
 
 beforeAll(async () => {
-  ({ resources, exports } = await mockedStack(CONFIG));
+  ({ resources, exports } = await mockedStack(CONFIG, (token, inputs) => {
+    if (token === "openstack:compute/getFlavor:getFlavor") flavors.push(inputs);
+  }));
 });
 
 test("the program asks for exactly these resources", () => {
@@ -146,6 +153,69 @@ describe("secrets", () => {
 });
 
 describe("hosts", () => {
+  const instance = (name: string) => only("openstack:compute/instance:Instance", name).inputs;
+
+  test("a host with a volume boots from it, in its zone, and one without from its flavor's disk", () => {
+    expect(instance("web")).toMatchObject({
+      flavorId: "42",
+      availabilityZoneHints: "az2",
+      blockDevices: [
+        {
+          sourceType: "image",
+          uuid: "openstack:images/getImage:getImage",
+          destinationType: "volume",
+          volumeSize: 20,
+          volumeType: "ssd",
+          bootIndex: 0,
+          deleteOnTermination: false,
+        },
+      ],
+    });
+    expect(instance("web")).not.toHaveProperty("imageId");
+    expect(instance("web")).not.toHaveProperty("flavorName");
+    expect(instance("rclonesrv")).toMatchObject({
+      imageId: "openstack:images/getImage:getImage",
+      flavorName: "s1",
+    });
+    expect(instance("rclonesrv")).not.toHaveProperty("blockDevices");
+  });
+
+  test("the disk of each flavor is looked up on which a host is to start", () => {
+    expect(flavors).toEqual([expect.objectContaining({ name: "s1" })]);
+  });
+
+  test("every input of an instance is one that the provider knows", () => {
+    const declared = (file: string, name: string) => {
+      const text = readFileSync(require.resolve(`@pulumi/openstack/${file}`), "utf8");
+      const body = new RegExp(`interface ${name} \\{(.*?)\\n *\\}\\n`, "s").exec(text)?.[1] ?? "";
+      return Array.from(body.matchAll(/^ +(\w+)\??: /gm), (match) => match[1]);
+    };
+    const inputs = declared("compute/instance.d.ts", "InstanceArgs");
+    expect(inputs).toEqual(
+      expect.arrayContaining(Object.keys({ ...instance("web"), ...instance("rclonesrv") })),
+    );
+    const [device] = instance("web").blockDevices as object[];
+    expect(declared("types/input.d.ts", "InstanceBlockDevice")).toEqual(
+      expect.arrayContaining(Object.keys(device as object)),
+    );
+  });
+
+  const connectionTo = (host: string) =>
+    (only("command:remote:Command", host).inputs.connection as { secret: Record<string, unknown> }).secret;
+
+  test("each is reached as its own user, or as the stack's", () => {
+    expect(["rclonesrv", "web", "old"].map((host) => connectionTo(host).user)).toEqual([
+      "debian",
+      "ubuntu",
+      "root",
+    ]);
+  });
+
+  test("one that may boot is waited for, and a server that runs is not", () => {
+    const limits = ["rclonesrv", "web", "old"].map((host) => connectionTo(host).dialErrorLimit);
+    expect(limits).toEqual([90, 90, 10]);
+  });
+
   test("every connection pins the host key that the stack made or was given", () => {
     const connectionOf = (host: string) =>
       (only("command:remote:Command", host).inputs.connection as { secret: { hostKey: string } }).secret;

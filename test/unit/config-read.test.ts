@@ -43,7 +43,7 @@ describe("the reader", () => {
         "the stack's configuration has 2 mistakes:",
         '  secure-backups:protect: "maybe" is not true or false; write true or false without quotes',
         "  secure-backups:colour: unknown key; " +
-          "known here: protect, network, access, egress, proxy, restic, s3, clients",
+          "known here: protect, network, access, egress, proxy, restic, s3, clients, clientsFolder, clientSecrets",
       ].join("\n"),
     );
   });
@@ -51,7 +51,7 @@ describe("the reader", () => {
   test("refuses a secret in plain text, wherever it stands, and says how to encrypt it", () => {
     setConfig({ ...fullExample(), protect: 3 }, ["access"]);
     const line = (field: string) =>
-      `  secure-backups:${field}: (secret) is in the stack's file in plain text; take a new secret and encrypt it: ` +
+      `  secure-backups:${field}: (secret) is in plain text; take a new secret and encrypt it: ` +
       `pulumi config set --secret --path 'secure-backups:${field}'`;
     expect((thrown() as Error).message).toBe(
       [

@@ -64,6 +64,7 @@ describe("a right configuration", () => {
         name: "rclonesrv",
         image: "debian-12",
         flavor: "s1",
+        user: "debian",
         floatingIp: false,
         rclone: artifact("1.76.0"),
       },
@@ -91,17 +92,67 @@ describe("a right configuration", () => {
       {
         ...clients[0],
         frozen: false,
+        user: "debian",
         securityGroups: [],
-        repositories: [{ ...repositories[0], excludes: [] }],
+        repositories: [{ ...repositories[0], excludes: [], oneFileSystem: false }],
       },
       {
         ...clients[1],
         frozen: false,
         ssh: { ...ssh, port: 22 },
         sourceCidrs: ["2001:db8::7/128"],
-        repositories: [{ ...repositories[0], excludes: [] }],
+        repositories: [{ ...repositories[0], excludes: [], oneFileSystem: false }],
       },
     ]);
+  });
+
+  test("gives each host the user of access.user but where it names its own", () => {
+    const machine = {
+      kind: "vm",
+      image: "i",
+      flavor: "f",
+      repositories: [{ name: "main", paths: ["/srv"] }],
+    };
+    const clients = [
+      { ...machine, name: "a" },
+      { ...machine, name: "b", user: "ubuntu" },
+    ];
+    const users = (change: Raw) => {
+      const { proxy, clients } = parseStackConfig(change);
+      return [proxy, ...clients].map((host) => (host as { user?: string }).user);
+    };
+    const raw = changed("access.user", "rocky", { ...smallest(), clients });
+    expect(users(raw)).toEqual(["rocky", "rocky", "ubuntu"]);
+    expect(users(changed("proxy.user", "debian", raw))).toEqual(["debian", "rocky", "ubuntu"]);
+  });
+
+  test("has the key alone of a line that ssh-keyscan printed, or of known_hosts", () => {
+    for (const names of [
+      "legacy.example.com",
+      "ssh-gw.example.com",
+      "[192.0.2.7]:2222",
+      "a,192.0.2.7",
+      "|1|x=|y=",
+    ]) {
+      const raw = changed("clients[1].ssh.hostKey", `${names} ${ed25519(2)}`);
+      const config = parseStackConfig(
+        changed("access.jumpHost.hostKey", `${names} ${ed25519(1)} root@jump`, raw),
+      );
+      expect(config.clients[1]).toMatchObject({ ssh: { hostKey: ed25519(2) } });
+      expect(config.access.jumpHost?.hostKey).toBe(`${ed25519(1)} root@jump`);
+    }
+  });
+
+  test("may have an endpoint that begins as the bucket is called, where what follows is no service", () => {
+    const raw = changed("s3.bucket", "backups", smallest());
+    for (const endpoint of [
+      "https://backups.example.com",
+      "backups.lan:9000",
+      "https://s3.example.com",
+      "[::1]:80",
+    ]) {
+      expect(errorsOf(changed("s3.endpoint", endpoint, raw))).toEqual([]);
+    }
   });
 
   test("may do without old versions of objects", () => {
@@ -135,6 +186,14 @@ describe("a right configuration", () => {
     ["proxy.rclone.version", "2.0.0"],
     ["proxy.rclone.url", "http://172.24.4.1:8088/rclone"],
     ["clients", []],
+    [
+      "clients[0].repositories[0].excludes",
+      ["~$*", "*~", "$RECYCLE.BIN", "Foo$Bar.class", "!/a/**/[!x]?", "a]"],
+    ],
+    [
+      "clients[0].repositories[0].paths",
+      ["/srv/~", "/srv/a]", "/srv/{a}", "/srv/[]", "/srv/C$", "/process", "/runs"],
+    ],
     ["clients[1].ssh.hostKey", `ssh-rsa ${rsa(2048)}`],
     ["clients[1].ssh.hostKey", `ecdsa-sha2-nistp384 ${ecdsa("P-384", "nistp384")} comment`],
     ["access.privateKey", opensshPrivateKey("none")],
@@ -182,7 +241,7 @@ const NO_SHA256 =
   "https://downloads.rclone.org/vVERSION/SHA256SUMS";
 const PUB = "give the whole line of the .pub file, as from ssh-keygen -t ed25519";
 const HOST_PUB =
-  "give the whole line of the .pub file, as from ssh-keyscan -t ed25519 ADDRESS, compared with the key on the host itself";
+  "give the whole line of the .pub file or of ssh-keyscan -t ed25519 ADDRESS, compared with the key on the host itself";
 const PROJECT =
   "is not a project ID of 32 hexadecimal digits; see `openstack project show NAME -f value -c id`";
 const PRIVATE =
@@ -190,8 +249,20 @@ const PRIVATE =
 const PASSPHRASE =
   "(secret) needs a passphrase, which nobody can type during an update; give a key without one (ssh-keygen -p)";
 const IMAGE = "give the name or ID of an image, see `openstack image list`";
+const FLAVOR = "give the name or ID of a flavor, see `openstack flavor list`";
+const FILL_IN = "stands in the example for a value that only you know; put yours in its place";
+const GIB = "write a whole number from 1 to 65536 without quotes";
+const BRACKET =
+  'is a pattern that restic refuses (a "[" has no "]" with characters or ranges before it, and no slash between; ' +
+  'write "\\[" for a bracket)';
+const home = (found: string) =>
+  `has "${found}", which is taken as it stands here and means no home; write the folder itself, for example "/root"`;
+const glob = (above: string) =>
+  "is a pattern, but paths are taken as they stand; list each path by its name, or give " +
+  `"${above}" and leave the rest out by excludes`;
 const DAYS = "write a whole number from 1 to 3650 without quotes";
-const ALL_KEYS = "known here: protect, network, access, egress, proxy, restic, s3, clients";
+const ALL_KEYS =
+  "known here: protect, network, access, egress, proxy, restic, s3, clients, clientsFolder, clientSecrets";
 
 /** A field of the full example, the value to put there, and the error lines. */
 type Case = [field: string, value: unknown, ...lines: string[]];
@@ -286,6 +357,49 @@ describe("a mistake in one field", () => {
         `clients[2].repositories[0].name: "${name}" ${RESTIC} "${name}-1"`,
       ],
     ]),
+    // machines
+    ["proxy.image", "FILL-IN-IMAGE", `proxy.image: "FILL-IN-IMAGE" ${FILL_IN}`],
+    [
+      "clients[0].repositories[0].password",
+      "FILL-IN-PASSWORD",
+      `clients[0].repositories[0].password: (secret) ${FILL_IN}`,
+    ],
+    ["proxy.flavor", {}, `proxy.flavor: mapping is not a text; ${FLAVOR}`],
+    ["proxy.flavor", { id: "" }, `proxy.flavor.id: empty; ${FLAVOR}`],
+    [
+      "proxy.flavor",
+      { id: 42 },
+      'proxy.flavor.id: 42 is a number, not a text; write what you mean in quotes, for example "42"',
+    ],
+    ["clients[0].image", { id: "a", name: "b" }, "clients[0].image.name: unknown key; known here: id"],
+    ["clients[0].volume", 20, "clients[0].volume: 20 is not a mapping; give size, or leave volume out"],
+    ["clients[0].volume", {}, `clients[0].volume.size: missing; ${GIB}`],
+    ...[0, 1.5, 65537, "20"].map((size): Case => [
+      "proxy.volume.size",
+      size,
+      `proxy.volume.size: ${JSON.stringify(size)} is not a size in GiB; ${GIB}`,
+    ]),
+    [
+      "proxy.volume.keep",
+      "no",
+      'proxy.volume.keep: "no" is not true or false; write true or false without quotes',
+    ],
+    [
+      "proxy.volume.type",
+      "",
+      "proxy.volume.type: empty; give the name of a volume type, see `openstack volume type list`",
+    ],
+    [
+      "proxy.availabilityZone",
+      1,
+      'proxy.availabilityZone: 1 is a number, not a text; write what you mean in quotes, for example "1"',
+    ],
+    ["proxy.user", "a b", 'proxy.user: "a b" is not a user name; give a login name, for example "debian"'],
+    [
+      "clients[1].user",
+      "root",
+      'clients[1].user: is for clients of kind "vm", and this one is "existing"; leave it out or change kind',
+    ],
     // network and access
     ["network", {}, "network.create: missing; give cidr and externalNetwork"],
     [
@@ -475,6 +589,16 @@ describe("a mistake in one field", () => {
       "xn--a",
       's3.bucket: "xn--a" has a prefix or suffix that S3 keeps for itself; choose another name, for example "example-backups"',
     ],
+    ...[
+      ["https://backups.s3.example.com", "https://s3.example.com"],
+      ["backups.s3.lan:9000", "s3.lan:9000"],
+      ["http://Backups.storage.example.com:80", "http://storage.example.com:80"],
+    ].map(([address, service]): Case => [
+      "s3",
+      { ...fullExample().s3, bucket: "backups", endpoint: address },
+      `s3.endpoint: "${address}" is the address of the bucket and not of the service, and every object would get the ` +
+        `bucket's name in front of its own; write "${service}"`,
+    ]),
     // identities
     [
       "s3.identities.owner",
@@ -623,6 +747,57 @@ describe("a mistake in one field", () => {
       "clients[0].repositories[0].paths[1]",
       "/",
       'clients[0].repositories[0].paths[1]: "/" stands in this list already, at [0]; remove one of the two',
+    ],
+    ...[
+      ["/home/*/x", "/home"],
+      ["/srv/data[12]/a", "/srv"],
+      ["/srv/{a,b}", "/srv"],
+      ["/srv?", "/"],
+    ].map(([text, above = ""]): Case => [
+      "clients[0].repositories[0].paths[1]",
+      text,
+      `clients[0].repositories[0].paths[1]: "${text}" ${glob(above)}`,
+    ]),
+    ...["paths", "excludes"].flatMap((list): Case[] =>
+      [
+        ["~/data", "~"],
+        ["~web/data", "~web"],
+        ["~", "~"],
+        ["$HOME/data", "$HOME"],
+        ["/srv/${USER}/data", "${USER}"],
+        ["$XDG_CACHE_HOME", "$XDG_CACHE_HOME"],
+      ].map(([text, found = ""]) => [
+        `clients[0].repositories[0].${list}[1]`,
+        text,
+        `clients[0].repositories[0].${list}[1]: "${text}" ${home(found)}`,
+      ]),
+    ),
+    [
+      "clients[0].repositories[0].excludes[1]",
+      "!~/keep",
+      `clients[0].repositories[0].excludes[1]: "!~/keep" ${home("~")}`,
+    ],
+    ...["/proc", "/sys/fs", "/dev/shm", "/run/user"].map((path): Case => [
+      "clients[0].repositories[0].paths[1]",
+      path,
+      `clients[0].repositories[0].paths[1]: "${path}" lies in ${path.slice(0, 5).replace(/\/$/, "")}, ` +
+        "which the kernel makes anew at each start and no backup can restore; leave it out",
+    ]),
+    ...["/srv/[cache", "![a-", "a/[]/b", "[a/b]", "*[^]"].map((pattern): Case => [
+      "clients[0].repositories[0].excludes[1]",
+      pattern,
+      `clients[0].repositories[0].excludes[1]: "${pattern}" ${BRACKET}`,
+    ]),
+    [
+      "clients[0].repositories[0].excludes[1]",
+      "cache\\",
+      'clients[0].repositories[0].excludes[1]: "cache\\\\" is a pattern that restic refuses ' +
+        '(a backslash ends it; write "\\\\" for a backslash)',
+    ],
+    [
+      "clients[0].repositories[0].oneFileSystem",
+      "yes",
+      'clients[0].repositories[0].oneFileSystem: "yes" is not true or false; write true or false without quotes',
     ],
     [
       "clients[0].repositories[0].excludes[1]",
@@ -819,7 +994,7 @@ describe("all mistakes", () => {
         "  secure-backups:clients[0].flavor: missing; give the name or ID of a flavor, see `openstack flavor list`",
         `  secure-backups:clients[0].repositories[0].name: "data" ${RESTIC} "data-1"`,
         '  secure-backups:clients[0].repositories[0].paths: missing; list the paths to back up, at least one, for example ["/srv/data"]',
-        '  secure-backups:clients[0].repositories[0].path: unknown key; did you mean "paths"? known here: name, paths, excludes, password',
+        '  secure-backups:clients[0].repositories[0].path: unknown key; did you mean "paths"? known here: name, paths, excludes, oneFileSystem, password',
         '  secure-backups:clients[1].kind: "vmm" is not a kind of client; write "vm", "existing" or "key-only"',
         '  secure-backups:clients[2].sourceCidrs[0]: "::1" is an address without its bits; for this address alone write "::1/128"',
         `  secure-backups:clients[2].repositories[0].publicKey: "k" is not a public key that begins with ssh-ed25519; ${PUB}`,
@@ -878,11 +1053,28 @@ describe("the tracked files", () => {
     expect(parseStackConfig(filled).clients.map(({ kind }) => kind)).toEqual(["vm", "existing", "key-only"]);
   });
 
+  test("a text of the annotated example that is not filled in is refused by its field, whichever it is", () => {
+    const fields = Object.entries(fileOf("prod")).flatMap(([key, value]) => textsOf(key, value));
+    expect(fields.length).toBeGreaterThan(40);
+    for (const field of fields) {
+      const errors = errorsOf(changed(field, "FILL-IN-HERE", fileOf("prod")));
+      expect(errors.map((line) => line.split(": ")[0])).toContain(field);
+    }
+  });
+
+  /** The fields below this one that hold a text. */
+  function textsOf(field: string, value: unknown): string[] {
+    if (typeof value === "string") return [field];
+    if (Array.isArray(value)) return value.flatMap((item, index) => textsOf(`${field}[${index}]`, item));
+    return Object.entries((value ?? {}) as Raw).flatMap(([key, inner]) => textsOf(`${field}.${key}`, inner));
+  }
+
   test("the local cloud's file lacks only what differs from machine to machine", () => {
     const raw = fileOf("local");
     expect(errorsOf(raw)).toEqual([
       "proxy.rclone: missing; give version, url and sha256 of rclone",
       "s3.identities: missing; give at least the identity owner",
+      'clients[1].ssh.hostKey: missing; give the public host key of the server, "ssh-ed25519 AAAA…"',
     ]);
     const identities = {
       owner: { projectId: project(1) },
@@ -890,15 +1082,15 @@ describe("the tracked files", () => {
       keeper: { projectId: project(3) },
     };
     const filled = changed("s3.identities", identities, changed("proxy.rclone", artifact("1.76.0"), raw));
-    const config = parseStackConfig(filled);
+    const config = parseStackConfig(changed("clients[1].ssh.hostKey", ed25519(1), filled));
     expect(
       config.clients.map(({ name, repositories }) => [
         name,
         repositories.map((repository) => repository.name),
       ]),
     ).toEqual([
-      ["appsrv1", ["main"]],
-      ["appsrv2", ["files", "database"]],
+      ["appsrv1", ["main", "database"]],
+      ["filesrv1", ["files"]],
     ]);
     expect(config.egress.s3).toEqual(["172.24.4.1/32"]);
   });
@@ -914,30 +1106,45 @@ describe("for any input", () => {
   const printable = fc
     .string({ unit: "grapheme", minLength: 1 })
     .filter((text) => !/[\p{Cc}\p{Zl}\p{Zp}\p{Cs}]/u.test(text));
+  const plain = printable.filter((part) => !/[/$~*?[{]/.test(part) && part !== "." && part !== "..");
   const path = fc
-    .array(
-      printable.filter((part) => !part.includes("/") && part !== "." && part !== ".."),
-      { maxLength: 4 },
-    )
-    .map((parts) => `/${parts.join("/")}`);
+    .array(plain, { maxLength: 4 })
+    .map((parts) => `/${parts.join("/")}`)
+    .filter((text) => !/^\/(?:proc|sys|dev|run)(?:\/|$)/.test(text));
+  const exclude = fc
+    .tuple(fc.constantFrom("", "!", "/", "**/"), plain, fc.constantFrom("", "*", "/[^a-z]?"))
+    .map(([before, part, after]) => `${before}${part.replaceAll("\\", "\\\\")}${after}`);
   const repository = fc.record(
     {
       name: label.map((name) => `r${name}`),
       paths: fc.uniqueArray(path, { minLength: 1, maxLength: 3 }),
-      excludes: fc.uniqueArray(printable, { maxLength: 3 }),
+      excludes: fc.uniqueArray(exclude, { maxLength: 3 }),
+      oneFileSystem: fc.boolean(),
       password: printable,
     },
-    { requiredKeys: ["name", "paths", "excludes"] },
+    { requiredKeys: ["name", "paths", "excludes", "oneFileSystem"] },
   );
-  const client = fc.record({
-    name: label.map((name) => `c${name}`),
-    kind: fc.constant("vm"),
-    frozen: fc.boolean(),
-    image: printable,
-    flavor: printable,
-    securityGroups: fc.uniqueArray(printable, { maxLength: 2 }),
-    repositories: fc.uniqueArray(repository, { selector: ({ name }) => name, minLength: 1, maxLength: 3 }),
-  });
+  const cloudThing = fc.oneof(printable, fc.record({ id: printable }));
+  const user = fc.constantFrom("debian", "root");
+  const volume = fc.record(
+    { size: fc.integer({ min: 1, max: 65536 }), type: printable, keep: fc.boolean() },
+    { requiredKeys: ["size", "keep"] },
+  );
+  const client = fc.record(
+    {
+      name: label.map((name) => `c${name}`),
+      kind: fc.constant("vm"),
+      frozen: fc.boolean(),
+      image: cloudThing,
+      flavor: cloudThing,
+      volume,
+      availabilityZone: printable,
+      user,
+      securityGroups: fc.uniqueArray(printable, { maxLength: 2 }),
+      repositories: fc.uniqueArray(repository, { selector: ({ name }) => name, minLength: 1, maxLength: 3 }),
+    },
+    { requiredKeys: ["name", "kind", "frozen", "image", "flavor", "user", "securityGroups", "repositories"] },
+  );
   const clients = fc.uniqueArray(client, { selector: ({ name }) => name, maxLength: 4 }).filter((list) => {
     const keys = list.flatMap(({ name, repositories }) =>
       repositories.map((repository) => `${name}-${repository.name}`),
@@ -980,7 +1187,7 @@ describe("for any input", () => {
 
   test("junk gives a ConfigError and nothing else", () => {
     const junk = fc.anything({ withNullPrototype: true, maxDepth: 5 });
-    const keys = ["protect", "network", "access", "egress", "proxy", "restic", "s3", "clients"];
+    const keys = ALL_KEYS.replace("known here: ", "").split(", ");
     const somewhere = fc.constantFrom(
       ...[
         "network.create",

@@ -12,7 +12,7 @@ import {
   ringsOpenByService,
   ruleName,
 } from "../../plan";
-import { ed25519 } from "./config-example";
+import { blob, ed25519 } from "./config-example";
 
 function config(change: Record<string, unknown> = {}): StackConfig {
   return parseStackConfig({
@@ -142,6 +142,81 @@ describe("rings", () => {
     expect(open[0]?.[1]?.why).not.toBe(open[1]?.[1]?.why);
   });
 });
+
+describe("what is probably not meant", () => {
+  const rsa = `ssh-rsa ${rsaBlob()}`;
+  const server = { kind: "existing", repositories: [{ name: "main", paths: ["/srv"] }] };
+  const ssh = { user: "root", hostKey: rsa };
+
+  test("an RSA host key of a server or of the jump host is warned of, with the key to give instead", () => {
+    const jumpHost = { address: "192.0.2.9", user: "ops", hostKey: `192.0.2.9 ${rsa}` };
+    const clients = [
+      { ...server, name: "old", ssh: { ...ssh, address: "192.0.2.7" } },
+      { ...server, name: "new", ssh: { ...ssh, address: "192.0.2.8", hostKey: ed25519(7) } },
+    ];
+    const access = { via: "jump-host", adminCidrs: ["198.51.100.0/24"], jumpHost };
+    const proxy = { ...config().proxy, floatingIp: true };
+    const { warnings } = buildPlan(
+      config({ access: { ...access, floatingIpPool: "public" }, proxy, clients }),
+    );
+    expect(warnings).toEqual([
+      expect.stringMatching(/^access\.jumpHost\.hostKey is an RSA key, .*ssh_host_ed25519_key\.pub/),
+      expect.stringMatching(/^client old: ssh\.hostKey is an RSA key, .*OpenSSH 8\.8/),
+    ]);
+  });
+
+  test("a frozen client's key is not warned of, for nobody connects", () => {
+    const clients = [{ ...server, name: "old", frozen: true, ssh: { ...ssh, address: "192.0.2.7" } }];
+    expect(buildPlan(config({ clients })).warnings).toEqual([]);
+  });
+
+  test("a backup of the whole system without oneFileSystem is warned of", () => {
+    const repositories = [
+      { name: "all", paths: ["/"] },
+      { name: "disk", paths: ["/"], oneFileSystem: true },
+      { name: "part", paths: ["/srv"] },
+    ];
+    const { warnings } = buildPlan(config({ clients: [{ ...config().clients[0], repositories }] }));
+    expect(warnings).toEqual([
+      expect.stringMatching(/^client web, repository all: the path "\/" .*oneFileSystem: true/),
+    ]);
+  });
+});
+
+test("a backup of the whole system leaves out the kernel's folders, unless an exclude takes one back in", () => {
+  const repositories = [
+    { name: "all", paths: ["/home", "/"], excludes: ["*.tmp", "!/dev/*"] },
+    { name: "part", paths: ["/srv"], excludes: ["*.tmp"] },
+  ];
+  const [client] = buildPlan(config({ clients: [{ ...config().clients[0], repositories }] })).clients;
+  expect(client?.repositories.map(({ excludes }) => excludes)).toEqual([
+    ["/proc/*", "/sys/*", "/dev/*", "/run/*", "*.tmp", "!/dev/*"],
+    ["*.tmp"],
+  ]);
+});
+
+test("a host without a volume needs a disk of its flavor; an existing server and a frozen client need none", () => {
+  const machine = { kind: "vm", image: "debian-12", repositories: [{ name: "main", paths: ["/srv"] }] };
+  const clients = [
+    { ...machine, name: "a", flavor: { id: "42" } },
+    { ...machine, name: "b", flavor: "s2", volume: { size: 20 } },
+    { ...machine, name: "c", flavor: "s3", frozen: true },
+  ];
+  expect(buildPlan(config({ clients })).disksOfFlavors).toEqual([
+    { host: "proxy", flavor: "s1" },
+    { host: "client a", flavor: { id: "42" } },
+  ]);
+});
+
+/** The inside of an RSA key of 2048 bits. */
+function rsaBlob(): string {
+  const { n, e } = generateKeyPairSync("rsa", { modulusLength: 2048 }).publicKey.export({ format: "jwk" });
+  return blob("ssh-rsa", Buffer.from(e ?? "", "base64url"), Buffer.from(`00${hex(n)}`, "hex"));
+}
+
+function hex(base64url = ""): string {
+  return Buffer.from(base64url, "base64url").toString("hex");
+}
 
 describe("passwords", () => {
   const word = fc.stringMatching(/^[a-z][a-z0-9-]{0,20}$/);

@@ -1,0 +1,31 @@
+import { isRsaKey, StackConfig } from "../config";
+
+/**
+ * What the configuration asks for, and what probably is not meant by it: one sentence each, with field and remedy.
+ * Frozen clients are passed over, for nothing is done with them.
+ */
+export function configWarnings({ access, clients }: StackConfig): string[] {
+  const warnings: string[] = [];
+  const warn = (field: string, message: string) => warnings.push(`${field} ${message}`);
+
+  if (access.jumpHost && isRsaKey(access.jumpHost.hostKey)) warn("access.jumpHost.hostKey", RSA);
+  for (const client of clients.filter(({ frozen }) => !frozen)) {
+    if (client.kind === "existing" && isRsaKey(client.ssh.hostKey)) {
+      warn(`client ${client.name}: ssh.hostKey`, RSA);
+    }
+    for (const { name, paths, oneFileSystem } of client.repositories) {
+      if (paths.includes("/") && !oneFileSystem) {
+        warn(`client ${client.name}, repository ${name}: the path`, WHOLE_SYSTEM);
+      }
+    }
+  }
+  return warnings;
+}
+
+const RSA =
+  "is an RSA key, for which Pulumi's SSH connection offers ssh-rsa with SHA-1 alone: OpenSSH 8.8 and newer refuse that; " +
+  "give the host's ed25519 key instead, /etc/ssh/ssh_host_ed25519_key.pub there (ssh-keygen -A makes a missing one)";
+
+const WHOLE_SYSTEM =
+  '"/" takes in whatever is mounted below it, network and removable disks too; to stay on the disk itself, add ' +
+  "oneFileSystem: true and list the other file systems that you mean";
