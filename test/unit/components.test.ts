@@ -161,7 +161,9 @@ describe("hosts", () => {
     }
     const rules = resources.filter(({ type }) => type === "openstack:networking/secGroupRule:SecGroupRule");
     const world = rules.filter(({ inputs }) => inputs.remoteIpPrefix === "0.0.0.0/0");
-    const flows = world.map(({ inputs }) => [inputs.direction, inputs.protocol, inputs.portRangeMin].join(" "));
+    const flows = world.map(({ inputs }) =>
+      [inputs.direction, inputs.protocol, inputs.portRangeMin].join(" "),
+    );
     expect(flows.sort()).toEqual(["egress tcp 443", "egress udp 123", "egress udp 123"]);
     expect(names("openstack:networking/secGroupRule:SecGroupRule")).toMatchSnapshot();
   });
