@@ -45,6 +45,8 @@ export interface ProbeAbout extends Pick<Finding, "ring" | "id" | "tried" | "exp
 export interface Seen {
   holds: boolean | "open";
   happened: string;
+  /** What to do about just that; default: the probe's own remedy. */
+  remedy?: string;
 }
 
 /** What an error says, on one line of a table. */
@@ -77,9 +79,10 @@ export async function probe(about: ProbeAbout, attempt: () => Promise<Seen>): Pr
     }, PROBE_SECONDS * 1000);
   });
   try {
-    const { holds, happened } = await Promise.race([attempt(), late]);
+    const seen = await Promise.race([attempt(), late]);
+    const { holds, happened } = seen;
     if (holds === true) return { ...what, happened, verdict: "pass" };
-    return { ...what, happened, verdict: holds === "open" ? "open" : "FAIL", remedy };
+    return { ...what, happened, verdict: holds === "open" ? "open" : "FAIL", remedy: seen.remedy ?? remedy };
   } catch (error) {
     return { ...what, happened: `could not be tried: ${briefly(error)}`, verdict: "unknown", remedy };
   } finally {

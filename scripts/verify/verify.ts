@@ -1,5 +1,6 @@
 import { Operations } from "../../plan";
 import { probeBucket } from "./bucket/bucket";
+import { probeRepositories } from "./bucket/repositories";
 import { attackAsClient } from "./client-attacks/client-attacks";
 import { inspectHosts } from "./hosts/hosts";
 import { probeNetwork } from "./openstack";
@@ -35,6 +36,7 @@ export async function verify(operations: Operations, options: VerifyOptions = {}
   const areas: Area[] = [
     { name: "client-attacks", rings: [1], probe: () => attackAsClient(operations) },
     { name: "hosts", rings: [1, 2], probe: () => inspectHosts(operations) },
+    { name: "repositories", rings: [1], probe: () => probeRepositories(operations) },
     { name: "network", rings: [1], probe: () => probeNetwork(operations, session) },
     { name: "bucket", rings: [2, 3], probe: () => probeBucket(operations, session) },
   ];

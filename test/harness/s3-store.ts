@@ -19,6 +19,8 @@ const xml = (text: string) => text.replace(/[<&]/g, (sign) => (sign === "<" ? "&
 export class S3Store {
   /** Content by key. */
   readonly objects = new Map<string, Buffer>();
+  /** When an object was put, in milliseconds since 1970, where that is not now. */
+  readonly modified = new Map<string, number>();
   /** All that was asked so far. */
   readonly requests: StoreRequest[] = [];
   /** Decides answers; default: none. */
@@ -111,7 +113,8 @@ export class S3Store {
       files
         .map(
           (key) =>
-            `<Contents><Key>${xml(key)}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>` +
+            `<Contents><Key>${xml(key)}</Key><LastModified>` +
+            `${new Date(this.modified.get(key) ?? Date.now()).toISOString()}</LastModified>` +
             `<ETag>"0"</ETag><Size>${String(this.objects.get(key)?.length)}</Size></Contents>`,
         )
         .join("") +
