@@ -6,6 +6,7 @@ import { OpenRing, openRings } from "./identities";
 export * from "./firewall";
 export * from "./identities";
 export * from "./keys";
+export * from "./login";
 export * from "./operations";
 
 /** One restic repository of one client, as the stack will build it. */
