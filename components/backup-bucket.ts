@@ -2,8 +2,9 @@ import * as openstack from "@pulumi/openstack";
 import * as pulumi from "@pulumi/pulumi";
 import { S3Identity, StackConfig } from "../config";
 import { bucketPolicies, keystonePrincipal } from "../files/bucket-policy";
-import { madeByStack } from "../plan";
+import { credentialAdvice, madeByStack } from "../plan";
 import { Bucket } from "../providers/bucket";
+import { loginSettings } from "./login";
 
 /** What signs S3 requests. */
 export interface S3Credentials {
@@ -49,6 +50,10 @@ export class BackupBucket extends pulumi.ComponentResource {
       },
       opts,
     );
+    const advice = credentialAdvice(s3.identities, loginSettings());
+    if (advice !== undefined) {
+      void pulumi.log.warn(advice, this);
+    }
     const { owner, writer, keeper } = s3.identities;
     this.owner = this.credentials(`${name}-owner`, owner);
     this.writer = writer ? this.credentials(`${name}-writer`, writer) : this.owner;

@@ -106,12 +106,13 @@ function clientOperations(
   keys: ClientKeys,
   client: Client,
 ): pulumi.Output<ClientOperations> {
-  const repositories = planned.map(({ name, paths, excludes }, index) => {
+  const repositories = planned.map(({ name, paths, excludes, oneFileSystem }, index) => {
     const { publicKey, privateKey, password } = keys.repositories[index] as RepositoryKeys;
     return pulumi.all([publicKey, privateKey, password]).apply(([publicKey, privateKey, password]) => ({
       name,
       paths,
       excludes,
+      oneFileSystem,
       publicKey,
       privateKey,
       password,

@@ -199,7 +199,7 @@ const access = mapping(
 const egress = mapping(
   {
     dns: cidrs("the networks of the name servers").optional(),
-    ntp: cidrs("the networks of the time servers").default([]),
+    ntp: cidrs("the networks of the time servers").default(["0.0.0.0/0"]),
     mirrors: cidrs("the networks of the package mirrors").default([]),
     s3: cidrs("the networks of the S3 service").optional(),
   },

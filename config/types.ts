@@ -91,7 +91,10 @@ export interface EgressConfig {
    * (the DHCP server there answers). Required with `network.existing`.
    */
   dns: string[];
-  /** Time servers (port 123, UDP). Default: none; the clock then runs as the hypervisor's. */
+  /**
+   * Time servers (port 123, UDP). Without one a clock drifts until S3 refuses every request. Default: `0.0.0.0/0`, for the
+   * time service of the images asks servers of a public pool.
+   */
   ntp: string[];
   /**
    * Package mirrors, and the servers that `url` of rclone and restic names (ports 80, 443 and those of the URLs,

@@ -72,6 +72,15 @@ export function remotePath(bucket: string, client: string, repository: string): 
   return `${REMOTE}:${names.join("/")}`;
 }
 
+/**
+ * The folder that the proxy's rclone serves for a repository. The slash at its end is what keeps rclone there: without
+ * one it asks whether the path is a file, takes an empty repository for one where S3 refuses to say, and serves the
+ * folder above, which is all of the client's.
+ */
+export function servedPath(bucket: string, client: string, repository: string): string {
+  return `${remotePath(bucket, client, repository)}/`;
+}
+
 /** The repository's address as restic takes it (`RESTIC_REPOSITORY`). */
 export function repositoryAddress(bucket: string, client: string, repository: string): string {
   return `rclone:${remotePath(bucket, client, repository)}`;

@@ -1,4 +1,5 @@
 import { Artifact, assembleInstall, hostScript, HostInstall } from "./install";
+import { endpointUrl } from "../providers/s3-client";
 import {
   CANARY,
   fingerprint,
@@ -7,7 +8,7 @@ import {
   plainPublicKey,
   PROXY_USER,
   REMOTE,
-  remotePath,
+  servedPath,
 } from "./names";
 
 /** The S3 service as the proxy's rclone reaches it, with the writer's credentials. */
@@ -51,8 +52,7 @@ export function renderRcloneConfig(s3: ProxyS3): string {
     ["secret_access_key", rcloneConfigValue("s3 secretAccessKey", s3.secretAccessKey)],
     ["region", rcloneConfigValue("s3 region", s3.region)],
     ["endpoint", rcloneConfigValue("s3 endpoint", s3.endpoint)],
-    ["acl", "private"],
-    ["bucket_acl", "private"],
+    // No `acl`: rclone then sends no x-amz-acl, which buckets with ACLs switched off refuse; private is the default.
     ["upload_concurrency", "8"],
     // The stack makes the bucket; without this rclone would try to at every first write.
     ["no_check_bucket", "true"],
@@ -65,7 +65,7 @@ const CANARY_QUOTA = "--max-transfer 1M --cutoff-mode hard";
 
 /** One line of authorized_keys, without line end: the key may run rclone on its own repository, append-only. */
 export function authorizedKeysLine(grant: Grant, bucket: string): string {
-  const path = remotePath(bucket, grant.client, grant.repository);
+  const path = servedPath(bucket, grant.client, grant.repository);
   const quota = grant.client === CANARY.client ? ` ${CANARY_QUOTA}` : "";
   const name = grantName(grant);
   const key = plainPublicKey(`public key of ${name}`, grant.publicKey);
@@ -268,6 +268,7 @@ export function proxyInstall(a: {
     title: `proxy ${a.host}: rclone ${a.rclone.version} (sha256 ${a.rclone.sha256.slice(0, 12)}) from ${a.rclone.url}`,
     hostScripts: ["sessions.sh", "proxy.sh"],
     parameters: {
+      SB_S3_ENDPOINT: endpointUrl(a.s3.endpoint),
       SB_REMOTE: `${REMOTE}:${plainName("bucket", a.bucket)}`,
       SB_RCLONE_VERSION: a.rclone.version,
       SB_RCLONE_URL: a.rclone.url,

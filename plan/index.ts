@@ -9,6 +9,7 @@ export * from "./firewall";
 export * from "./identities";
 export * from "./keys";
 export * from "./machines";
+export * from "./login";
 export * from "./operations";
 
 /**

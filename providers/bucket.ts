@@ -20,10 +20,11 @@ import {
   type PublicAccessBlock,
   type Quota,
   type Retention,
+  type UnfinishedUploads,
   type Versioning,
 } from "./s3-bucket";
 import { connect, endpointUrl, where, type BucketAddress, type S3Credentials } from "./s3-client";
-import { canonicalLifecycle, lifecycleRules, noncurrentDays } from "./s3-lifecycle";
+import { canonicalLifecycle, lifecycleRules, noncurrentDays, withoutUploads } from "./s3-lifecycle";
 import { canonicalJson, samePolicy } from "./s3-policy";
 import { settleBestPolicy } from "./s3-proof";
 
@@ -75,6 +76,8 @@ export class Bucket extends pulumi.dynamic.Resource {
   declare readonly form: pulumi.Output<string>;
   /** JSON text of the lifecycle in force, each action alone, or `unsupported` by the service. */
   declare readonly lifecycle: pulumi.Output<string>;
+  /** `aborted` by the lifecycle, or `kept`: the service has no rule for them, or no lifecycle. */
+  declare readonly unfinishedUploads: pulumi.Output<UnfinishedUploads>;
   /** `MODE DAYS days`, `Enabled` (a lock without a retention), `none`, or `unsupported` by the service. */
   declare readonly objectLock: pulumi.Output<ObjectLock>;
   /** `private`, who else was let in by hand, `unsupported` by the service, or `unknown` where it could not be read. */
@@ -101,6 +104,7 @@ export class Bucket extends pulumi.dynamic.Resource {
       form: undefined,
       versioning: undefined,
       lifecycle: undefined,
+      unfinishedUploads: undefined,
       objectLock: undefined,
       acl: undefined,
       publicAccessBlock: undefined,
@@ -129,6 +133,8 @@ export interface BucketState extends BucketInputs {
   readonly form: string;
   readonly versioning: Versioning;
   readonly lifecycle: string;
+  /** Absent in a state of an older version, which knew no service that keeps them. */
+  readonly unfinishedUploads?: UnfinishedUploads;
   readonly objectLock: ObjectLock;
   readonly acl: Acl;
   readonly publicAccessBlock: PublicAccessBlock;
@@ -209,15 +215,20 @@ function inOrder(seen: BucketState, wanted: BucketInputs): boolean {
     samePolicy(form.policy, seen.policy) &&
     (seen.versioning === versioning || seen.versioning === "unsupported") &&
     (seen.lifecycle === "unsupported" ||
-      seen.lifecycle === canonicalLifecycle(wantedRules(wanted, seen.versioning))) &&
+      seen.lifecycle === canonicalLifecycle(wantedRules(wanted, seen.versioning, seen.unfinishedUploads))) &&
     sameLock(seen.objectLock, wanted.retention) &&
     (seen.acl === "private" || seen.acl === "unsupported") &&
     (seen.publicAccessBlock === PUBLIC_ACCESS_BLOCK || seen.publicAccessBlock === "unsupported")
   );
 }
 
-function wantedRules(inputs: BucketInputs, versioning: Versioning): ReturnType<typeof lifecycleRules> {
-  return lifecycleRules(versioning === "Enabled" ? inputs.noncurrentVersionDays : undefined);
+function wantedRules(
+  inputs: BucketInputs,
+  versioning: Versioning,
+  uploads: UnfinishedUploads = "aborted",
+): ReturnType<typeof lifecycleRules> {
+  const rules = lifecycleRules(versioning === "Enabled" ? inputs.noncurrentVersionDays : undefined);
+  return uploads === "kept" ? withoutUploads(rules) : rules;
 }
 
 function sameCredentials(one: S3Credentials | undefined, other: S3Credentials | undefined): boolean {
@@ -289,14 +300,21 @@ async function settle(inputs: BucketInputs, kept?: string): Promise<BucketState>
       );
     }
     await settleObjectLock(owner, inputs, inputs.retention);
-    const rules = wantedRules(inputs, versioning);
-    const replaced = await settleLifecycle(owner, inputs, rules);
-    if (replaced === "unsupported") {
+    const lifecycle = await settleLifecycle(owner, inputs, wantedRules(inputs, versioning));
+    if (lifecycle === "unsupported") {
       say(
         "this service has no lifecycle. Old versions and unfinished uploads stay until somebody removes them.",
       );
-    } else if (replaced.length > 0) {
-      say(`lifecycle rules are replaced. Those of before would: ${replaced.join("; ")}.`);
+    } else {
+      if (lifecycle.uploads === "kept") {
+        say(
+          "this service refuses or drops the lifecycle rule that ends unfinished uploads; the rest is in force. Their " +
+            "parts stay until somebody removes them, unless the service does that by itself, as MinIO after a day.",
+        );
+      }
+      if (lifecycle.replaced.length > 0) {
+        say(`lifecycle rules are replaced. Those of before would: ${lifecycle.replaced.join("; ")}.`);
+      }
     }
     const opened = await settlePublicAccessBlock(owner, inputs);
     if (opened === "unsupported") {
@@ -313,7 +331,7 @@ async function settle(inputs: BucketInputs, kept?: string): Promise<BucketState>
     const forms = [...inputs.policies].sort((a, b) => Number(b.name === kept) - Number(a.name === kept));
     const { form, failed, untried } = await settleBestPolicy({ owner, writer, keeper }, inputs, forms, {
       versioning,
-      rules: replaced === "unsupported" ? replaced : rules,
+      rules: lifecycle === "unsupported" ? lifecycle : lifecycle.rules,
       publicAccessBlock: opened === "unsupported" ? opened : PUBLIC_ACCESS_BLOCK,
       locked: inputs.retention !== undefined,
     });
@@ -340,7 +358,8 @@ async function settle(inputs: BucketInputs, kept?: string): Promise<BucketState>
       );
     }
     // Without a form the state is not in order, so that the next update makes the proof.
-    return stateOf(inputs, untried.length === 0 ? form : undefined, seen);
+    const uploads = lifecycle === "unsupported" ? "kept" : lifecycle.uploads;
+    return stateOf(inputs, untried.length === 0 ? form : undefined, seen, uploads);
   } catch (error) {
     // The engine records the bucket all the same, as not yet in order, and repeats the step at the next update.
     const seen = await observe(owner, inputs).catch(() => undefined);
@@ -362,6 +381,7 @@ function stateOf(
   inputs: BucketInputs,
   form: PolicyForm | undefined,
   seen: Observed | undefined,
+  uploads: UnfinishedUploads = "aborted",
 ): BucketState {
   const policy = seen?.policy ?? "";
   const rules = seen?.rules ?? [];
@@ -371,6 +391,7 @@ function stateOf(
     policy: form !== undefined && samePolicy(form.policy, policy) ? form.policy : policy,
     versioning: seen?.versioning ?? "Suspended",
     lifecycle: rules === "unsupported" ? rules : canonicalLifecycle(rules),
+    unfinishedUploads: uploads,
     objectLock: seen?.objectLock ?? "none",
     acl: seen?.acl ?? "unknown",
     publicAccessBlock: seen?.publicAccessBlock ?? "none",
@@ -392,7 +413,7 @@ async function readBucketResource(id: string, state?: BucketState): Promise<pulu
         return {};
       }
       const form = state.policies.find(({ name }) => name === state.form);
-      const now = stateOf(state, form, seen);
+      const now = stateOf(state, form, seen, state.unfinishedUploads);
       return { id, props: definedOnly(now), inputs: definedOnly(readAsInputs(now, seen)) };
     } finally {
       owner.destroy();
@@ -409,7 +430,8 @@ function definedOnly<T extends object>(fields: T): T {
 function readAsInputs(state: BucketState, seen: Observed): BucketInputs {
   const { endpoint, region, bucket, owner, writer, keeper, policies, policy, form, versioning } = state;
   const put = policies.find(({ name }) => name === form);
-  const rulesHold = state.lifecycle === canonicalLifecycle(wantedRules(state, versioning));
+  const rulesHold =
+    state.lifecycle === canonicalLifecycle(wantedRules(state, versioning, state.unfinishedUploads));
   return {
     ...{ endpoint, region, bucket, owner, writer, keeper },
     policies:

@@ -15,12 +15,13 @@ import {
   isDenied,
   failure,
   isUnsupported,
+  ofNoAnswer,
   patiently,
   where,
   type BucketAddress,
   type S3Credentials,
 } from "./s3-client";
-import { canonicalLifecycle, foreignActions } from "./s3-lifecycle";
+import { canonicalLifecycle, foreignActions, withoutUploads } from "./s3-lifecycle";
 import { samePolicy } from "./s3-policy";
 
 /**
@@ -363,42 +364,117 @@ export async function settlePolicy(
   });
 }
 
+/** What came of a lifecycle. */
+export interface LifecyclePut {
+  /** The rules in force: the wanted ones, or those without the end of unfinished uploads. */
+  readonly rules: readonly LifecycleRule[];
+  /** Whether the service ends unfinished uploads, or has no such rule: then they stay. */
+  readonly uploads: UnfinishedUploads;
+  /** What the rules that were there did and those in force do not, in words. */
+  readonly replaced: readonly string[];
+}
+
+/** Whether uploads that were begun and never ended are `aborted` by the lifecycle, or `kept` for want of such a rule. */
+export type UnfinishedUploads = "aborted" | "kept";
+
 /**
- * Puts the lifecycle unless it is there already, and waits until it reads back as the same.
+ * Puts the lifecycle unless it is there already, and waits until it reads back as the same. Where the service refuses or
+ * drops the end of unfinished uploads, the rest of the lifecycle is put.
  *
- * @returns what the rules that were there did and the wanted ones do not, in words; `unsupported` by the service
- * @throws Error when the service refuses it, or accepts it and shows another
+ * @returns what came of it; `unsupported` by the service
+ * @throws Error when the service refuses the rest too, or accepts it and shows another
  */
 export async function settleLifecycle(
   owner: S3,
   address: BucketAddress,
   wanted: readonly LifecycleRule[],
   patience = PATIENCE,
-): Promise<readonly string[] | "unsupported"> {
+): Promise<LifecyclePut | "unsupported"> {
   return await explained(address, "set the lifecycle", async () => {
     const before = await readRules(owner, address.bucket);
-    if (before === "unsupported" || canonicalLifecycle(before) === canonicalLifecycle(wanted)) {
-      return before === "unsupported" ? before : [];
+    if (before === "unsupported") {
+      return before;
     }
-    const put = await unlessUnsupported(() =>
-      owner.putBucketLifecycleConfiguration({
-        Bucket: address.bucket,
-        // The one checksum that every service knows here; some refuse the call without it.
-        ChecksumAlgorithm: "MD5",
-        LifecycleConfiguration: { Rules: [...wanted] },
-      }),
-    );
-    if (put === "unsupported") {
-      return put;
-    }
-    await patiently(patience, async () => {
-      const now = await readRules(owner, address.bucket);
-      if (now === "unsupported" || canonicalLifecycle(now) !== canonicalLifecycle(wanted)) {
-        throw new Error("the service accepted the lifecycle but shows another one");
-      }
+    const settled = (rules: readonly LifecycleRule[], uploads: UnfinishedUploads): LifecyclePut => ({
+      rules,
+      uploads,
+      replaced: foreignActions(before, rules),
     });
-    return foreignActions(before, wanted);
+    try {
+      if ((await putRules(owner, address.bucket, wanted, before, patience)) !== "unsupported") {
+        return settled(wanted, "aborted");
+      }
+    } catch (error) {
+      const rest = withoutUploads(wanted);
+      const same = canonicalLifecycle(rest) === canonicalLifecycle(wanted);
+      const put =
+        same || saysNothingOfRules(error) ? undefined : await putRest(owner, address.bucket, rest, patience);
+      if (put === undefined) {
+        throw error;
+      }
+      return put === "unsupported" ? put : settled(rest, "kept");
+    }
+    // Some answer to one unknown action as to an unknown call.
+    const put = await putRest(owner, address.bucket, withoutUploads(wanted), patience);
+    return put === "put" ? settled(withoutUploads(wanted), "kept") : "unsupported";
   });
+}
+
+/** Whether a failure would be the same for any rules. */
+function saysNothingOfRules(error: unknown): boolean {
+  const { status = 400 } = answerOf(error);
+  return isDenied(error) || ofNoAnswer(error) || status >= 500;
+}
+
+/** Puts what is left of a lifecycle that was not taken; `undefined` where that is not taken either. */
+async function putRest(
+  owner: S3,
+  bucket: string,
+  rest: readonly LifecycleRule[],
+  patience: readonly number[],
+): Promise<"put" | "unsupported" | undefined> {
+  try {
+    return await putRules(owner, bucket, rest, await readRules(owner, bucket), patience);
+  } catch (error) {
+    if (saysNothingOfRules(error)) {
+      throw error;
+    }
+    return undefined;
+  }
+}
+
+/** Puts the rules unless they are there, and waits until they read back as the same. */
+async function putRules(
+  owner: S3,
+  bucket: string,
+  rules: readonly LifecycleRule[],
+  before: Observed["rules"],
+  patience: readonly number[],
+): Promise<"put" | "unsupported"> {
+  const wanted = canonicalLifecycle(rules);
+  if (before !== "unsupported" && canonicalLifecycle(before) === wanted) {
+    return "put";
+  }
+  const put = await unlessUnsupported<unknown>(() =>
+    rules.length === 0
+      ? owner.deleteBucketLifecycle({ Bucket: bucket })
+      : owner.putBucketLifecycleConfiguration({
+          Bucket: bucket,
+          // The one checksum that every service knows here; some refuse the call without it.
+          ChecksumAlgorithm: "MD5",
+          LifecycleConfiguration: { Rules: [...rules] },
+        }),
+  );
+  if (put === "unsupported") {
+    return "unsupported";
+  }
+  await patiently(patience, async () => {
+    const now = await readRules(owner, bucket);
+    if (now === "unsupported" || canonicalLifecycle(now) !== wanted) {
+      throw new Error("the service accepted the lifecycle but shows another one");
+    }
+  });
+  return "put";
 }
 
 /**

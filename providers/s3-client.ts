@@ -1,5 +1,5 @@
 /** The connection to an S3 service, and its answers in words that an operator can act on. */
-import type { S3 } from "@aws-sdk/client-s3";
+import type { PutObjectCommandOutput, S3 } from "@aws-sdk/client-s3";
 
 /** A bucket and the service that holds it. */
 export interface BucketAddress {
@@ -90,6 +90,34 @@ export async function connect(address: BucketAddress, credentials: S3Credentials
     { step: "build", priority: "low" },
   );
   return client;
+}
+
+/**
+ * Puts an object by the request that the proxy's rclone sends (test/unit/proxy-rclone.test.ts holds them against each
+ * other), so that what a service or a policy refuses the proxy is refused here too: a checksum, a time in the metadata,
+ * a body that is not signed, and no ACL.
+ */
+export async function putAsProxy(
+  writer: S3,
+  object: { readonly Bucket: string; readonly Key: string; readonly Body: string },
+): Promise<PutObjectCommandOutput> {
+  const { PutObjectCommand } = await import("@aws-sdk/client-s3");
+  const { createHash } = await import("node:crypto");
+  const put = new PutObjectCommand({
+    ...object,
+    ContentType: "application/octet-stream",
+    ContentMD5: createHash("md5").update(object.Body).digest("base64"),
+    Metadata: { mtime: (Date.now() / 1000).toFixed(9) },
+  });
+  put.middlewareStack.add(
+    (next) => (args) => {
+      (args.request as { headers: Record<string, string> }).headers["x-amz-content-sha256"] =
+        "UNSIGNED-PAYLOAD";
+      return next(args);
+    },
+    { step: "build", priority: "low" },
+  );
+  return await writer.send(put);
 }
 
 /** Reads the code, status and message out of whatever a call threw. */

@@ -41,6 +41,20 @@ export function lifecycleRules(noncurrentVersionDays: number | undefined): Lifec
 }
 
 /**
+ * These rules for a service that refuses or drops `AbortIncompleteMultipartUpload`, as MinIO does: a rule that does
+ * nothing else is left out.
+ */
+export function withoutUploads(rules: readonly LifecycleRule[]): LifecycleRule[] {
+  return rules
+    .map((rule) => {
+      const rest = { ...rule };
+      delete rest.AbortIncompleteMultipartUpload;
+      return rest;
+    })
+    .filter((rule) => ACTIONS.some((action) => action in rule));
+}
+
+/**
  * One spelling for all lifecycles of one meaning, as JSON text: each action of each rule alone, without names, order,
  * and rules that are switched off. Services split, reorder and rewrite what they store.
  */

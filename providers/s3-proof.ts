@@ -18,6 +18,7 @@ import {
   isUnsupported,
   ofNoAnswer,
   patiently,
+  putAsProxy,
   where,
   type BucketAddress,
 } from "./s3-client";
@@ -222,7 +223,7 @@ interface Written {
 
 async function putUnlessFull(writer: S3, Bucket: string, Key: string): Promise<Written | "full"> {
   try {
-    return await writer.putObject({ Bucket, Key, Body: "the proof of the bucket's policy\n" });
+    return await putAsProxy(writer, { Bucket, Key, Body: "the proof of the bucket's policy\n" });
   } catch (error) {
     // It says nothing of the policy, and whoever has the writer's keys can bring it about.
     if (isFull(error)) {

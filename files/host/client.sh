@@ -44,24 +44,29 @@ remove_stale_repositories() {
   done
 }
 
-# open_repository NAME: makes the repository if, and only if, the proxy answers that there is none.
-open_repository() {
+# repository_opens NAME: status 1 if, and only if, the proxy answers that there is none.
+repository_opens() {
   open_status=0
   timeout -k 10 180 /usr/local/bin/restic-backup "$1" cat config --no-lock >/dev/null 2>"$SB_WORK/restic.log" || open_status=$?
   case $open_status in
     0) return 0 ;;
-    10) ;;
-    1) grep -Eq 'unable to open config file: (Stat: )?<config/> does not exist' "$SB_WORK/restic.log" || open_status=fail ;;
-    *) open_status=fail ;;
+    10) return 1 ;;
+    1) ! grep -Eq 'unable to open config file: (Stat: )?<config/> does not exist' "$SB_WORK/restic.log" || return 1 ;;
   esac
-  if [ "$open_status" = fail ]; then
-    cat "$SB_WORK/restic.log" >&2
-    fail "cannot open repository $1 through the proxy (restic's words are above)"
-  fi
+  cat "$SB_WORK/restic.log" >&2
+  fail "cannot open repository $1 through the proxy (restic's words are above)"
+}
+
+# open_repository NAME: makes the repository where there is none. What the proxy serves for the second session it has
+# found in its place.
+open_repository() {
+  ! repository_opens "$1" || return 0
   timeout -k 10 180 /usr/local/bin/restic-backup "$1" init >"$SB_WORK/restic.log" 2>&1 || {
     cat "$SB_WORK/restic.log" >&2
     fail "cannot initialize repository $1 through the proxy (restic's words are above)"
   }
+  repository_opens "$1" ||
+    fail "repository $1 was made, and is not where it belongs: run verify, and see docs/handbook.md, 'A repository in the wrong place'"
   say "initialized repository $1"
 }
 

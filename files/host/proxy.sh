@@ -232,6 +232,53 @@ check_limits() {
   nft list table inet secure_backups >/dev/null || fail "the kernel of $(hostname) has no table inet secure_backups: see journalctl -u $SB_LIMITS_UNIT"
 }
 
+# Debian's images bring a time service. In a container none starts, for there its host keeps the clock.
+keep_time() {
+  [ -d /run/systemd/system ] || return 0
+  for time_unit in chrony chronyd ntpsec ntp ntpd openntpd systemd-timesyncd; do
+    ! systemctl --quiet is-active "$time_unit.service" || return 0
+  done
+  systemctl --quiet enable --now systemd-timesyncd.service 2>/dev/null ||
+    say "nothing keeps the clock of $(hostname) right: install systemd-timesyncd or chrony"
+}
+
+now() {
+  date +%s
+}
+
+# s3_ahead: prints by how many seconds S3's clock is ahead of this host's at least (negative: behind), 0 where they may
+# be the same, and nothing where S3 tells no time.
+s3_ahead() {
+  ahead_before=$(now)
+  ahead_date=$(curl --disable --silent --head --connect-timeout 15 --max-time 30 -- "$SB_S3_ENDPOINT" |
+    tr -d '\r' | sed -n 's/^[Dd][Aa][Tt][Ee]: *//p')
+  ahead_after=$(now)
+  ahead_s3=$(date -d "$ahead_date" +%s 2>/dev/null) && [ -n "$ahead_date" ] || return 0
+  if [ "$ahead_s3" -lt "$ahead_before" ]; then
+    echo $((ahead_s3 - ahead_before))
+  elif [ "$ahead_s3" -gt "$ahead_after" ]; then
+    echo $((ahead_s3 - ahead_after))
+  else
+    echo 0
+  fi
+}
+
+# S3 refuses every request of a host whose clock is a quarter of an hour off. A time service that has just started needs
+# some seconds.
+check_clock() {
+  need_command curl curl
+  for clock_try in 1 2 3 4 5 6; do
+    clock_ahead=$(s3_ahead)
+    if [ -z "$clock_ahead" ]; then
+      say "$SB_S3_ENDPOINT tells no time: the clock was not looked at"
+      return 0
+    fi
+    [ "${clock_ahead#-}" -gt 60 ] || return 0
+    [ "$clock_try" = 6 ] || sleep 5
+  done
+  fail "the clock of $(hostname) is not S3's: $SB_S3_ENDPOINT is $clock_ahead s ahead (negative: behind), and 60 s are tolerated. The keys of clients are already those of this update. Let the host reach time servers (egress.ntp), look at its time service (timedatectl, or chronyc tracking), and run the update again"
+}
+
 # Lists the bucket as the user and through the command that serves clients.
 check_bucket() {
   timeout 120 runuser -u "$SB_USER" -- /usr/local/bin/rclone lsd --contimeout 15s --timeout 30s --retries 2 \
@@ -259,4 +306,6 @@ check_sshd_config
 put_sshd_configs
 reload_sshd
 limit_user
+keep_time
+step "compared the clock with S3's" check_clock
 step "listed $SB_REMOTE through rclone" check_bucket

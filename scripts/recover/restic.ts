@@ -89,7 +89,8 @@ export function resticEnvironment(target: ResticTarget, inherited: NodeJS.Proces
       Object.entries(remote).map(([name, value]) => [`RCLONE_CONFIG_${REMOTE.toUpperCase()}_${name}`, value]),
     ),
     RCLONE_CONFIG: os.devNull,
-    RESTIC_REPOSITORY: `rclone:${REMOTE}:${bucket.bucket}/${client}/${repository}`,
+    // With a slash, for the reason that servedPath in files/names.ts gives.
+    RESTIC_REPOSITORY: `rclone:${REMOTE}:${bucket.bucket}/${client}/${repository}/`,
     RESTIC_PASSWORD: password,
   };
 }

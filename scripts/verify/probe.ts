@@ -45,6 +45,8 @@ export interface ProbeAbout extends Pick<Finding, "ring" | "id" | "tried" | "exp
 export interface Seen {
   holds: boolean | "open";
   happened: string;
+  /** What to do about just that; default: the probe's own remedy. */
+  remedy?: string;
 }
 
 /** What an error says, on one line of a table. */
@@ -64,25 +66,62 @@ export function brokenOff(about: Pick<Finding, "ring" | "id" | "tried">, error: 
   };
 }
 
+/**
+ * What was seen decides nothing, and the probe's own remedy would: a version that may be patched, a deed whose doer the
+ * service does not name.
+ */
+export class Undecided extends Error {}
+
+/** What to do where a probe came to no end: the remedy of a failure would mend what may be right. */
+const UNTRIED =
+  "this says nothing about what was asked: mend what kept it from being tried, and run verify again";
+const LATE =
+  "this says nothing about what was asked: run verify again when hosts, network and services are less busy; where it " +
+  "stays so, find out what does not answer";
+
+/** No answer in time. */
+class Late extends Error {}
+
 /** How long a probe may take; one that takes longer has found nothing out. */
 const PROBE_SECONDS = 150;
 
-/** Runs one probe. Whatever it throws, and a time that is up, make it `unknown`: only what was seen counts. */
-export async function probe(about: ProbeAbout, attempt: () => Promise<Seen>): Promise<Finding> {
+/**
+ * Runs one probe. Whatever it throws, and a time that is up, make it `unknown`: only what was seen counts.
+ *
+ * @param seconds how long it may take
+ */
+export async function probe(
+  about: ProbeAbout,
+  attempt: () => Promise<Seen>,
+  seconds = PROBE_SECONDS,
+): Promise<Finding> {
   const { remedy, ...what } = about;
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      reject(new Error(`no answer within ${PROBE_SECONDS} s`));
-    }, PROBE_SECONDS * 1000);
+      reject(new Late(`no answer within ${String(seconds)} s`));
+    }, seconds * 1000);
   });
   try {
-    const { holds, happened } = await Promise.race([attempt(), late]);
+    const seen = await Promise.race([attempt(), late]);
+    const { holds, happened } = seen;
     if (holds === true) return { ...what, happened, verdict: "pass" };
-    return { ...what, happened, verdict: holds === "open" ? "open" : "FAIL", remedy };
+    return { ...what, happened, verdict: holds === "open" ? "open" : "FAIL", remedy: seen.remedy ?? remedy };
   } catch (error) {
-    return { ...what, happened: `could not be tried: ${briefly(error)}`, verdict: "unknown", remedy };
+    return {
+      ...what,
+      happened: `${error instanceof Undecided ? "undecided" : "could not be tried"}: ${briefly(error)}`,
+      verdict: "unknown",
+      remedy: error instanceof Undecided ? remedy : isLate(error) ? LATE : UNTRIED,
+    };
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Whether somebody's time was up: this probe's, or that of the call that it made. */
+function isLate(error: unknown): boolean {
+  if (error instanceof Late || (error as Error | undefined)?.name === "TimeoutError") return true;
+  const { cause } = (error ?? {}) as { cause?: unknown };
+  return cause !== undefined && isLate(cause);
 }

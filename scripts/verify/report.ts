@@ -40,17 +40,22 @@ export function exitStatus(findings: readonly Finding[]): 0 | 1 | 2 {
 }
 
 /**
- * The report for a terminal of `width` columns: a table and a line of numbers for each ring, and at its end, where the
- * reader is, all that is not passed.
+ * The report for a terminal of `width` columns: what is amiss, the worst first, each with all that is known of it; what
+ * passed only where it is asked for; and the numbers of each ring.
  */
-export function renderReport(findings: readonly Finding[], width: number): string {
+export function renderReport(findings: readonly Finding[], width: number, all = false): string {
   const sorted = sortFindings(findings);
-  const rings = summarize(sorted).map((summary) => {
-    const rows = sorted.filter(({ ring }) => ring === summary.ring);
-    const heading = `Ring ${String(summary.ring)}: ${RINGS[summary.ring]}`;
-    return `${heading}\n${"=".repeat(heading.length)}\n\n${table(rows, width)}\n${summaryLine(summary)}\n`;
-  });
-  return [...rings, ...remedies(sorted, width)].join("\n");
+  const shown = VERDICTS.filter((verdict) => all || verdict !== "pass");
+  const blocks = shown.flatMap((verdict) =>
+    sorted.filter((finding) => finding.verdict === verdict).map((finding) => block(finding, width)),
+  );
+  const passed = sorted.filter(({ verdict }) => verdict === "pass").length;
+  return [
+    ...blocks,
+    ...summarize(sorted).flatMap((summary) => wrap(summaryLine(summary), width)),
+    ...(all || passed === 0 ? [] : ["", `What passed is shown with --all (${String(passed)}).`]),
+    "",
+  ].join("\n");
 }
 
 function summaryLine({ ring, ...counts }: RingSummary): string {
@@ -60,54 +65,28 @@ function summaryLine({ ring, ...counts }: RingSummary): string {
     unknown: "could not be tried",
     open: "left open by the configuration",
   };
-  const said = VERDICTS.toReversed()
-    .filter((verdict) => verdict === "pass" || counts[verdict] > 0)
-    .map((verdict) => `${String(counts[verdict])} ${words[verdict]}`);
-  return `Ring ${String(ring)}: ${said.join(", ")}`;
+  const said = VERDICTS.filter((verdict) => verdict === "pass" || counts[verdict] > 0).map(
+    (verdict) => `${String(counts[verdict])} ${words[verdict]}`,
+  );
+  return `Ring ${String(ring)}, ${RINGS[ring]}: ${said.join(", ")}`;
 }
 
-const VERDICT_WIDTH = "unknown".length;
-const GAP = "  ";
-const LEAST_COLUMN = 15;
-
-function table(rows: readonly Finding[], width: number): string {
-  const column = Math.max(LEAST_COLUMN, Math.floor((width - VERDICT_WIDTH - 3 * GAP.length) / 3));
-  const line = (cells: readonly string[]): string => {
-    const [verdict = "", ...texts] = cells;
-    const wrapped = texts.map((text) => wrap(text, column));
-    const height = Math.max(...wrapped.map((lines) => lines.length));
-    return Array.from({ length: height }, (_, at) =>
-      [
-        (at === 0 ? verdict : "").padEnd(VERDICT_WIDTH),
-        ...wrapped.map((lines) => (lines[at] ?? "").padEnd(column)),
-      ]
-        .join(GAP)
-        .trimEnd(),
-    ).join("\n");
-  };
-  const rule = ["-".repeat(VERDICT_WIDTH), ...Array<string>(3).fill("-".repeat(column))].join(GAP);
+/** One finding: its verdict and name, and below it what was tried and seen. */
+function block({ ring, id, tried, expected, happened, verdict, remedy }: Finding, width: number): string {
+  const fields = Object.entries({
+    tried,
+    expected,
+    happened,
+    ...(verdict === "pass" ? {} : { "what to do": remedy ?? "see the handbook" }),
+  });
+  const indent = " ".repeat(4);
   return [
-    line(["", "tried", "expected", "happened"]),
-    rule,
-    ...rows.map(({ verdict, tried, expected, happened }) => line([verdict, tried, expected, happened])),
+    ...wrap(`${verdict} ${id} (ring ${String(ring)})`, width),
+    ...fields.flatMap(([name, text]) =>
+      wrap(`${name}: ${text}`, width - indent.length).map((line) => indent + line),
+    ),
     "",
   ].join("\n");
-}
-
-/** What is not passed once more, with its id and what to do; the worst first. */
-function remedies(rows: readonly Finding[], width: number): string[] {
-  return VERDICTS.filter((verdict) => verdict !== "pass").flatMap((verdict) =>
-    rows
-      .filter((row) => row.verdict === verdict)
-      .map(({ id, happened, remedy }) =>
-        [
-          `${verdict} ${id}`,
-          ...wrap(happened, width - 4).map((text) => `    ${text}`),
-          ...wrap(`what to do: ${remedy ?? "see the handbook"}`, width - 4).map((text) => `    ${text}`),
-          "",
-        ].join("\n"),
-      ),
-  );
 }
 
 /** Breaks a text into lines of at most `width` characters, between words where it can. */

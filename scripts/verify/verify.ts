@@ -1,5 +1,6 @@
 import { Operations } from "../../plan";
 import { probeBucket } from "./bucket/bucket";
+import { probeRepositories } from "./bucket/repositories";
 import { attackAsClient } from "./client-attacks/client-attacks";
 import { inspectHosts } from "./hosts/hosts";
 import { probeNetwork } from "./openstack";
@@ -14,7 +15,11 @@ export interface VerifyOptions {
   ring?: Ring;
   /** How OpenStack is asked; default: as the operator's environment says. */
   session?: Promise<OpenStackSession>;
+  /** Told what has ended and what still runs, whenever a part ends and every {@link TELL_SECONDS} seconds. */
+  progress?: (words: string) => void;
 }
+
+const TELL_SECONDS = 15;
 
 /** A part of the deployment, and the rings that its findings belong to. */
 interface Area {
@@ -28,18 +33,19 @@ interface Area {
  * No text of a finding holds a secret of the stack.
  */
 export async function verify(operations: Operations, options: VerifyOptions = {}): Promise<Finding[]> {
-  const { ring, session } = options;
+  const { ring, session, progress = () => undefined } = options;
   session?.catch(() => {
     // Whoever asks through it is told.
   });
   const areas: Area[] = [
     { name: "client-attacks", rings: [1], probe: () => attackAsClient(operations) },
     { name: "hosts", rings: [1, 2], probe: () => inspectHosts(operations) },
+    { name: "repositories", rings: [1], probe: () => probeRepositories(operations) },
     { name: "network", rings: [1], probe: () => probeNetwork(operations, session) },
     { name: "bucket", rings: [2, 3], probe: () => probeBucket(operations, session) },
   ];
   const wanted = areas.filter(({ rings }) => ring === undefined || rings.includes(ring));
-  const findings = (await Promise.all(wanted.map(findingsOf))).flat();
+  const findings = await inSight(wanted, progress);
   const { secrets } = stackSecrets(operations);
   return sortFindings(findings)
     .filter((finding) => ring === undefined || finding.ring === ring)
@@ -50,6 +56,32 @@ export async function verify(operations: Operations, options: VerifyOptions = {}
       happened: withoutSecrets(finding.happened, secrets),
       ...(finding.remedy !== undefined && { remedy: withoutSecrets(finding.remedy, secrets) }),
     }));
+}
+
+/** Probes all areas side by side, and tells how far that is. */
+async function inSight(areas: readonly Area[], progress: (words: string) => void): Promise<Finding[]> {
+  const running = new Set(areas.map(({ name }) => name));
+  const started = Date.now();
+  const seconds = (): string => `${((Date.now() - started) / 1000).toFixed(0)} s`;
+  const rest = (): string => (running.size === 0 ? "" : `; still at it: ${[...running].join(", ")}`);
+  const timer = setInterval(() => {
+    progress(`${seconds()}${rest()}`);
+  }, TELL_SECONDS * 1000);
+  try {
+    const parts = await Promise.all(
+      areas.map(async (area) => {
+        const findings = await findingsOf(area);
+        running.delete(area.name);
+        const failed = findings.filter(({ verdict }) => verdict === "FAIL").length;
+        const said = `${String(findings.length)} findings${failed === 0 ? "" : `, ${String(failed)} FAILed`}`;
+        progress(`${seconds()}: ${area.name}: ${said}${rest()}`);
+        return findings;
+      }),
+    );
+    return parts.flat();
+  } finally {
+    clearInterval(timer);
+  }
 }
 
 async function findingsOf({ name, rings, probe }: Area): Promise<Finding[]> {

@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, test } from "@jest/globals";
 import * as pulumi from "@pulumi/pulumi";
 import { bucketPolicies } from "../../files/bucket-policy";
 import { Bucket, bucketProvider, type BucketInputs, type BucketState } from "../../providers/bucket";
-import { canonicalLifecycle, lifecycleRules } from "../../providers/s3-lifecycle";
+import { canonicalLifecycle, lifecycleRules, withoutUploads } from "../../providers/s3-lifecycle";
 
 const UNKNOWN = pulumi.runtime.unknownValue;
 const SECRET = "s3cr3t-0f-the-0wner";
@@ -52,6 +52,16 @@ describe("diff", () => {
     ["a weaker form that was seen to hold", { form: FORMS[2]?.name, policy: FORMS[2]?.policy }, {}],
     ["a service without versioning", { versioning: "unsupported", lifecycle: WITHOUT_VERSIONS }, {}],
     ["a service without lifecycle", { lifecycle: "unsupported" }, {}],
+    [
+      "a service that keeps unfinished uploads",
+      { lifecycle: canonicalLifecycle(withoutUploads(lifecycleRules(30))), unfinishedUploads: "kept" },
+      {},
+    ],
+    [
+      "one that keeps them, without versions",
+      { versioned: false, versioning: "Suspended", lifecycle: "[]", unfinishedUploads: "kept" },
+      { versioned: false },
+    ],
     ["a service without object lock", { objectLock: "unsupported" }, {}],
     ["an object lock without a retention", { objectLock: "Enabled" }, {}],
     ["a retention that is in force", { retention, objectLock: "GOVERNANCE 30 days" }, { retention }],
@@ -89,6 +99,11 @@ describe("diff", () => {
     ["the state of a version without forms", { policies: undefined, form: undefined }, {}],
     ["the days of old versions", {}, { noncurrentVersionDays: 31 }],
     ["a lifecycle changed by hand", { lifecycle: "[]" }, {}],
+    [
+      "the end of unfinished uploads, taken out by hand",
+      { lifecycle: canonicalLifecycle(withoutUploads(lifecycleRules(30))), unfinishedUploads: "aborted" },
+      {},
+    ],
     ["a retention, wanted now", {}, { retention }],
     ["a retention changed by hand", { retention, objectLock: "GOVERNANCE 1 days" }, { retention }],
     ["a retention that nobody wants", { objectLock: "COMPLIANCE 30 days" }, {}],
@@ -171,7 +186,11 @@ describe("what the state keeps", () => {
     expect(serialized.containsSecrets).toBe(false);
     expect(serialized.text.length).toBeLessThan(96 * 1024);
     const modules = [...serialized.text.matchAll(/require\("([^"]*)"\)/g)].map((match) => match[1]);
-    expect([...new Set(modules)].sort()).toEqual(["@aws-sdk/client-s3", "@pulumi/pulumi/runtime"]);
+    expect([...new Set(modules)].sort()).toEqual([
+      "@aws-sdk/client-s3",
+      "@pulumi/pulumi/runtime",
+      "node:crypto",
+    ]);
   });
 
   test("keys are secrets even when the program gives them in plain text, and the provider is not", async () => {

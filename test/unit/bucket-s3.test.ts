@@ -21,7 +21,12 @@ import {
   settleVersioning,
 } from "../../providers/s3-bucket";
 import { connect, endpointUrl, type BucketAddress } from "../../providers/s3-client";
-import { canonicalLifecycle, foreignActions, lifecycleRules } from "../../providers/s3-lifecycle";
+import {
+  canonicalLifecycle,
+  foreignActions,
+  lifecycleRules,
+  withoutUploads,
+} from "../../providers/s3-lifecycle";
 import { CANARY_KEY, prove, settleBestPolicy, type InForce } from "../../providers/s3-proof";
 
 const SOON = [1, 1];
@@ -58,7 +63,10 @@ afterEach(() => {
 });
 
 /** A service that stores one policy and enforces what `bucketPolicy({bucket})` says, unless bent. */
-async function service(bend: Bend = () => undefined): Promise<{
+async function service(
+  bend: Bend = () => undefined,
+  takes: (lifecycle: string) => string | Answer = (lifecycle) => lifecycle,
+): Promise<{
   address: BucketAddress;
   s3: S3;
   log: string[];
@@ -109,7 +117,15 @@ async function service(bend: Bend = () => undefined): Promise<{
       return policy === "" ? error(404, "NoSuchBucketPolicy") : { status: 200, body: policy };
     }
     if (action.has("lifecycle")) {
-      lifecycle = method === "PUT" ? body : lifecycle;
+      if (method === "DELETE") {
+        lifecycle = "";
+        return { status: 204 };
+      }
+      const taken = method === "PUT" ? takes(body) : lifecycle;
+      if (typeof taken !== "string") {
+        return taken;
+      }
+      lifecycle = taken;
       return lifecycle === "" ? error(404, "NoSuchLifecycleConfiguration") : { status: 200, body: lifecycle };
     }
     if (action.has("publicAccessBlock")) {
@@ -182,6 +198,7 @@ const SETTLED = {
   form: FORMS[0].name,
   versioning: "Enabled",
   lifecycle: canonicalLifecycle(lifecycleRules(30)),
+  unfinishedUploads: "aborted",
   objectLock: "none",
   acl: "private",
   publicAccessBlock: "IgnorePublicAcls",
@@ -285,11 +302,52 @@ describe("settings", () => {
 
   test("a lifecycle is put once, with the checksum that every service knows", async () => {
     const { address, s3, log, headers } = await service();
-    expect(await settleLifecycle(s3, address, RULES, SOON)).toEqual([]);
-    expect(await settleLifecycle(s3, address, RULES, SOON)).toEqual([]);
+    const whole = { rules: RULES, uploads: "aborted", replaced: [] };
+    expect(await settleLifecycle(s3, address, RULES, SOON)).toEqual(whole);
+    expect(await settleLifecycle(s3, address, RULES, SOON)).toEqual(whole);
     expect(log.filter((line) => line === "PUT /vault?lifecycle")).toHaveLength(1);
     expect(headers["PUT /vault?lifecycle"]?.["content-md5"]).toMatch(/^[A-Za-z0-9+/]{22}==$/);
     expect(headers["PUT /vault?lifecycle"]).not.toHaveProperty("x-amz-sdk-checksum-algorithm");
+  });
+
+  const ABORT = /<AbortIncompleteMultipartUpload>.*<\/AbortIncompleteMultipartUpload>/;
+  const without = (refusal: Answer) => (lifecycle: string) => (ABORT.test(lifecycle) ? refusal : lifecycle);
+  test.each<[string, (lifecycle: string) => string | Answer]>([
+    ["drops", (lifecycle) => lifecycle.replace(ABORT, "")],
+    ["calls malformed", without(error(400, "MalformedXML"))],
+    ["calls an invalid argument", without(error(400, "InvalidArgument"))],
+    ["does not implement", without(error(501, "NotImplemented"))],
+  ])(
+    "where a service %s the end of unfinished uploads the rest of the lifecycle is in force",
+    async (_how, takes) => {
+      const { address, s3 } = await service(undefined, takes);
+      const rest = withoutUploads(RULES);
+      const kept = { rules: rest, uploads: "kept", replaced: [] };
+      expect(await settleLifecycle(s3, address, RULES, SOON)).toEqual(kept);
+      expect(await settleLifecycle(s3, address, RULES, SOON)).toEqual(kept);
+      const { rules } = (await observe(s3, address)) ?? {};
+      expect(canonicalLifecycle(rules as LifecycleRule[])).toBe(canonicalLifecycle(rest));
+      // Without versions nothing is left to ask for.
+      const none = lifecycleRules(undefined);
+      expect(await settleLifecycle(s3, address, none, SOON)).toMatchObject({
+        rules: [],
+        uploads: "kept",
+        replaced: ["remove delete markers without versions", "remove old versions after 30 days"],
+      });
+      const left = (await observe(s3, address))?.rules as LifecycleRule[];
+      expect(canonicalLifecycle(left)).toBe("[]");
+    },
+  );
+
+  test("a lifecycle that is refused in all is a failure in the words of the first refusal", async () => {
+    const { address, s3, log } = await service(undefined, () => error(400, "MalformedXML", "no rule at all"));
+    await expect(settleLifecycle(s3, address, RULES, SOON)).rejects.toThrow(
+      /cannot set the lifecycle: MalformedXML \(HTTP 400\): no rule at all/,
+    );
+    const denied = await service(undefined, () => error(403, "AccessDenied"));
+    await expect(settleLifecycle(denied.s3, denied.address, RULES, SOON)).rejects.toThrow(/AccessDenied/);
+    const puts = (lines: string[]) => lines.filter((line) => line === "PUT /vault?lifecycle").length;
+    expect([puts(log), puts(denied.log)]).toEqual([2, 1]);
   });
 
   test("an object lock that the bucket has not, or the service, is a failure before anything is put", async () => {
@@ -837,6 +895,15 @@ describe("the resource on such a service", () => {
       "no lifecycle",
       (request) => (request.endsWith("?lifecycle") ? error(405, "MethodNotAllowed") : undefined),
       /this service has no lifecycle\. Old versions and unfinished uploads stay/,
+    ],
+    [
+      "no end of unfinished uploads",
+      (() => {
+        let puts = 0;
+        return (request) =>
+          request === "PUT /vault?lifecycle" && puts++ === 0 ? error(400, "MalformedXML") : undefined;
+      })(),
+      /this service refuses or drops the lifecycle rule that ends unfinished uploads; the rest is in force/,
     ],
     [
       "no PublicAccessBlock",

@@ -225,14 +225,17 @@ describe("hosts", () => {
     }
   });
 
-  test("what OpenStack allows by default is removed, and no rule is open to the world but S3's", () => {
+  test("what OpenStack allows by default is removed, and no rule is open to the world but S3's and time's", () => {
     for (const group of ["proxy", "appserver"]) {
       const { inputs } = only("openstack:networking/secGroup:SecGroup", `secure-backups-test-${group}`);
       expect(inputs.deleteDefaultRules).toBe(true);
     }
     const rules = resources.filter(({ type }) => type === "openstack:networking/secGroupRule:SecGroupRule");
     const world = rules.filter(({ inputs }) => inputs.remoteIpPrefix === "0.0.0.0/0");
-    expect(world.map(({ inputs }) => [inputs.direction, inputs.portRangeMin])).toEqual([["egress", 443]]);
+    const flows = world.map(({ inputs }) =>
+      [inputs.direction, inputs.protocol, inputs.portRangeMin].join(" "),
+    );
+    expect(flows.sort()).toEqual(["egress tcp 443", "egress udp 123", "egress udp 123"]);
     expect(names("openstack:networking/secGroupRule:SecGroupRule")).toMatchSnapshot();
   });
 
@@ -290,7 +293,7 @@ test("the outputs give each repository's address, key, fingerprint and authorize
     publicKey: ed25519(201),
     fingerprint: expect.stringMatching(/^SHA256:/),
     authorizedKeysLine:
-      'restrict,command="rclone serve restic --stdio --append-only s3-resticrepo:databucket/partner/main" ' +
+      'restrict,command="rclone serve restic --stdio --append-only s3-resticrepo:databucket/partner/main/" ' +
       `${ed25519(201)} partner-main`,
   });
   expect(clients.partner?.instructions).toContain("restic-backup main");

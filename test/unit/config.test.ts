@@ -59,7 +59,7 @@ describe("a right configuration", () => {
       protect: true,
       network: { create: { cidr: "10.20.0.0/24", externalNetwork: "public", dnsServers: [] } },
       access: { via: "direct", adminCidrs: ["10.0.0.0/8"], user: "debian" },
-      egress: { dns: ["10.20.0.0/24"], ntp: [], mirrors: [], s3: ["0.0.0.0/0"] },
+      egress: { dns: ["10.20.0.0/24"], ntp: ["0.0.0.0/0"], mirrors: [], s3: ["0.0.0.0/0"] },
       proxy: {
         name: "rclonesrv",
         image: "debian-12",
@@ -170,7 +170,7 @@ describe("a right configuration", () => {
     const config = parseStackConfig(changed("s3.endpoint", "http://[2001:db8::1]:7480", raw));
     expect(config.egress).toEqual({
       dns: ["192.0.2.53/32", "2001:db8::53/128"],
-      ntp: [],
+      ntp: ["0.0.0.0/0"],
       mirrors: [],
       s3: ["2001:db8::1/128"],
     });

@@ -133,11 +133,11 @@ describe("who loses a session", () => {
   const RUNNING = [
     "   10     2     0 Ss     60 sshd: rcloneproxy [priv]",
     "   11    10   999 S      60 sshd: rcloneproxy@notty",
-    "   12    11   999 Ss     60 sh -c rclone serve restic --stdio --append-only s3-resticrepo:b/c/kept",
-    `   13    12   999 Sl     60 ${RCLONE}/kept`,
+    "   12    11   999 Ss     60 sh -c rclone serve restic --stdio --append-only s3-resticrepo:b/c/kept/",
+    `   13    12   999 Sl     60 ${RCLONE}/kept/`,
     "   20     2     0 Ss     60 sshd: rcloneproxy [priv]",
     "   21    20   999 S      60 sshd: rcloneproxy@notty",
-    `   22    21   999 Sl     60 ${RCLONE}/lost`,
+    `   22    21   999 Sl     60 ${RCLONE}/lost/`,
     "   30     2     0 Ss     60 sshd-session: rcloneproxy [priv]",
     "   31    30   999 S      60 sshd-session: rcloneproxy@notty",
     "   40     2     0 Ss     60 sshd: rcloneproxy [priv]",
@@ -145,7 +145,7 @@ describe("who loses a session", () => {
   ];
 
   test("the lost repository, idle connections and logins under way; a backup of another goes on", () => {
-    expect(doomed([...OTHERS, ...RUNNING], ["s3-resticrepo:b/c/kept"])).toEqual([
+    expect(doomed([...OTHERS, ...RUNNING], ["s3-resticrepo:b/c/kept/"])).toEqual([
       "20",
       "21",
       "22",
@@ -160,7 +160,7 @@ describe("who loses a session", () => {
       "   70     2     0 Ss      8 sshd: rcloneproxy [priv]",
       "   80     2     0 Ss      8 sshd-session: rcloneproxy [priv]",
       "   81    80   999 S       7 sshd-session: rcloneproxy@notty",
-      `   82    81   999 Sl      7 ${RCLONE}/joined`,
+      `   82    81   999 Sl      7 ${RCLONE}/joined/`,
     ];
     expect(doomed(AFTER, [])).toEqual([]);
     expect(doomed(AFTER, [], 8)).toEqual(["70", "80", "81", "82"]);
@@ -169,8 +169,8 @@ describe("who loses a session", () => {
     const BEFORE = [
       "   90     2     0 Ss      9 sshd: rcloneproxy [priv]",
       "   91    90   999 S       0 sshd: rcloneproxy@notty",
-      `   92    91   999 Sl      0 ${RCLONE}/lost`,
-      `   93     1   999 Sl      0 ${RCLONE}/lost`,
+      `   92    91   999 Sl      0 ${RCLONE}/lost/`,
+      `   93     1   999 Sl      0 ${RCLONE}/lost/`,
     ];
     expect(doomed(BEFORE, [])).toEqual(["90", "91", "92", "93"]);
   });
@@ -182,13 +182,79 @@ describe("who loses a session", () => {
     const input = grants.map((grant) => `${authorizedKeysLine(grant, "b")}\n`).join("");
     const script = `${shellFunction("repositories_of")}repositories_of`;
     expect(run("dash", ["-euc", script], { input })).toBe(
-      "s3-resticrepo:b/web/main\ns3-resticrepo:b/.canary/verify\n",
+      "s3-resticrepo:b/web/main/\ns3-resticrepo:b/.canary/verify/\n",
     );
-    const canary = `   61     1   999 Sl     60 ${RCLONE.replace("b/c", "b/.canary/verify --max-transfer 1M --cutoff-mode hard")}`;
-    expect(doomed([canary, ...OTHERS], ["s3-resticrepo:b/.canary/verify"])).toEqual([]);
-    expect(doomed([canary, ...OTHERS], ["s3-resticrepo:b/web/main"])).toEqual(["61"]);
+    const canary = `   61     1   999 Sl     60 ${RCLONE.replace("b/c", "b/.canary/verify/ --max-transfer 1M --cutoff-mode hard")}`;
+    expect(doomed([canary, ...OTHERS], ["s3-resticrepo:b/.canary/verify/"])).toEqual([]);
+    expect(doomed([canary, ...OTHERS], ["s3-resticrepo:b/web/main/"])).toEqual(["61"]);
   });
   test("all, when no line is untouched", () => {
     expect(doomed([...OTHERS, ...RUNNING], [])).toHaveLength(RUNNING.length);
+  });
+});
+
+describe("the proxy's clock", () => {
+  const scriptText = readFileSync(join(HOST, "proxy.sh"), "utf8");
+  const NOW = 1_800_000_000;
+
+  /** What the installation says of an S3 whose clock is `ahead` seconds ahead, one number a request. */
+  function checkClock(ahead: (number | undefined)[]): { status: number | null; output: string } {
+    return inDirectory((directory) => {
+      ahead.forEach((seconds, at) => {
+        const date =
+          seconds === undefined ? "" : `Date: ${new Date((NOW + seconds) * 1000).toUTCString()}\r\n`;
+        writeFileSync(join(directory, String(at)), `HTTP/1.1 403 Forbidden\r\n${date}Server: x\r\n\r\n`);
+      });
+      const functions = ["s3_ahead", "check_clock"].map(
+        (name) => new RegExp(`^${name}\\(\\) \\{\\n[^]*?^\\}\\n`, "m").exec(scriptText)?.[0] ?? "",
+      );
+      const script = `SB_S3_ENDPOINT=https://s3.example
+now() { echo ${String(NOW)}; }
+curl() {
+  n=$(ls ${directory} | head -n 1)
+  cat "${directory}/$n"
+  [ "$(ls ${directory} | wc -l)" = 1 ] || rm "${directory}/$n"
+}
+need_command() { :; }
+hostname() { echo rclonesrv; }
+say() { echo "$*"; }
+fail() { echo "$*"; exit 1; }
+sleep() { echo "slept $1"; }
+${functions.join("")}check_clock`;
+      return attempt("dash", ["-euc", script]);
+    });
+  }
+
+  test.each([0, 60, -60])("%d seconds are tolerated", (ahead) => {
+    expect(checkClock([ahead])).toEqual({ status: 0, output: "" });
+  });
+  test.each([61, -61, 7 * 86400, -7 * 86400])(
+    "%d seconds fail the installation, by name and remedy",
+    (ahead) => {
+      const { status, output } = checkClock([ahead]);
+      expect(status).toBe(1);
+      expect(output).toContain("the clock of rclonesrv is not S3's");
+      expect(output).toContain(`https://s3.example is ${String(ahead)} s ahead`);
+      expect(output).toContain("egress.ntp");
+      // It waited for a time service.
+      expect(output.match(/slept 5/g)).toHaveLength(5);
+    },
+  );
+  test("a time service that has just started is waited for", () => {
+    expect(checkClock([900, 900, 3])).toEqual({ status: 0, output: "slept 5\nslept 5\n" });
+  });
+  test("an S3 that tells no time is said, and fails nothing", () => {
+    expect(checkClock([undefined])).toEqual({
+      status: 0,
+      output: "https://s3.example tells no time: the clock was not looked at\n",
+    });
+  });
+  test("nothing of it comes before the keys, for it must not hold up a revocation", () => {
+    const calls = scriptText.slice(scriptText.indexOf("\nrefuse_root_login\n")).split("\n");
+    const at = (text: string) => calls.findIndex((line) => line.includes(text));
+    expect(at("change_keys")).toBeGreaterThan(0);
+    for (const later of ["install_artifact", "keep_time", "check_clock", "check_bucket"]) {
+      expect(at(later)).toBeGreaterThan(at("change_keys"));
+    }
   });
 });

@@ -100,8 +100,6 @@ describe("rclone", () => {
               secret_access_key: value,
               region: value,
               endpoint: value,
-              acl: "private",
-              bucket_acl: "private",
               upload_concurrency: "8",
               no_check_bucket: "true",
             });
@@ -122,7 +120,7 @@ describe("rclone", () => {
     const text = files
       .renderRcloneCommand()
       .replace("/usr/local/lib/secure-backups/rclone", fake)
-      .replace("/run/rcloneproxy", join(directory, "slots"));
+      .replaceAll("/run/rcloneproxy", join(directory, "slots"));
     writeFileSync(command, text);
     return command;
   }
@@ -149,11 +147,12 @@ describe("rclone", () => {
   test("serves one repository with a few processes at once, and others beside it", () => {
     inDirectory((directory) => {
       const serve = (repository: string) =>
-        ["serve", "restic", "--stdio", "--append-only", `s3-resticrepo:bucket/${repository}`].join(" ");
+        ["serve", "restic", "--stdio", "--append-only", `s3-resticrepo:bucket/${repository}/`].join(" ");
       // Each process tells its lock, and starts another of its kind while it holds it; the first then also a stranger.
       const command = proxyRclone(
         directory,
-        `lock=$(readlink /proc/self/fd/9)
+        `[ "$1" = serve ] || exit 0
+lock=$(readlink /proc/self/fd/9)
 echo "\${lock##*/}"
 case $lock in *db*) exit ;; esac
 dash ${directory}/command "$@" 9>&- || echo "refused $?"
@@ -163,10 +162,10 @@ case $lock in *.0) dash ${directory}/command ${serve("db/main")} 9>&- ;; esac`,
       expect(output.split("\n").filter((line) => !line.startsWith("secure-backups: "))).toEqual([
         ...Array.from(
           { length: files.RCLONE_PER_REPOSITORY },
-          (_, slot) => `s3-resticrepo:bucket+web+main.${String(slot)}`,
+          (_, slot) => `s3-resticrepo:bucket+web+main+.${String(slot)}`,
         ),
         "refused 75",
-        "s3-resticrepo:bucket+db+main.0",
+        "s3-resticrepo:bucket+db+main+.0",
         "",
       ]);
       expect(output).toContain(
@@ -174,7 +173,7 @@ case $lock in *.0) dash ${directory}/command ${serve("db/main")} 9>&- ;; esac`,
       );
       // All have ended, and their locks with them.
       const after = attempt("dash", [command, ...serve("web/main").split(" ")]).output;
-      expect(after.split("\n")[0]).toBe("s3-resticrepo:bucket+web+main.0");
+      expect(after.split("\n")[0]).toBe("s3-resticrepo:bucket+web+main+.0");
     });
   });
 });

@@ -138,14 +138,14 @@ describe("names", () => {
     expect(
       files.authorizedKeysLine({ client: "appsrv", repository: "main", publicKey: KEY_A }, "databucket"),
     ).toBe(
-      'restrict,command="rclone serve restic --stdio --append-only s3-resticrepo:databucket/appsrv/main" ' +
+      'restrict,command="rclone serve restic --stdio --append-only s3-resticrepo:databucket/appsrv/main/" ' +
         `${KEY_A} appsrv-main`,
     );
   });
   test("the canary's key moves a megabyte in a session, and no name but its own begins with a dot", () => {
     const canary = { ...files.CANARY, publicKey: KEY_A };
     expect(files.authorizedKeysLine(canary, "databucket")).toBe(
-      'restrict,command="rclone serve restic --stdio --append-only s3-resticrepo:databucket/.canary/verify ' +
+      'restrict,command="rclone serve restic --stdio --append-only s3-resticrepo:databucket/.canary/verify/ ' +
         `--max-transfer 1M --cutoff-mode hard" ${KEY_A} .canary-verify`,
     );
     for (const client of [".canary2", ".quarantine", "..canary"]) {

@@ -97,7 +97,7 @@ test("restic and rclone get the owner's keys and the moment, and nothing of the 
     RCLONE_CONFIG_RECOVER_NO_CHECK_BUCKET: "true",
     RCLONE_CONFIG_RECOVER_LIST_URL_ENCODE: "true",
     RCLONE_CONFIG_RECOVER_VERSION_AT: "1970-01-01T00:00:05.000Z",
-    RESTIC_REPOSITORY: "rclone:recover:backups/web/main",
+    RESTIC_REPOSITORY: "rclone:recover:backups/web/main/",
     RESTIC_PASSWORD: "a password",
   });
 });

@@ -19,7 +19,7 @@ import { attempt, run } from "./files-tools";
 
 const line = (name: string, key: string, options = "restrict,") => {
   const path = name.replace("-", "/");
-  return `${options}command="rclone serve restic --stdio --append-only s3-resticrepo:b/${path}" ssh-ed25519 ${key} ${name}`;
+  return `${options}command="rclone serve restic --stdio --append-only s3-resticrepo:b/${path}/" ssh-ed25519 ${key} ${name}`;
 };
 const WANTED = [line("web-main", "AAAA1"), line("db-main", "AAAA2")];
 
@@ -44,7 +44,7 @@ describe("authorized_keys", () => {
       WANTED.map((text) => text.replace("--append-only s3-resticrepo:b/web", "s3-resticrepo:b/web")),
       "web-main is without --append-only",
     ],
-    ["on another path", WANTED.map((text) => text.replace("b/web/main", "b")), "web-main is changed"],
+    ["on another path", WANTED.map((text) => text.replace("b/web/main/", "b/")), "web-main is changed"],
     ["missing", WANTED.slice(1), "web-main is missing"],
     ["too many", [...WANTED, "ssh-ed25519 AAAA3 me"], "a key that is nobody's: ssh-ed25519 AAAA3 me"],
     ["twice", [...WANTED, line("db-main", "AAAA1")], "web-main is changed"],

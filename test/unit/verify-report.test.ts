@@ -1,6 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { Finding, probe, Verdict } from "../../scripts/verify/probe";
+import { Finding, probe, Undecided, Verdict } from "../../scripts/verify/probe";
+import { verify } from "../../scripts/verify/verify";
+import { sampleBucket, sampleOperations } from "../harness/sample-operations";
 import { exitStatus, renderReport, sortFindings, summarize, wrap } from "../../scripts/verify/report";
 
 const finding = (verdict: Verdict, change: Partial<Finding> = {}): Finding => ({
@@ -32,9 +34,44 @@ describe("the exit status", () => {
     expect(thrown).toMatchObject({
       verdict: "unknown",
       happened: "could not be tried: no answer",
-      remedy: "r",
+      remedy: expect.stringMatching(/says nothing about what was asked: mend what kept it/),
     });
     expect(exitStatus([finding("pass"), thrown])).toBe(2);
+  });
+});
+
+describe("what to do about a probe without an end", () => {
+  const about = { ring: 1, id: "a.b", tried: "t", expected: "e", remedy: "mend the bucket" } as const;
+  const late = expect.stringMatching(/says nothing about what was asked: run verify again when .* less busy/);
+  test("is to try again where its time was up", async () => {
+    const finding = await probe(about, () => new Promise(() => undefined), 0.05);
+    expect(finding).toMatchObject({ happened: "could not be tried: no answer within 0.05 s", remedy: late });
+  });
+  test.each([
+    ["the call", Object.assign(new Error("x"), { name: "TimeoutError" })],
+    ["a call of it", new Error("x", { cause: Object.assign(new Error("y"), { name: "TimeoutError" }) })],
+  ])("is to try again where the time of %s was up", async (_what, error) => {
+    expect(await probe(about, () => Promise.reject(error))).toMatchObject({
+      verdict: "unknown",
+      remedy: late,
+    });
+  });
+  test("is the remedy of a failure where what was seen decides nothing", async () => {
+    const finding = await probe(about, () => Promise.reject(new Undecided("it may be patched")));
+    expect(finding).toMatchObject({
+      verdict: "unknown",
+      happened: "undecided: it may be patched",
+      remedy: "mend the bucket",
+    });
+  });
+});
+
+test("what is seen can name its own remedy", async () => {
+  const about = { ring: 1, id: "a.b", tried: "t", expected: "e", remedy: "r" } as const;
+  const seen = { holds: false, happened: "h", remedy: "its own" };
+  expect(await probe(about, () => Promise.resolve(seen))).toMatchObject({
+    verdict: "FAIL",
+    remedy: "its own",
   });
 });
 
@@ -58,58 +95,58 @@ test("each ring is counted for itself", () => {
 describe("the report", () => {
   const verdicts: Verdict[] = ["pass", "FAIL", "unknown", "open"];
 
-  test("has a table, the remedies and a line of numbers for each ring", () => {
-    const report = renderReport(
-      [
-        finding("pass", { tried: "read the objects of all the other clients by odd paths" }),
-        finding("FAIL", { happened: "a host name ".repeat(8) }),
-        finding("unknown"),
-        finding("open", { ring: 3 }),
-      ],
-      80,
-    );
-    expect(report).toMatchInlineSnapshot(`
-     "Ring 1: a client is taken
-     =========================
+  const findings = [
+    finding("pass", { id: "a.first" }),
+    finding("open", { ring: 3 }),
+    finding("unknown"),
+    finding("FAIL", { happened: "a host name ".repeat(8) }),
+    finding("FAIL", { ring: 2, id: "b.FAIL" }),
+  ];
 
-              tried                   expected                happened
-     -------  ----------------------  ----------------------  ----------------------
-     FAIL     what FAIL tried         refused                 a host name a host
-                                                              name a host name a
-                                                              host name a host name
-                                                              a host name a host
-                                                              name a host name
-     pass     read the objects of     refused                 what happened to pass
-              all the other clients
-              by odd paths
-     unknown  what unknown tried      refused                 what happened to
-                                                              unknown
-
-     Ring 1: 1 passed, 1 could not be tried, 1 FAILED
-
-     Ring 3: the cloud account is taken
-     ==================================
-
-              tried                   expected                happened
-     -------  ----------------------  ----------------------  ----------------------
-     open     what open tried         refused                 what happened to open
-
-     Ring 3: 0 passed, 1 left open by the configuration
-
-     FAIL area.FAIL
-         a host name a host name a host name a host name a host name a host name a
-         host name a host name
+  test("shows what is amiss, the worst first, and counts what passed", () => {
+    expect(renderReport(findings, 60)).toMatchInlineSnapshot(`
+     "FAIL area.FAIL (ring 1)
+         tried: what FAIL tried
+         expected: refused
+         happened: a host name a host name a host name a host
+         name a host name a host name a host name a host name
          what to do: remedy of FAIL
 
-     unknown area.unknown
-         what happened to unknown
+     FAIL b.FAIL (ring 2)
+         tried: what FAIL tried
+         expected: refused
+         happened: what happened to FAIL
+         what to do: remedy of FAIL
+
+     unknown area.unknown (ring 1)
+         tried: what unknown tried
+         expected: refused
+         happened: what happened to unknown
          what to do: remedy of unknown
 
-     open area.open
-         what happened to open
+     open area.open (ring 3)
+         tried: what open tried
+         expected: refused
+         happened: what happened to open
          what to do: remedy of open
+
+     Ring 1, a client is taken: 1 FAILED, 1 could not be tried, 1
+     passed
+     Ring 2, the proxy is taken, root included: 1 FAILED, 0
+     passed
+     Ring 3, the cloud account is taken: 1 left open by the
+     configuration, 0 passed
+
+     What passed is shown with --all (1).
      "
     `);
+  });
+
+  test("shows what passed where all is asked for, at its end", () => {
+    const report = renderReport(findings, 60, true);
+    expect(report).toContain("pass a.first (ring 1)\n    tried: what pass tried\n");
+    expect(report.indexOf("pass a.first")).toBeGreaterThan(report.indexOf("open area.open"));
+    expect(report).not.toContain("--all");
   });
 
   test("keeps to the width, and loses no word of what is not passed", () => {
@@ -120,13 +157,15 @@ describe("the report", () => {
         fc.integer({ min: 70, max: 100 }),
         (verdict, words, width) => {
           const happened = words.join(" ");
-          const report = renderReport([finding(verdict, { happened })], width);
+          const report = renderReport([finding(verdict, { happened })], width, true);
           for (const line of report.split("\n")) expect(line.length).toBeLessThanOrEqual(width);
           expect(
             wrap(happened, width - 4)
               .join("")
               .replaceAll(" ", ""),
           ).toBe(happened.replaceAll(" ", ""));
+          const bare = (text: string) => text.replace(/\s/g, "");
+          expect(bare(report)).toContain(bare(`happened: ${wrap(happened, width).join(" ")}`));
         },
       ),
     );
@@ -138,4 +177,12 @@ describe("the report", () => {
     expect(report).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
     expect(report).toContain("owned");
   });
+});
+
+test("progress says what has ended, and what failed in it", async () => {
+  const said: string[] = [];
+  const bucket = sampleBucket({ endpoint: "http://127.0.0.1:9" });
+  const session = Promise.reject(new Error("no cloud"));
+  await verify(sampleOperations({ bucket }), { ring: 3, session, progress: (words) => said.push(words) });
+  expect(said.at(-1)).toMatch(/^\d+ s: bucket: \d+ findings/);
 });

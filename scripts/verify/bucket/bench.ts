@@ -2,7 +2,14 @@
 import type { S3 } from "@aws-sdk/client-s3";
 import { CANARY } from "../../../files/names";
 import type { BucketOperations } from "../../../plan";
-import { answerOf, explained, failure, isDenied, type BucketAddress } from "../../../providers/s3-client";
+import {
+  answerOf,
+  explained,
+  failure,
+  isDenied,
+  putAsProxy,
+  type BucketAddress,
+} from "../../../providers/s3-client";
 import { probe, type Finding, type ProbeAbout, type Seen } from "../probe";
 
 /** The canary's repository. */
@@ -70,7 +77,7 @@ export async function place(bench: Bench, Key: string): Promise<Canary & { Versi
   const { VersionId } = await explained(
     bench.address,
     "write a canary as the writer, without which a refusal of anything else says nothing",
-    () => bench.writer.putObject({ ...canary, Body: "first" }),
+    () => putAsProxy(bench.writer, { ...canary, Body: "first" }),
   );
   return { ...canary, VersionId };
 }

@@ -10,7 +10,7 @@ import { identityNames, type IdentityNames } from "../../lib/identity-names";
 import { inParallel } from "../../lib/parallel";
 import { historiesOf, isVersion, QUARANTINE, type Entry, type Version } from "../../recover/plan";
 import { listFolders, listVersions, versionPages } from "../../recover/versions";
-import type { Finding, Seen } from "../probe";
+import { Undecided, type Finding, type Seen } from "../probe";
 import { LOCK, NO_VERSIONS, open, place, ring2, type Bench } from "./bench";
 import { harmInWords, judgeHistory, unreadable, type Harm } from "./damage";
 
@@ -258,7 +258,7 @@ async function judged(
     return { holds: false, happened: [harmInWords(harms, nameOf), seen, ...left].join("; ") };
   }
   if (harms.length > 0) {
-    throw new Error(`${harmInWords(harms, nameOf)}: the service does not tell whether that was the owner`);
+    throw new Undecided(`${harmInWords(harms, nameOf)}: the service does not tell whether that was the owner`);
   }
   if (error !== undefined) throw error;
   if (left.length > 0) throw new Error(`${seen}, and nothing is wrong with them, but ${left.join(", and ")}`);

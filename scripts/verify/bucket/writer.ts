@@ -1,4 +1,5 @@
 /** The writer at its work: it adds and unlocks, and sees no bucket of the owner's. */
+import { putAsProxy } from "../../../providers/s3-client";
 import type { Finding } from "../probe";
 import { allowed, DATA, LOCK, NO_WRITER, place, PROVE, ring2, textOf, type Bench } from "./bench";
 
@@ -16,7 +17,7 @@ export function workOfTheWriter(bench: Bench): Promise<Finding>[] {
       () =>
         allowed(bench, "add, read and list a canary as the writer", async () => {
           const canary = { Bucket: address.bucket, Key: `${DATA}adds` };
-          await writer.putObject({ ...canary, Body: "first" });
+          await putAsProxy(writer, { ...canary, Body: "first" });
           const listed = await writer.listObjectsV2({ Bucket: canary.Bucket, Prefix: canary.Key });
           const right =
             (await textOf(writer, canary)) === "first" &&

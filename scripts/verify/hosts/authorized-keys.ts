@@ -103,7 +103,9 @@ export function sharedAccess(lines: readonly string[]): string[] {
   const problems = new Set<string>();
   for (const line of lines) {
     const key = keyOf(line);
-    const repository = /s3-resticrepo:([^" ]{0,1024})/.exec(line)?.[1] ?? "";
+    const [, path = ""] = /s3-resticrepo:([^" ]{0,1024})/.exec(line) ?? [];
+    // Without the slash at its end a line opens the same.
+    const repository = path.replace(/\/$/, "");
     const other = opens.get(key);
     if (other === undefined) opens.set(key, repository);
     else problems.add(`one key opens ${other} and ${repository}`);

@@ -9,6 +9,7 @@ import { inParallel } from "../../lib/parallel";
 import { RunError } from "../../lib/run";
 import { SshHost } from "../../lib/ssh";
 import { withTemporaryFolder } from "../../lib/temporary-folder";
+import { hostClock } from "../clock";
 import { Finding, ProbeAbout } from "../probe";
 import { clientParameters, judgeClient } from "./client";
 import { HostFacts, inspectScript, judge, parseFacts } from "./facts";
@@ -51,12 +52,14 @@ async function inspect(
 ): Promise<Finding[]> {
   const boundary = randomBytes(16).toString("hex");
   const host = new SshHost(access, { folder: path.join(folder, name) });
+  const earliest = Date.now();
   // Its own limit of time is longer than a probe's.
   const inspection = host.sh(inspectScript(parameters, boundary), {
     accept: "any",
     timeout: INSPECT_SECONDS,
   });
   const ended = await inspection.catch((error: unknown) => error as Error);
+  const latest = Date.now();
   let facts: HostFacts | undefined;
   const about: ProbeAbout = {
     ring: 1,
@@ -74,7 +77,11 @@ async function inspect(
     facts = parseFacts(ended.stdout, boundary);
     return { holds: true, happened: `logged in, and looked around in ${ended.seconds.toFixed(0)} s` };
   });
-  if (facts !== undefined) return [reached, ...(await judgeFacts(facts))];
+  if (facts !== undefined) {
+    const told = facts;
+    const clock = () => Promise.resolve({ shown: Number(told("clock")) * 1000, earliest, latest });
+    return [reached, await hostClock(name, clock), ...(await judgeFacts(facts))];
+  }
   const rest = {
     ring: 1,
     id: `host.${name}`,

@@ -215,6 +215,7 @@ ssh_settings() {
 }
 
 facts() {
+  fact clock date +%s
   fact processes processes
   fact environments environments
   case $ROLE in

@@ -1,7 +1,7 @@
 /** Secrets and S3 identities where they must not be, on the proxy and on clients. */
 import { PROXY_USER } from "../../../files";
 import { ClientOperations, Operations } from "../../../plan";
-import { Finding, Seen } from "../probe";
+import { Finding, Seen, Undecided } from "../probe";
 import { Secret, secretsIn, stackSecrets } from "../secrets";
 import { HostFacts, judge, linesOf, seen } from "./facts";
 
@@ -47,7 +47,7 @@ export function judgeProxySecrets(operations: Operations, facts: HostFacts): Pro
               remedy: "configure a longer password: such a one is found in texts by accident, and guessed",
             },
             () => {
-              throw new Error(`too short to search for: ${short}`);
+              throw new Undecided(`too short to search for: ${short}`);
             },
           ),
         ]),

@@ -1,7 +1,7 @@
 /** The programs of a host: their versions, and what runs and listens on the proxy. */
 import { Artifact } from "../../../config";
 import { Operations } from "../../../plan";
-import { Finding, MAKE_ANEW, ProbeAbout, Seen } from "../probe";
+import { Finding, MAKE_ANEW, ProbeAbout, Seen, Undecided } from "../probe";
 import { HostFacts, judge, linesOf, seen } from "./facts";
 import { parseSums } from "./files";
 import { judgeVersion, Program } from "./known-bad";
@@ -38,7 +38,7 @@ export function versionSeen(program: Program, version: string, debianPackage?: s
   }
   if (undecided.length > 0) {
     const references = undecided.map(({ reference }) => reference).join(", ");
-    throw new Error(`${shown} may have ${references}, unless its distribution has mended that`);
+    throw new Undecided(`${shown} may have ${references}, unless its distribution has mended that`);
   }
   return { holds: true, happened: shown };
 }

@@ -1,0 +1,211 @@
+/**
+ * Where repositories come to lie: proxy and client in force on booted hosts, with the local cloud's S3; and a proxy in
+ * front of an S3 whose clock is wrong.
+ */
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { authorizedKeysLine, clientInstall, proxyInstall } from "../../files";
+import { bucketPolicy, keystonePrincipal } from "../../files/bucket-policy";
+import { adoptOrCreate, settlePolicy, settleVersioning } from "../../providers/s3-bucket";
+import { BootedHost } from "../../scripts/lib/booted-host";
+import { cloudFacts } from "../../scripts/lib/local-stack";
+import { CACHE, run } from "../../scripts/lib/run";
+import { sshKey, SshKey } from "../../scripts/lib/ssh-key";
+import { probeRepositories } from "../../scripts/verify/bucket/repositories";
+import { DocumentedCommands } from "../harness/documented";
+import { S3Store } from "../harness/s3-store";
+import { Identity, s3Identity } from "../harness/s3-identity";
+import { sampleBucket, sampleOperations } from "../harness/sample-operations";
+
+jest.setTimeout(300_000);
+
+const BUCKET = `placement-test-${String(process.pid)}-${Date.now().toString(36)}`;
+const PROXY = "172.24.4.223";
+const CLIENT = "172.24.4.224";
+const INSTALLED = 80;
+const PASSWORD = "the password of web/main";
+
+const facts = cloudFacts();
+let proxy: BootedHost, client: BootedHost;
+let owner: Identity, writer: Identity;
+let main: SshKey;
+
+function artifact(name: "rclone" | "restic"): { version: string; url: string; sha256: string } {
+  const text = fs.readFileSync(path.join(CACHE, `artifacts/${name}.json`), "utf8");
+  return {
+    ...(JSON.parse(text) as { version: string; sha256: string }),
+    url: `${facts.artifactsUrl}${name}`,
+  };
+}
+
+function installProxy(endpoint = facts.s3Endpoint, publicKey = main.publicKey) {
+  const { accessKeyId, secretAccessKey } = writer;
+  const { script } = proxyInstall({
+    host: "rclonesrv",
+    bucket: BUCKET,
+    rclone: artifact("rclone"),
+    s3: { endpoint, region: "eu-central-1", accessKeyId, secretAccessKey },
+    grants: [{ client: "web", repository: "main", publicKey }],
+  });
+  return proxy.ssh.sh(script, { accept: "any" });
+}
+
+function installClient() {
+  const { script } = clientInstall({
+    stack: "0123456789abcdef",
+    client: "web",
+    bucket: BUCKET,
+    proxy: { address: PROXY, port: 22, hostKey: proxy.hostKey },
+    restic: artifact("restic"),
+    repositories: [
+      {
+        name: "main",
+        password: PASSWORD,
+        privateKey: main.privateKey,
+        paths: ["/etc/hostname"],
+        excludes: [],
+      },
+    ],
+  });
+  return client.ssh.sh(script, { accept: "any" });
+}
+
+/** Keys of the objects that are there now. */
+async function objects(): Promise<string[]> {
+  const { Contents = [] } = await owner.s3.listObjectsV2({ Bucket: BUCKET });
+  return Contents.map(({ Key }) => Key ?? "");
+}
+
+const operations = () => ({
+  endpoint: facts.s3Endpoint,
+  region: "eu-central-1",
+  bucket: BUCKET,
+  owner: { accessKeyId: owner.accessKeyId, secretAccessKey: owner.secretAccessKey },
+});
+
+/** What verify says of web's repository, and of what lies beside the repositories. */
+async function verified(): Promise<string[]> {
+  const findings = await probeRepositories(
+    sampleOperations({
+      bucket: sampleBucket(operations()),
+      clients: [
+        {
+          name: "web",
+          kind: "existing",
+          frozen: false,
+          repositories: [{ name: "main", paths: [], excludes: [], publicKey: "", password: PASSWORD }],
+        },
+      ],
+    }),
+  );
+  return findings.map(({ id, verdict }) => `${verdict} ${id}`);
+}
+
+/** The documented commands in an operator's shell, where Pulumi knows this stack. */
+function move(...steps: number[]) {
+  const handbook = new DocumentedCommands("docs/handbook.md");
+  const commands = steps.map((step) => handbook.step("A repository in the wrong place", step)).join("\n");
+  const script = `set -eu
+pulumi() { case $3 in operations) printf %s "$OPERATIONS" ;; passwords) printf %s "$PASSWORDS" ;; esac; }
+${commands.replace("CLIENT=… REPOSITORY=…", "CLIENT=web REPOSITORY=main")}`;
+  return run("sh", ["-c", script], {
+    env: {
+      PATH: `${path.join(CACHE, "artifacts")}:${process.env["PATH"] ?? ""}`,
+      OPERATIONS: JSON.stringify({ bucket: operations() }),
+      PASSWORDS: JSON.stringify({ "web/main": PASSWORD }),
+    },
+  });
+}
+
+beforeAll(async () => {
+  [owner, writer] = await Promise.all([s3Identity(facts.projects.owner), s3Identity(facts.projects.writer)]);
+  main = await sshKey();
+  const address = { endpoint: facts.s3Endpoint, region: "eu-central-1", bucket: BUCKET };
+  await adoptOrCreate(owner.s3, address, owner);
+  await settleVersioning(owner.s3, address, true);
+  const principals = {
+    owner: keystonePrincipal(facts.projects.owner),
+    writer: keystonePrincipal(facts.projects.writer),
+  };
+  await settlePolicy(owner.s3, address, bucketPolicy({ bucket: BUCKET, ...principals }));
+  [proxy, client] = await Promise.all([
+    BootedHost.start("placesrv", PROXY),
+    BootedHost.start("placeweb", CLIENT),
+  ]);
+});
+
+afterAll(async () => {
+  for (const host of [proxy, client] as (BootedHost | undefined)[]) await host?.stop();
+  for (;;) {
+    const { Versions = [], DeleteMarkers = [] } = await owner.s3.listObjectVersions({ Bucket: BUCKET });
+    if (Versions.length + DeleteMarkers.length === 0) break;
+    for (const { Key, VersionId } of [...Versions, ...DeleteMarkers])
+      await owner.s3.deleteObject({ Bucket: BUCKET, Key, VersionId });
+  }
+  await owner.s3.deleteBucket({ Bucket: BUCKET });
+  await Promise.all([owner.forget(), writer.forget()]);
+});
+
+test("a clock that is not S3's fails the installation, after a revoked key has stopped working", async () => {
+  const store = await S3Store.start(BUCKET, "172.24.4.1");
+  try {
+    expect(await installProxy(store.endpoint)).toMatchObject({ code: INSTALLED });
+    store.ahead = -3600;
+    const other = await sshKey();
+    const { code, stderr } = await installProxy(store.endpoint, other.publicKey);
+    expect(code).not.toBe(INSTALLED);
+    expect(stderr).toMatch(/the clock of placesrv is not S3's: \S+ is -3\d\d\d s ahead/);
+    const keys = await proxy.ssh.sh("cat /etc/ssh/authorized_keys.d/rcloneproxy");
+    expect(keys.stdout.trim()).toBe(
+      authorizedKeysLine({ client: "web", repository: "main", publicKey: other.publicKey }, BUCKET),
+    );
+  } finally {
+    await store.stop();
+  }
+  expect(await installProxy()).toMatchObject({ code: INSTALLED });
+});
+
+test("a repository that an earlier version made above its place is not built over, and is moved as documented", async () => {
+  // What the fault left: a repository with a backup at CLIENT/, made with the password of web/main.
+  const env = {
+    PATH: `${path.join(CACHE, "artifacts")}:${process.env["PATH"] ?? ""}`,
+    AWS_ACCESS_KEY_ID: writer.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: writer.secretAccessKey,
+    AWS_DEFAULT_REGION: "eu-central-1",
+    RESTIC_REPOSITORY: `s3:${facts.s3Endpoint}/${BUCKET}/web`,
+    RESTIC_PASSWORD: PASSWORD,
+  };
+  await run("sh", ["-c", "restic init && restic backup --no-cache /etc/hostname"], { env });
+  const before = await objects();
+  expect(before).toContain("web/config");
+
+  const refused = await installClient();
+  expect(refused.code).not.toBe(INSTALLED);
+  expect(refused.stderr).toContain(
+    "there is a repository at web/, where none belongs, and none at web/main/",
+  );
+  expect(await objects()).toEqual(before);
+  expect(await verified()).toEqual(["FAIL repository.web.main", "FAIL repository.beside", "pass s3.clock"]);
+
+  const opened = await move(1);
+  expect(opened.stdout).toContain('"chunker_polynomial"');
+  await move(1, 2, 3);
+  expect(await verified()).toEqual(["pass repository.web.main", "pass repository.beside", "pass s3.clock"]);
+  expect(await installClient()).toMatchObject({ code: INSTALLED });
+  const { stdout } = await client.ssh.sh(
+    "restic-backup main && restic-backup main snapshots --json 2>/dev/null",
+  );
+  expect(JSON.parse(stdout.split("\n").at(-1) ?? "") as unknown[]).toHaveLength(2);
+});
+
+test("a new repository is made in its place, and the next session proves it", async () => {
+  const { Versions = [] } = await owner.s3.listObjectVersions({ Bucket: BUCKET, Prefix: "web/" });
+  for (const { Key, VersionId } of Versions) await owner.s3.deleteObject({ Bucket: BUCKET, Key, VersionId });
+  await proxy.ssh.sh("rm -f /run/rcloneproxy/*.placed");
+  await client.ssh.sh("rm -rf /var/cache/restic-backup");
+  expect(await installClient()).toMatchObject({ code: INSTALLED });
+  expect(await objects()).toEqual(["web/main/config", expect.stringMatching(/^web\/main\/keys\//)]);
+  const { stdout } = await proxy.ssh.sh("ls /run/rcloneproxy");
+  expect(stdout.split("\n")).toContain(`s3-resticrepo:${BUCKET}+web+main+.placed`);
+});
