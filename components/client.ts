@@ -1,5 +1,4 @@
 import { remote } from "@pulumi/command";
-import * as openstack from "@pulumi/openstack";
 import * as pulumi from "@pulumi/pulumi";
 import { Artifact } from "../config";
 import { clientInstall, renderInstructions } from "../files";
@@ -8,7 +7,7 @@ import { ClientKeys } from "./client-keys";
 import { hostAccess, reached } from "./connection";
 import { Host, HostEnvironment } from "./host";
 import { install, InstallArgs } from "./install";
-import { nameOrId } from "./lookup";
+import { HostLookups } from "./lookup";
 import { Proxy } from "./proxy";
 
 const SSH_PORT = 22;
@@ -23,6 +22,8 @@ export interface ClientArgs {
   restic?: Artifact;
   /** What a client of kind `vm` is made with. */
   host: HostEnvironment;
+  /** The same, as far as the configuration only names it; absent for the other kinds. */
+  found?: HostLookups;
   floatingIpPool?: string;
 }
 
@@ -108,13 +109,8 @@ export class Client extends pulumi.ComponentResource {
           hostName: client.name,
           image: client.image,
           flavor: client.flavor,
-          securityGroupIds: [
-            args.host.network.groups.appserver.id,
-            ...client.securityGroups.map(
-              (group) =>
-                openstack.networking.getSecGroupOutput(nameOrId("secgroupId", group), { parent: this }).id,
-            ),
-          ],
+          found: args.found as HostLookups,
+          securityGroup: "appserver",
           floatingIpPool: args.floatingIpPool,
         },
         { parent: this },
