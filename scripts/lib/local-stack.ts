@@ -107,7 +107,11 @@ export class LocalStack {
 
   /** The environment in which Pulumi, rclone and restic work on this stack. */
   environment(): Record<string, string> {
-    return { ...this.env, PATH: `${path.join(CACHE, "artifacts")}:${this.env["PATH"] ?? ""}` };
+    return {
+      ...this.env,
+      PATH: `${path.join(CACHE, "artifacts")}:${this.env["PATH"] ?? ""}`,
+      PULUMI_OPTION_CONFIG_FILE: this.configFile,
+    };
   }
 
   /**

@@ -26,8 +26,8 @@ export interface RunOptions {
   timeout?: number;
   /** Exit codes that are no error; default: 0 alone. `"any"` takes every one. */
   accept?: number[] | "any";
-  /** Show the output as it comes, too; default: keep quiet. */
-  show?: boolean;
+  /** Show the output as it comes, too, all of it on standard error with `"stderr"`; default: keep quiet. */
+  show?: boolean | "stderr";
 }
 
 /** What a program that ended left behind. */
@@ -125,7 +125,7 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
     };
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       stdout += text;
-      if (options.show) process.stdout.write(text);
+      if (options.show) (options.show === "stderr" ? process.stderr : process.stdout).write(text);
       if (stdout.length > MOST_OUTPUT) stop("after 64 MiB of output");
     });
     child.stderr.setEncoding("utf8").on("data", (text: string) => {

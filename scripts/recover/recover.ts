@@ -102,7 +102,7 @@ function warnings(operations: Operations, request: RecoverRequest, now: number):
   if (operations.clients.some(({ name, frozen }) => name === client && !frozen)) {
     found.push(
       `the client ${client} is not frozen: its keys can add to the repository while it is recovered. ` +
-        `Set "frozen: true" for it and run pulumi up first`,
+        `run npm run freeze -- ${client} first`,
     );
   }
   const days = operations.bucket.noncurrentVersionDays;
@@ -262,7 +262,7 @@ async function apply(
   for (let round = 1; plan.actions.length > 0 && failures.length === 0; round += 1) {
     if (round > ROUNDS) {
       throw new Error(
-        `${prefix} keeps changing: somebody writes to it. Freeze the client ("frozen: true" and pulumi up), then repeat this`,
+        `${prefix} keeps changing: somebody writes to it. Freeze the client (npm run freeze), then repeat this`,
       );
     }
     print(`${describePlan(plan, prefix, nameOf)}\n`);
@@ -357,8 +357,7 @@ async function verdict(
   }
   print(
     `\nThe repository ${client}/${repository} is clean${whole ? "" : ", but not what it was"}. Next:\n` +
-      `  - replace the client's keys: pulumi up --replace URN, with the URN of the key ${client}-${repository} from pulumi stack --show-urns\n` +
-      `  - set "frozen: false" once the machine is clean, and run pulumi up\n` +
+      `  - once the machine is clean, let it in with new keys: npm run thaw -- --new-keys ${client}\n` +
       "  - back up, and compare the newest snapshots with what you know",
   );
   return whole ? 0 : 1;
