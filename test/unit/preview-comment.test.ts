@@ -566,6 +566,37 @@ describe("what is no whole preview", () => {
     },
   );
 
+  describe("text that others print around the document", () => {
+    const document = readFileSync(join(FIXTURES, "path-change.json"), "utf8");
+    const packs = "Loading policy packs...\n{not: json}\n{}";
+
+    test.each([
+      ["before it", `${packs}\n${document}`, packs],
+      ["after it", `${document}\nPolicies:\n    { all: well }\n}`, "Policies:\n    { all: well }\n}"],
+      ["with line ends of Windows", `${packs}\r\n${document.replaceAll("\n", "\r\n")}`, packs],
+      [
+        "around a document in one line",
+        `${packs}\n${JSON.stringify(JSON.parse(document))}\nbye`,
+        `${packs}\nbye`,
+      ],
+    ])("%s becomes a warning, and the comment is the same otherwise", (_, output, around) => {
+      const parsed = parsePreview(output) as PreviewJson;
+      const { diagnostics, ...rest } = parsed;
+      const plain = fixture("path-change");
+      expect(rest).toEqual({ ...plain, diagnostics: undefined });
+      expect(diagnostics.at(-1)).toEqual({ severity: "warning", message: around });
+      const comment = renderPreviewComment(parsed, "prod");
+      expect(comment).toContain("backs up also `/srv/data`");
+    });
+
+    test("is the error where there is no document", () => {
+      expect(renderPreviewComment(parsePreview("policy pack: no such file\n", ""), "prod")).toContain(
+        "policy pack: no such file",
+      );
+      expect(() => parsePreview("policy pack: no such file\n")).toThrow("is not JSON");
+    });
+  });
+
   test("the engine's own report is preferred", () => {
     const json = fixture("protected-host");
     expect(failedPreview(json, "noise")).toBe(json);
