@@ -10,7 +10,7 @@ import { Operator } from "./components/operator";
 import { Proxy } from "./components/proxy";
 import { StackState } from "./components/stack-state";
 import { readStackConfig } from "./config";
-import { authorizedKeysLine, fingerprint } from "./files";
+import { fingerprint } from "./files";
 import { buildPlan, ringsOpenByService } from "./plan";
 
 /** The program: what the stack is made of, and its outputs. */
@@ -89,35 +89,6 @@ export = async () => {
     hostKeyFingerprint: proxyHost.hostKey.apply(fingerprint),
   };
 
-  /** For each client and repository what is public about it; for key-only clients what their operators install. */
-  const clients = Object.fromEntries(
-    plan.clients.map((client, index) => [
-      client.name,
-      {
-        kind: client.kind,
-        address: clientHosts[index]?.address,
-        instructions: clientHosts[index]?.instructions,
-        repositories: Object.fromEntries(
-          client.repositories.map(({ name: repository, address }, at) => {
-            const publicKey = (keys[index] as ClientKeys).repositories[at]
-              ?.publicKey as pulumi.Output<string>;
-            return [
-              repository,
-              {
-                address,
-                publicKey,
-                fingerprint: publicKey.apply(fingerprint),
-                authorizedKeysLine: publicKey.apply((publicKey) =>
-                  authorizedKeysLine({ client: client.name, repository, publicKey }, config.s3.bucket),
-                ),
-              },
-            ];
-          }),
-        ),
-      },
-    ]),
-  );
-
   /** The rings of defence that this configuration leaves open, and those that the S3 service does. */
   const openRings = pulumi
     .all([backupBucket.bucket.versioning, backupBucket.bucket.quota])
@@ -153,7 +124,6 @@ export = async () => {
   return {
     bucket,
     proxy,
-    clients,
     openRings,
     operatorPublicKey,
     operatorPrivateKey,

@@ -1,7 +1,7 @@
 import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { Artifact } from "../config";
-import { clientInstall, renderInstructions } from "../files";
+import { clientInstall } from "../files";
 import { ClientPlan, HostAccess } from "../plan";
 import { ClientKeys } from "./client-keys";
 import { hostAccess, reached } from "./connection";
@@ -29,13 +29,10 @@ export interface ClientArgs {
 
 /**
  * A machine that backs up. Kind `vm`: an app server made here. Kind `existing`: a server reached by SSH. Kind
- * `key-only`: a machine of somebody who handed over public keys; he gets instructions, we reach nothing of his.
+ * `key-only`: a machine of somebody who handed over public keys; `npm run instructions` prints what to do
+ * there, and nothing of it is reached.
  */
 export class Client extends pulumi.ComponentResource {
-  /** What a key-only client's operator has to install, as text without a secret. */
-  readonly instructions?: pulumi.Output<string>;
-  /** How to reach a machine made here. */
-  readonly address?: pulumi.Output<string>;
   /** The machine made here; absent for clients of other kinds. */
   readonly host?: Host;
   /** How the operator reaches the client, a secret; absent for a key-only one. */
@@ -64,14 +61,7 @@ export class Client extends pulumi.ComponentResource {
         .apply(([address, hostKey]) => ({ address, port: SSH_PORT, hostKey }));
 
     if (client.kind === "key-only") {
-      const keyed = client.repositories.map((repository) => ({
-        ...repository,
-        publicKey: repository.publicKey as string,
-      }));
-      this.instructions = endpoint(proxy.publicAddress).apply((proxy) =>
-        renderInstructions({ client: client.name, bucket: args.bucket, proxy, repositories: keyed }),
-      );
-      this.registerOutputs({ instructions: this.instructions });
+      this.registerOutputs();
       return;
     }
 
@@ -117,7 +107,6 @@ export class Client extends pulumi.ComponentResource {
       );
       this.host = host;
       this.access = host.access;
-      this.address = host.address;
       this.installed = put(
         { access: host.access, content, triggers: [host.instanceId] },
         args.host.network.reachable,
@@ -128,6 +117,6 @@ export class Client extends pulumi.ComponentResource {
       this.access = hostAccess(target, access);
       this.installed = put({ access: this.access, content });
     }
-    this.registerOutputs({ address: this.address });
+    this.registerOutputs();
   }
 }
