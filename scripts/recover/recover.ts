@@ -13,7 +13,7 @@ import { identityNames } from "../lib/identity-names";
 import { printableLines } from "../lib/printable";
 import { withS3 } from "../lib/with-s3";
 import { describePlan, firstOf, moment } from "./report";
-import { namesDamage, requirePrograms, restic, ResticTarget } from "./restic";
+import { endsSnapshots, namesDamage, requirePrograms, restic, ResticTarget } from "./restic";
 import { listVersions, plannableVersions } from "./versions";
 
 /** Rounds of listing and mending before somebody else must be at work in the repository. */
@@ -155,10 +155,16 @@ async function show(
   print(`${prefix.slice(0, -1)} as it was at ${moment(request.at)}\n`);
   print(describePlan(plan, prefix, nameOf));
   print(`\nThe snapshots at ${moment(request.at)}:`);
+  const listed: string[] = [];
   const code = await restic({ ...target, at: request.at }, ["snapshots"], {
-    show: print,
+    show: (text) => {
+      listed.push(text);
+      print(text);
+    },
     seconds: SNAPSHOTS_SECONDS,
   });
+  if (code === 0 && !listed.some(endsSnapshots))
+    print("none: the repository had been made, and nothing was backed up to it yet");
   if (code !== 0)
     print("restic cannot read the repository of then. If what it says is damage, try an earlier time.");
   for (const warning of warnings(operations, request, Date.now())) print(`\nWarning: ${warning}.`);
