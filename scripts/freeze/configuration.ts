@@ -1,9 +1,25 @@
-/** `frozen` of clients in a stack's configuration, changed in its text: every other byte stays as it is. */
+/**
+ * `frozen` of clients, changed in the text of the configuration wherever they stand: in the list of the stack's file,
+ * or in files of their own. Every other byte stays as it is.
+ */
+import * as fs from "node:fs";
+import * as path from "node:path";
 import { isDeepStrictEqual } from "node:util";
-import { isMap, isScalar, isSeq, parseDocument, Scalar, YAMLMap } from "yaml";
+import { Document, isMap, isScalar, isSeq, parseDocument, Scalar, YAMLMap } from "yaml";
 import { NAMESPACE } from "../../config/errors";
 
 const CLIENTS = `${NAMESPACE}:clients`;
+
+/** The folder, from that of Pulumi.yaml, with a file `NAME.yaml` for each client that is not in the list. */
+const CLIENTS_FOLDER = `${NAMESPACE}:clientsFolder`;
+
+const SUFFIX = ".yaml";
+
+/** A file of the configuration. */
+export interface Source {
+  file: string;
+  text: string;
+}
 
 /** A client as the configuration has it. */
 export interface ConfiguredClient {
@@ -11,6 +27,13 @@ export interface ConfiguredClient {
   frozen: boolean;
   /** By the name of the repository; only where its operator gave one. */
   publicKeys: Record<string, string>;
+}
+
+/** Where a client stands. */
+interface Place {
+  name: string;
+  source: Source;
+  map: YAMLMap;
 }
 
 /** A text to put in the place of what stands from `start` to `end`. */
@@ -21,15 +44,34 @@ interface Edit {
 }
 
 /**
+ * Reads the stack's file and those of its clients.
+ *
+ * @param file the Pulumi.STACK.yaml
+ * @param project the folder of Pulumi.yaml
+ */
+export function readSources(file: string, project: string): Source[] {
+  const stack = { file, text: fs.readFileSync(file, "utf8") };
+  const folder: unknown = parsed(stack).getIn(["config", CLIENTS_FOLDER]);
+  if (typeof folder !== "string") return [stack];
+  const clients = fs.readdirSync(path.resolve(project, folder)).sort();
+  return [
+    stack,
+    ...clients
+      .filter((name) => name.endsWith(SUFFIX) && !name.startsWith("."))
+      .map((name) => path.resolve(project, folder, name))
+      .map((file) => ({ file, text: fs.readFileSync(file, "utf8") })),
+  ];
+}
+
+/**
  * The clients of a configuration.
  *
- * @param text of a Pulumi.STACK.yaml
- * @throws Error where the text is no such file, or its clients are not written out as a list of mappings
+ * @param sources the stack's file, and those of clients
+ * @throws Error where a file is no YAML, or a client is not written out as a mapping
  */
-export function configuredClients(text: string): ConfiguredClient[] {
-  return clientMaps(text).map((map) => {
-    const { name, frozen, repositories } = map.toJSON() as {
-      name: string;
+export function configuredClients(sources: readonly Source[]): ConfiguredClient[] {
+  return places(sources).map(({ name, map }) => {
+    const { frozen, repositories } = map.toJSON() as {
       frozen?: unknown;
       repositories?: { name?: unknown; publicKey?: unknown }[];
     };
@@ -41,45 +83,76 @@ export function configuredClients(text: string): ConfiguredClient[] {
 }
 
 /**
- * The configuration with `frozen` of these clients set.
+ * The files in which something changes when `frozen` of these clients is set.
  *
  * @throws Error that lists the clients there are, where one of the names is none
  */
-export function withFrozen(text: string, names: readonly string[], frozen: boolean): string {
-  const maps = new Map(clientMaps(text).map((map) => [map.get("name") as string, map]));
-  const unknown = names.filter((name) => !maps.has(name));
+export function withFrozen(sources: readonly Source[], names: readonly string[], frozen: boolean): Source[] {
+  const all = places(sources);
+  const known = all.map(({ name }) => name);
+  const unknown = names.filter((name) => !known.includes(name));
   if (unknown.length > 0) {
     throw new Error(
-      `the configuration has no client ${unknown.join(", ")}: its clients are ${[...maps.keys()].join(", ")}`,
+      `the configuration has no client ${unknown.join(", ")}: its clients are ${known.join(", ")}`,
     );
   }
-  const changed = names
-    .map((name) => editOf(text, maps.get(name) as YAMLMap, frozen))
-    .sort((one, other) => other.start - one.start)
-    .reduce((rest, { start, end, text }) => rest.slice(0, start) + text + rest.slice(end), text);
-
-  const wanted = parseDocument(text).toJS() as {
-    config: Record<string, { name: string; frozen?: boolean }[]>;
-  };
-  for (const client of wanted.config[CLIENTS] ?? []) if (names.includes(client.name)) client.frozen = frozen;
-  if (!isDeepStrictEqual(parseDocument(changed).toJS(), wanted)) {
-    throw new Error(
-      `cannot tell where to write "frozen: ${String(frozen)}" for ${names.join(", ")}: write it by hand, below the client's name`,
-    );
-  }
-  return changed;
+  return sources.flatMap((source) => {
+    const here = all.filter((place) => place.source === source && names.includes(place.name));
+    if (here.length === 0) return [];
+    const text = here
+      .map(({ map }) => editOf(source.text, map, frozen))
+      .sort((one, other) => other.start - one.start)
+      .reduce((rest, { start, end, text }) => rest.slice(0, start) + text + rest.slice(end), source.text);
+    const changed = { ...source, text };
+    const wanted = parsed(source).toJS() as Value;
+    const listed = wanted.config?.[CLIENTS];
+    for (const client of listed ?? [wanted]) {
+      if (listed === undefined || names.includes(client.name ?? "")) client.frozen = frozen;
+    }
+    if (!isDeepStrictEqual(parsed(changed).toJS(), wanted)) {
+      throw new Error(
+        `${source.file}: cannot tell where to write "frozen: ${String(frozen)}" for ` +
+          `${here.map(({ name }) => name).join(", ")}: write it by hand`,
+      );
+    }
+    return [changed];
+  });
 }
 
-function clientMaps(text: string): YAMLMap[] {
+/** The part of a file that matters here: the stack's, or a client's. */
+interface Value {
+  config?: Record<string, Value[] | undefined>;
+  name?: string;
+  frozen?: boolean;
+}
+
+function parsed({ file, text }: Source): Document {
   const document = parseDocument(text);
   const [error] = document.errors;
-  if (error !== undefined)
-    throw new Error(`the configuration is no YAML: ${error.message.split("\n")[0] ?? ""}`);
-  const list: unknown = document.getIn(["config", CLIENTS], true);
-  if (!isSeq(list)) throw new Error(`${CLIENTS} is no list in the configuration`);
-  return list.items.map((item, index) => {
-    if (isMap(item) && typeof item.get("name") === "string") return item;
-    throw new Error(`${CLIENTS}[${String(index)}] is no mapping with a name of its own`);
+  if (error !== undefined) throw new Error(`${file} is no YAML: ${error.message.split("\n")[0] ?? ""}`);
+  return document;
+}
+
+function places([stack, ...clients]: readonly Source[]): Place[] {
+  return [
+    ...(stack === undefined ? [] : listed(stack, clients.length > 0)),
+    ...clients.map((source): Place => {
+      const map: unknown = parsed(source).contents;
+      const name = path.basename(source.file, SUFFIX);
+      if (isMap(map)) return { name, source, map };
+      throw new Error(`${source.file} is no mapping`);
+    }),
+  ];
+}
+
+function listed(source: Source, mayLack: boolean): Place[] {
+  const list: unknown = parsed(source).getIn(["config", CLIENTS], true);
+  if (list === undefined && mayLack) return [];
+  if (!isSeq(list)) throw new Error(`${source.file}: ${CLIENTS} is no list`);
+  return list.items.map((map, index) => {
+    const name: unknown = isMap(map) ? map.get("name") : undefined;
+    if (isMap(map) && typeof name === "string") return { name, source, map };
+    throw new Error(`${source.file}: ${CLIENTS}[${String(index)}] is no mapping with a name of its own`);
   });
 }
 
@@ -97,12 +170,16 @@ function editOf(text: string, map: YAMLMap, frozen: boolean): Edit {
     const after = text.indexOf(":", given.key.range?.[1]) + 1;
     return { start: after, end: after, text: ` ${String(frozen)}` };
   }
-  const name = nodeOf("name") as { key: Scalar; value: Scalar };
-  const [nameStart] = name.key.range as [number, number, number];
-  const [, nameEnd] = name.value.range as [number, number, number];
-  if (map.flow) return { start: nameEnd, end: nameEnd, text: `, frozen: ${String(frozen)}` };
-  const column = nameStart - (text.lastIndexOf("\n", nameStart - 1) + 1);
+  const line = `frozen: ${String(frozen)}`;
+  const name = nodeOf("name");
+  const nameEnd = name?.value?.range?.[1];
+  const [first] = (name?.key ?? (map.items[0]?.key as Scalar)).range as [number, number, number];
+  const indent = " ".repeat(first - (text.lastIndexOf("\n", first - 1) + 1));
+  // A file of its own may leave the name to the file's.
+  if (nameEnd === undefined)
+    return { start: first, end: first, text: map.flow ? `${line}, ` : `${line}\n${indent}` };
+  if (map.flow) return { start: nameEnd, end: nameEnd, text: `, ${line}` };
   const lineEnd = text.indexOf("\n", nameEnd);
   const at = lineEnd === -1 ? text.length : lineEnd;
-  return { start: at, end: at, text: `\n${" ".repeat(column)}frozen: ${String(frozen)}` };
+  return { start: at, end: at, text: `\n${indent}${line}` };
 }

@@ -10,7 +10,7 @@ import { SshHost } from "../lib/ssh";
 import { withTemporaryFolder } from "../lib/temporary-folder";
 import { UsageError } from "../lib/usage-error";
 import { FreezeRequest, parseFreeze, USAGE } from "./arguments";
-import { configuredClients, withFrozen } from "./configuration";
+import { configuredClients, readSources, Source, withFrozen } from "./configuration";
 import { shutOut } from "./shut-out";
 
 /** Seconds for an update; one that has to wait for hosts gives up on each after about six minutes. */
@@ -48,16 +48,21 @@ function configurationFile(stack: string): string {
   return file;
 }
 
+/** The stack's configuration as it stands in the checkout. */
+const configuration = (stack: string): Source[] => readSources(configurationFile(stack), ROOT);
+
 /** Writes it into the configuration, and gives the names of those for whom that changes something. */
-function edit(file: string, request: FreezeRequest, frozen: boolean): { all: string[]; changed: string[] } {
-  const text = fs.readFileSync(file, "utf8");
-  const clients = configuredClients(text);
+function edit(
+  sources: readonly Source[],
+  request: FreezeRequest,
+  frozen: boolean,
+): { all: string[]; changed: string[] } {
+  const clients = configuredClients(sources);
   const all = request.clients === "all" ? clients.map(({ name }) => name) : request.clients;
   const changed = all.filter((name) => clients.find((client) => client.name === name)?.frozen !== frozen);
-  const edited = withFrozen(text, changed, frozen);
-  if (changed.length > 0) {
+  for (const { file, text } of withFrozen(sources, changed, frozen)) {
     const made = `${file}.${String(process.pid)}`;
-    fs.writeFileSync(made, edited, { mode: fs.statSync(file).mode });
+    fs.writeFileSync(made, text, { mode: fs.statSync(file).mode });
     fs.renameSync(made, file);
   }
   return { all, changed };
@@ -96,7 +101,7 @@ async function update(stack: string, args: readonly string[]): Promise<boolean> 
 
 async function freeze(request: FreezeRequest): Promise<number> {
   const { stack, urns } = await deployed(request.stack);
-  const { all, changed } = edit(configurationFile(stack), request, true);
+  const { all, changed } = edit(configuration(stack), request, true);
   for (const name of changed) process.stdout.write(`${name}\n`);
   say(`freeze: ${all.join(", ")}: frozen in the configuration`);
   if (!urns.some((urn) => urn.includes("Proxy$command:remote:Command::"))) {
@@ -128,10 +133,8 @@ function keysOf({ urns }: Deployed, operations: Operations, names: readonly stri
 }
 
 /** Refuses to let in keys that a client's operator brought and that are still the old ones. */
-function refuseOldKeys(operations: Operations, file: string, names: readonly string[]): void {
-  const configured = new Map(
-    configuredClients(fs.readFileSync(file, "utf8")).map((client) => [client.name, client.publicKeys]),
-  );
+function refuseOldKeys(operations: Operations, sources: readonly Source[], names: readonly string[]): void {
+  const configured = new Map(configuredClients(sources).map((client) => [client.name, client.publicKeys]));
   const old = operations.clients
     .filter(({ name, kind }) => kind === "key-only" && names.includes(name))
     .flatMap(({ name, repositories }) =>
@@ -151,18 +154,16 @@ function refuseOldKeys(operations: Operations, file: string, names: readonly str
 
 async function thaw(request: FreezeRequest): Promise<number> {
   const known = await deployed(request.stack);
-  const file = configurationFile(known.stack);
+  const sources = configuration(known.stack);
   const names =
-    request.clients === "all"
-      ? configuredClients(fs.readFileSync(file, "utf8")).map(({ name }) => name)
-      : request.clients;
+    request.clients === "all" ? configuredClients(sources).map(({ name }) => name) : request.clients;
   let keys: string[] = [];
   if (request.newKeys) {
     const operations = await readOperations(request.stack);
-    refuseOldKeys(operations, file, names);
+    refuseOldKeys(operations, sources, names);
     keys = keysOf(known, operations, names);
   }
-  const { all } = edit(file, request, false);
+  const { all } = edit(sources, request, false);
   say(`thaw: ${all.join(", ")}: not frozen in the configuration`);
   if (
     await update(

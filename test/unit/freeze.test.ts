@@ -9,7 +9,7 @@ import * as fc from "fast-check";
 import { parse, stringify } from "yaml";
 import { ClientOperations, Operations } from "../../plan";
 import { parseFreeze } from "../../scripts/freeze/arguments";
-import { configuredClients, withFrozen } from "../../scripts/freeze/configuration";
+import * as configuration from "../../scripts/freeze/configuration";
 import { proxyWithout } from "../../scripts/freeze/shut-out";
 import { ROOT } from "../../scripts/lib/run";
 import { sampleOperations } from "../harness/sample-operations";
@@ -17,6 +17,12 @@ import { ed25519 } from "./config-example";
 
 // The command line starts Node, which a busy machine makes slow.
 jest.setTimeout(60_000);
+
+/** The configuration of a stack that has its file alone. */
+const configuredClients = (text: string) =>
+  configuration.configuredClients([{ file: "Pulumi.prod.yaml", text }]);
+const withFrozen = (text: string, names: string[], frozen: boolean): string =>
+  configuration.withFrozen([{ file: "Pulumi.prod.yaml", text }], names, frozen)[0]?.text ?? text;
 
 const EXAMPLE = fs.readFileSync(path.join(ROOT, "Pulumi.prod.yaml"), "utf8");
 
@@ -90,9 +96,40 @@ describe("the configuration", () => {
     );
   });
 
+  test("is changed in a client's own file, where it has one", () => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), "clients-"));
+    const write = (name: string, text: string): void => {
+      fs.mkdirSync(path.dirname(path.join(folder, name)), { recursive: true });
+      fs.writeFileSync(path.join(folder, name), text);
+    };
+    write("Pulumi.prod.yaml", `config:\n  secure-backups:clientsFolder: clients/prod\n`);
+    write("clients/prod/web.yaml", "# The web server.\nkind: vm\nrepositories: []\n");
+    write("clients/prod/mail.yaml", "name: mail # its name\nkind: vm\nfrozen: true\n");
+    write("clients/prod/.hidden.yaml", "{");
+    try {
+      const sources = configuration.readSources(path.join(folder, "Pulumi.prod.yaml"), folder);
+      expect(configuration.configuredClients(sources)).toEqual([
+        { name: "mail", frozen: true, publicKeys: {} },
+        { name: "web", frozen: false, publicKeys: {} },
+      ]);
+      const changed = configuration.withFrozen(sources, ["web"], true);
+      expect(changed).toEqual([
+        {
+          file: path.join(folder, "clients/prod/web.yaml"),
+          text: "# The web server.\nfrozen: true\nkind: vm\nrepositories: []\n",
+        },
+      ]);
+      expect(configuration.withFrozen(sources, ["mail"], false)[0]?.text).toBe(
+        "name: mail # its name\nkind: vm\nfrozen: false\n",
+      );
+    } finally {
+      fs.rmSync(folder, { recursive: true });
+    }
+  });
+
   test.each([
     ["an unknown client", EXAMPLE, "no client web: its clients are appsrv, legacy, partner"],
-    ["no list", "config:\n  secure-backups:clients: none\n", "is no list in the configuration"],
+    ["no list", "config:\n  secure-backups:clients: none\n", "is no list"],
     ["a client without a name of its own", file("    - kind: vm\n"), "clients[0] is no mapping with a name"],
     ["what is no YAML", "config: [", "is no YAML"],
   ])("with %s is refused", (_, before, message) => {
