@@ -26,13 +26,21 @@ export = async () => {
   const name = state.nameOf("secure-backups:index:Operator") ?? `${pulumi.getProject()}-${pulumi.getStack()}`;
   const found = await lookUp(plan, name, state);
 
-  const operator = new Operator(name, { access: config.access, protect: config.protect });
+  const operator = new Operator(name, {
+    access: config.access,
+    protect: config.protect,
+    s3: config.s3,
+  });
   const network = new Network(name, {
     network: config.network,
     firewall: plan.firewall,
     externalNetworkId: found.externalNetworkId,
   });
-  const backupBucket = new BackupBucket(name, { endpoint: plan.s3Endpoint, s3: config.s3 });
+  const backupBucket = new BackupBucket(name, {
+    endpoint: plan.s3Endpoint,
+    s3: config.s3,
+    rootKeyLock: operator.rootKeyLock,
+  });
   const host: HostEnvironment = {
     network,
     access: { privateKey: operator.privateKey, jumpHost: config.access.jumpHost },

@@ -2,6 +2,7 @@ import * as openstack from "@pulumi/openstack";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import { StackConfig } from "../config";
+import { RootKeyLock } from "../providers/root-key-lock";
 import { reached } from "./connection";
 
 /** @see Operator */
@@ -10,6 +11,8 @@ export interface OperatorArgs {
   access: StackConfig["access"];
   /** Whether the root key must be unprotected by hand before it can be destroyed. */
   protect: boolean;
+  /** The bucket whose backups need the root key, and whether they were given up. */
+  s3: Pick<StackConfig["s3"], "bucket" | "givenUp">;
 }
 
 /** The keys of the people who run the stack: the SSH key that reaches its hosts, and the root of all passwords. */
@@ -24,6 +27,8 @@ export class Operator extends pulumi.ComponentResource {
    * a copy of `pulumi stack output repositoryRootKey --show-secrets` where a fire does not reach both.
    */
   readonly rootKey: pulumi.Output<string>;
+  /** Destroyed before the root key, and after all that needs it. */
+  readonly rootKeyLock: pulumi.Resource;
 
   constructor(name: string, args: OperatorArgs, opts?: pulumi.ComponentResourceOptions) {
     const jumpHost = args.access.jumpHost && reached(args.access.jumpHost);
@@ -44,9 +49,10 @@ export class Operator extends pulumi.ComponentResource {
       );
     }
     this.keyPair = new openstack.compute.Keypair(name, { publicKey: this.publicKey }, parent).name;
-    this.rootKey = pulumi.secret(
-      new tls.PrivateKey("repository-root", { algorithm: "ED25519" }, kept).privateKeyPem,
-    );
+    const rootKey = new tls.PrivateKey("repository-root", { algorithm: "ED25519" }, kept);
+    this.rootKey = pulumi.secret(rootKey.privateKeyPem);
+    const { bucket, givenUp } = args.s3;
+    this.rootKeyLock = new RootKeyLock(name, { bucket, givenUp }, { ...parent, dependsOn: [rootKey] });
     this.registerOutputs();
   }
 }

@@ -1,7 +1,7 @@
 /** `npm run freeze` and `npm run thaw`. */
 import * as fs from "node:fs";
-import * as path from "node:path";
 import { Operations } from "../../plan";
+import { configurationFile } from "../lib/configuration-file";
 import { enterLocalCloud } from "../lib/local-stack";
 import { readOperations } from "../lib/operations";
 import { printableLines } from "../lib/printable";
@@ -37,15 +37,6 @@ async function deployed(stack: string | undefined): Promise<Deployed> {
 /** A stack of which nothing was made yet. */
 async function selected(): Promise<string> {
   return (await run("pulumi", ["stack", "--show-name", "--non-interactive"])).stdout.trim();
-}
-
-/** The file that Pulumi takes the stack's configuration from. */
-function configurationFile(stack: string): string {
-  const file =
-    process.env.PULUMI_OPTION_CONFIG_FILE ?? path.join(ROOT, `Pulumi.${stack.split("/").at(-1) ?? ""}.yaml`);
-  if (!fs.existsSync(file))
-    throw new Error(`there is no ${file}: work in a checkout that has the stack's file`);
-  return file;
 }
 
 /** The stack's configuration as it stands in the checkout. */

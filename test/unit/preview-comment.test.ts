@@ -248,6 +248,22 @@ describe("what a change of the configuration alone could do", () => {
     expect(change(false, true).plain).toContain("- versioning of bucket `databucket`: off → on");
   });
 
+  test("backups that are given up are a danger", () => {
+    const change = (before: boolean, after: boolean): ReturnType<typeof told> =>
+      told(
+        update(
+          "secure-backups:index:Operator$pulumi-nodejs:dynamic/s3:RootKeyLock",
+          { bucket: "databucket", givenUp: before },
+          { bucket: "databucket", givenUp: after },
+        ),
+      );
+    expect(change(false, true).dangers).toEqual([
+      "the backups in `databucket` are given up: a destroy takes the root key, and nobody can read them then",
+    ]);
+    expect(change(true, false).dangers).toEqual([]);
+    expect(change(true, false).plain).toContain("are no longer given up");
+  });
+
   test("old versions kept for a shorter time, and a weaker object lock, are dangers", () => {
     const lock = (mode: string, days: number) => ({ retention: { mode, days } });
     const change = (before: object, after: object): ReturnType<typeof told> =>
