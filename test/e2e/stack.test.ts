@@ -347,9 +347,12 @@ test("a removed client's key stops working, and its backups stay and can be read
 test("S3 keys that were revoked open nothing", expectRevoked);
 
 test("destroy ends the hosts, and keeps the bucket with its backups and the key that opens them until they are given up", async () => {
-  const { code, stdout, stderr } = await stack.pulumi(["destroy", "--yes", "--suppress-progress"], {
-    accept: "any",
-  });
+  const { code, stdout, stderr } = await stack.pulumi(
+    ["destroy", "--yes", "--suppress-progress", "--continue-on-error"],
+    {
+      accept: "any",
+    },
+  );
   expect(code).not.toBe(0);
   expect(stdout + stderr).toMatch(/databucket.*KEPT/);
   expect(stdout + stderr).toContain("the root key stays in the stack");
