@@ -18,6 +18,8 @@ export interface BackupBucketArgs {
   /** The endpoint with its scheme. */
   endpoint: string;
   s3: StackConfig["s3"];
+  /** Outlives the bucket. */
+  rootKeyLock: pulumi.Resource;
 }
 
 /**
@@ -79,7 +81,7 @@ export class BackupBucket extends pulumi.ComponentResource {
         noncurrentVersionDays: s3.noncurrentVersionDays,
         objectLock: s3.objectLock,
       },
-      { parent: this },
+      { parent: this, dependsOn: [args.rootKeyLock] },
     );
     const { policy, versioning, lifecycle, objectLock, publicAccessBlock, quota } = this.bucket;
     this.registerOutputs({ policy, versioning, lifecycle, objectLock, publicAccessBlock, quota });

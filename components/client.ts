@@ -1,14 +1,13 @@
 import { remote } from "@pulumi/command";
-import * as openstack from "@pulumi/openstack";
 import * as pulumi from "@pulumi/pulumi";
 import { Artifact } from "../config";
-import { clientInstall, renderInstructions } from "../files";
+import { clientInstall } from "../files";
 import { ClientPlan, HostAccess } from "../plan";
 import { ClientKeys } from "./client-keys";
 import { hostAccess, reached } from "./connection";
 import { Host, HostEnvironment } from "./host";
 import { install, InstallArgs } from "./install";
-import { nameOrId } from "./lookup";
+import { HostLookups } from "./lookup";
 import { Proxy } from "./proxy";
 
 const SSH_PORT = 22;
@@ -25,18 +24,17 @@ export interface ClientArgs {
   restic?: Artifact;
   /** What a client of kind `vm` is made with. */
   host: HostEnvironment;
+  /** The same, as far as the configuration only names it; absent for the other kinds. */
+  found?: HostLookups;
   floatingIpPool?: string;
 }
 
 /**
  * A machine that backs up. Kind `vm`: an app server made here. Kind `existing`: a server reached by SSH. Kind
- * `key-only`: a machine of somebody who handed over public keys; he gets instructions, we reach nothing of his.
+ * `key-only`: a machine of somebody who handed over public keys; `npm run instructions` prints what to do
+ * there, and nothing of it is reached.
  */
 export class Client extends pulumi.ComponentResource {
-  /** What a key-only client's operator has to install, as text without a secret. */
-  readonly instructions?: pulumi.Output<string>;
-  /** How to reach a machine made here. */
-  readonly address?: pulumi.Output<string>;
   /** The machine made here; absent for clients of other kinds. */
   readonly host?: Host;
   /** How the operator reaches the client, a secret; absent for a key-only one. */
@@ -66,20 +64,7 @@ export class Client extends pulumi.ComponentResource {
         .apply(([address, hostKey]) => ({ address, port: SSH_PORT, hostKey }));
 
     if (client.kind === "key-only") {
-      const keyed = client.repositories.map((repository) => ({
-        ...repository,
-        publicKey: repository.publicKey as string,
-      }));
-      this.instructions = pulumi.all([args.stack, endpoint(proxy.publicAddress)]).apply(([stack, proxy]) =>
-        renderInstructions({
-          stack,
-          client: client.name,
-          bucket: args.bucket,
-          proxy,
-          repositories: keyed,
-        }),
-      );
-      this.registerOutputs({ instructions: this.instructions });
+      this.registerOutputs();
       return;
     }
 
@@ -117,20 +102,14 @@ export class Client extends pulumi.ComponentResource {
           ...args.host,
           hostName: client.name,
           machine: client,
-          securityGroupIds: [
-            args.host.network.groups.appserver.id,
-            ...client.securityGroups.map(
-              (group) =>
-                openstack.networking.getSecGroupOutput(nameOrId("secgroupId", group), { parent: this }).id,
-            ),
-          ],
+          found: args.found as HostLookups,
+          securityGroup: "appserver",
           floatingIpPool: args.floatingIpPool,
         },
         { parent: this },
       );
       this.host = host;
       this.access = host.access;
-      this.address = host.address;
       this.installed = put(
         { access: host.access, state: "booting", content, triggers: [host.instanceId] },
         args.host.network.reachable,
@@ -141,6 +120,6 @@ export class Client extends pulumi.ComponentResource {
       this.access = hostAccess(target, access);
       this.installed = put({ access: this.access, state: "running", content });
     }
-    this.registerOutputs({ address: this.address });
+    this.registerOutputs();
   }
 }

@@ -10,7 +10,9 @@ import { nameOrId } from "./lookup";
  *
  * @throws pulumi.RunError with a line for each that has none; Pulumi prints it without a stack trace.
  */
-export async function refuseFlavorsWithoutDisk(flavors: readonly DiskOfFlavor[]): Promise<void> {
+export async function refuseFlavorsWithoutDisk(
+  flavors: readonly Omit<DiskOfFlavor, "name">[],
+): Promise<void> {
   const sizes = new Map<string, Promise<number | Error | undefined>>();
   const lines: string[] = [];
   for (const { host, flavor } of flavors) {

@@ -3,10 +3,10 @@ import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import { MachineConfig, VolumeConfig } from "../config";
 import { fingerprint, renderUserData } from "../files";
-import { HostAccess } from "../plan";
+import { Group, HostAccess } from "../plan";
 import { Access, hostAccess, Target } from "./connection";
-import { nameOrId } from "./lookup";
-import { Network } from "./network";
+import { HostLookups, nameOrId } from "./lookup";
+import { MadeNetwork, Network } from "./network";
 
 /** What all hosts of a stack have in common. */
 export interface HostEnvironment {
@@ -23,7 +23,10 @@ export interface HostArgs extends HostEnvironment {
   hostName: string;
   /** What it is made with, and the user that cloud-init gives the operator's key to. */
   machine: MachineConfig;
-  securityGroupIds: pulumi.Input<string>[];
+  /** What of it the configuration only names. */
+  found: HostLookups;
+  /** The security group of the stack that it is in. */
+  securityGroup: Group;
   /** The external network to take a floating IP from; without it the host is reached by its fixed address. */
   floatingIpPool?: string;
 }
@@ -66,31 +69,34 @@ export class Host extends pulumi.ComponentResource {
     );
     this.hostKey = key.publicKeyOpenssh.apply((text) => text.trim());
 
+    const { found } = args;
+    const { networkId, subnetId } = found.network ?? (args.network.made as MadeNetwork);
+    const securityGroupIds = [
+      args.network.groups[args.securityGroup].id,
+      ...Object.values(found.securityGroups),
+    ];
     const port = new openstack.networking.Port(
       name,
       {
-        networkId: args.network.networkId,
-        fixedIps: [{ subnetId: args.network.subnetId }],
-        securityGroupIds: args.securityGroupIds,
+        networkId,
+        fixedIps: [{ subnetId }],
+        securityGroupIds,
         adminStateUp: true,
       },
       parent,
     );
     this.portId = port.id;
-    this.securityGroupIds = pulumi.output(args.securityGroupIds);
+    this.securityGroupIds = pulumi.output(securityGroupIds);
     this.fixedAddress = port.allFixedIps.apply((addresses) => addresses[0] as string);
 
-    const image = nameOrId("imageId", chosen.image);
-    const imageId =
-      "imageId" in image
-        ? image.imageId
-        : openstack.images.getImageOutput({ ...image, mostRecent: true }, parent).id;
     const flavor = nameOrId("flavorId", chosen.flavor);
     const instance = new openstack.compute.Instance(
       name,
       {
         name: args.hostName,
-        ...(volume === undefined ? { imageId } : { blockDevices: [bootVolume(volume, imageId)] }),
+        ...(volume === undefined
+          ? { imageId: found.imageId }
+          : { blockDevices: [bootVolume(volume, found.imageId)] }),
         availabilityZoneHints: availabilityZone,
         ...("flavorId" in flavor ? flavor : { flavorName: flavor.name }),
         keyPair: args.keyPair,
@@ -122,7 +128,11 @@ export class Host extends pulumi.ComponentResource {
     const target: Target = { address: this.address, port: 22, user, hostKey: this.hostKey };
     this.access = hostAccess(target, args.access);
 
-    this.registerOutputs({ address: this.address, hostKeyFingerprint: this.hostKey.apply(fingerprint) });
+    this.registerOutputs({
+      address: this.address,
+      hostKeyFingerprint: this.hostKey.apply(fingerprint),
+      securityGroups: found.securityGroups,
+    });
   }
 }
 

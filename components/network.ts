@@ -2,7 +2,13 @@ import * as openstack from "@pulumi/openstack";
 import * as pulumi from "@pulumi/pulumi";
 import { StackConfig } from "../config";
 import { FirewallRule, Group, ruleName } from "../plan";
-import { nameOrId } from "./lookup";
+import { NamedNetworks } from "./lookup";
+
+/** A network of the stack's own. */
+export interface MadeNetwork {
+  networkId: pulumi.Output<string>;
+  subnetId: pulumi.Output<string>;
+}
 
 /** @see Network */
 export interface NetworkArgs {
@@ -10,6 +16,8 @@ export interface NetworkArgs {
   network: StackConfig["network"];
   /** What the security groups let through. */
   firewall: FirewallRule[];
+  /** The network that a router made here leads to. */
+  externalNetworkId?: string;
 }
 
 /**
@@ -17,8 +25,8 @@ export interface NetworkArgs {
  * close it: only what `firewall` lists passes, in either direction.
  */
 export class Network extends pulumi.ComponentResource {
-  readonly networkId: pulumi.Output<string>;
-  readonly subnetId: pulumi.Output<string>;
+  /** The network made here; absent where hosts stand in one that exists. */
+  readonly made?: MadeNetwork;
   /** The security group of each kind of host. */
   readonly groups: Record<Group, openstack.networking.SecGroup>;
   /** What must exist before a host in this network is reached from outside, and outlive it. */
@@ -47,30 +55,15 @@ export class Network extends pulumi.ComponentResource {
         },
         parent,
       );
-      const external = openstack.networking.getNetworkOutput(
-        nameOrId("networkId", create.externalNetwork),
-        parent,
-      );
       const router = new openstack.networking.Router(
         name,
-        { adminStateUp: true, externalNetworkId: external.id },
+        { adminStateUp: true, externalNetworkId: args.externalNetworkId },
         parent,
       );
       route.push(
         new openstack.networking.RouterInterface(name, { routerId: router.id, subnetId: subnet.id }, parent),
       );
-      this.networkId = network.id;
-      this.subnetId = subnet.id;
-    } else {
-      const chosen = existing;
-      this.networkId = openstack.networking.getNetworkOutput(
-        nameOrId("networkId", chosen.network),
-        parent,
-      ).id;
-      this.subnetId = openstack.networking.getSubnetOutput(
-        { ...nameOrId("subnetId", chosen.subnet), networkId: this.networkId },
-        parent,
-      ).id;
+      this.made = { networkId: network.id, subnetId: subnet.id };
     }
 
     const group = (of: Group, description: string) =>
@@ -96,6 +89,7 @@ export class Network extends pulumi.ComponentResource {
       );
     });
     this.reachable = [...route, ...rules];
-    this.registerOutputs();
+    const named: NamedNetworks = existing ?? { externalNetwork: create.externalNetwork };
+    this.registerOutputs({ named });
   }
 }

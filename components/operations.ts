@@ -54,7 +54,7 @@ export function operationsOf(args: OperationsArgs): pulumi.Output<Operations> {
       operator.rootKey,
     ] as const)
     .apply(([bucket, host, address, clients, canary, proxyGroup, appserverGroup, repositoryRootKey]) =>
-      pulumi.all(made).apply((hosts): Operations => ({
+      pulumi.all(made).apply((hosts): Omit<Operations, "stack"> => ({
         version: OPERATIONS_VERSION,
         bucket,
         proxy: { host, address, rclone: plan.config.proxy.rclone },
@@ -66,7 +66,7 @@ export function operationsOf(args: OperationsArgs): pulumi.Output<Operations> {
         repositoryRootKey,
       })),
     );
-  return pulumi.secret(known);
+  return pulumi.secret(pulumi.all([known, operator.stack]).apply(([known, stack]) => ({ ...known, stack })));
 }
 
 function bucketOperations(

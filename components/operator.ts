@@ -3,6 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import { StackConfig } from "../config";
 import { stackIdentity } from "../files";
+import { RootKeyLock } from "../providers/root-key-lock";
 import { reached } from "./connection";
 
 /** @see Operator */
@@ -11,6 +12,8 @@ export interface OperatorArgs {
   access: StackConfig["access"];
   /** Whether the root key must be unprotected by hand before it can be destroyed. */
   protect: boolean;
+  /** The bucket whose backups need the root key, and whether they were given up. */
+  s3: Pick<StackConfig["s3"], "bucket" | "givenUp">;
 }
 
 /** The keys of the people who run the stack: the SSH key that reaches its hosts, and the root of all passwords. */
@@ -27,6 +30,8 @@ export class Operator extends pulumi.ComponentResource {
   readonly rootKey: pulumi.Output<string>;
   /** Tells this stack from every other one and survives a renaming, for it is computed from the root key's public half. */
   readonly stack: pulumi.Output<string>;
+  /** Destroyed before the root key, and after all that needs it. */
+  readonly rootKeyLock: pulumi.Resource;
 
   constructor(name: string, args: OperatorArgs, opts?: pulumi.ComponentResourceOptions) {
     const jumpHost = args.access.jumpHost && reached(args.access.jumpHost);
@@ -50,6 +55,8 @@ export class Operator extends pulumi.ComponentResource {
     const rootKey = new tls.PrivateKey("repository-root", { algorithm: "ED25519" }, kept);
     this.rootKey = pulumi.secret(rootKey.privateKeyPem);
     this.stack = rootKey.publicKeyOpenssh.apply(stackIdentity);
+    const { bucket, givenUp } = args.s3;
+    this.rootKeyLock = new RootKeyLock(name, { bucket, givenUp }, { ...parent, dependsOn: [rootKey] });
     this.registerOutputs();
   }
 }

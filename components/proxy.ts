@@ -7,11 +7,14 @@ import { BackupBucket } from "./backup-bucket";
 import { ClientKeys } from "./client-keys";
 import { Host, HostEnvironment } from "./host";
 import { install } from "./install";
+import { HostLookups } from "./lookup";
 
 /** @see Proxy */
 export interface ProxyArgs {
   host: HostEnvironment;
   proxy: StackConfig["proxy"];
+  /** What the host is made with, as far as the configuration only names it. */
+  found: HostLookups;
   s3: StackConfig["s3"];
   /** The S3 endpoint with its scheme. */
   endpoint: string;
@@ -62,7 +65,8 @@ export class Proxy extends pulumi.ComponentResource {
         ...args.host,
         hostName: proxy.name,
         machine: proxy,
-        securityGroupIds: [args.host.network.groups.proxy.id],
+        found: args.found,
+        securityGroup: "proxy",
         floatingIpPool: args.floatingIpPool,
       },
       { parent: this },

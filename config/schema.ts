@@ -292,6 +292,7 @@ const s3 = mapping(
     versioning: flag().default(true),
     noncurrentVersionDays: days().default(30),
     objectLock: mapping({ mode: lockMode, days: days() }, "give mode and days, or leave it out").optional(),
+    givenUp: flag().default(false),
     identities: mapping(
       { owner: identity, writer: identity.optional(), keeper: identity.optional() },
       "give at least the identity owner",

@@ -212,6 +212,13 @@ export interface S3Config {
   noncurrentVersionDays: number;
   /** Keeps each version from being deleted, by anybody, for a time. Needs `versioning`. Default: none. */
   objectLock?: ObjectLockConfig;
+  /**
+   * Whether the stack may be destroyed with its root key though the bucket holds backups, which then nobody can read
+   * without a copy of the key. It deletes nothing by itself. Default: false.
+   *
+   * @default false
+   */
+  givenUp: boolean;
   /** Who does what in the bucket. Required. */
   identities: {
     /** Owns the bucket and sets its policy; its credentials are on no host. Required. */

@@ -2,6 +2,8 @@ import { NameOrId, StackConfig } from "../config";
 
 /** A host that starts on the disk that its flavor brings, which therefore must have one. */
 export interface DiskOfFlavor {
+  /** The host's name. */
+  name: string;
   /** Whose it is, for an error: `proxy` or `client NAME`. */
   host: string;
   flavor: NameOrId;
@@ -10,10 +12,10 @@ export interface DiskOfFlavor {
 /** The hosts that start on their flavor's disk; frozen clients are passed over, for nothing is made for them. */
 export function disksOfFlavors({ proxy, clients }: StackConfig): DiskOfFlavor[] {
   return [
-    ...(proxy.volume ? [] : [{ host: "proxy", flavor: proxy.flavor }]),
+    ...(proxy.volume ? [] : [{ name: proxy.name, host: "proxy", flavor: proxy.flavor }]),
     ...clients.flatMap((client) =>
       client.kind === "vm" && !client.frozen && client.volume === undefined
-        ? [{ host: `client ${client.name}`, flavor: client.flavor }]
+        ? [{ name: client.name, host: `client ${client.name}`, flavor: client.flavor }]
         : [],
     ),
   ];

@@ -81,7 +81,7 @@ export interface MadeHost {
 }
 
 /** The version of {@link Operations}: another one whenever a field is added that tools rely on, or changes its meaning. */
-export const OPERATIONS_VERSION = 2;
+export const OPERATIONS_VERSION = 3;
 
 /**
  * All that the operator's tools need to know of a deployed stack, so that they need no configuration of their own:
@@ -89,6 +89,8 @@ export const OPERATIONS_VERSION = 2;
  */
 export interface Operations {
   version: typeof OPERATIONS_VERSION;
+  /** The identity by which the stack knows what is its own on a server; it survives a renaming. */
+  stack: string;
   bucket: BucketOperations;
   proxy: {
     host: HostAccess;

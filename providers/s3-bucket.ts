@@ -678,7 +678,7 @@ async function emptyAndRemove(owner: S3, bucket: string): Promise<Removal> {
  * The key of some entry that is not the canary's, or its folder; `undefined` when there is none. Only folders are
  * listed: whoever has the writer's keys can make any number of objects in the canary's.
  */
-async function firstData(owner: S3, bucket: string): Promise<string | undefined> {
+export async function firstData(owner: S3, bucket: string): Promise<string | undefined> {
   let from: Page["next"];
   do {
     const page = await listEntries(owner, bucket, from, "/");

@@ -138,23 +138,49 @@ export function failedPreview(json: unknown, errors: string): unknown {
 }
 
 /**
- * What `pulumi preview --json` printed, parsed. `errors` is what it wrote to standard error where it failed: then
- * there is something to render whatever it printed.
+ * Finds the document in what Pulumi printed: policy packs and plugins write lines of their own before and after it.
+ *
+ * @returns the document, and all the text around it; `undefined` where there is none
+ */
+function findJson(output: string): { json: object; around: string } | undefined {
+  // Pulumi indents it: its first and its last line are a brace alone, or it is one line.
+  const ends = [...output.matchAll(/^\}(?=\s*$)/gm)].map(({ index }) => index + 1).reverse();
+  for (const { index: begin } of output.matchAll(/^\{/gm)) {
+    const line = output.indexOf("\n", begin);
+    for (const end of [line === -1 ? output.length : line, ...ends.filter((end) => end > begin)]) {
+      try {
+        const json = JSON.parse(output.slice(begin, end)) as object;
+        if ("steps" in json || "diagnostics" in json || "changeSummary" in json) {
+          return { json, around: `${output.slice(0, begin).trim()}\n${output.slice(end).trim()}`.trim() };
+        }
+      } catch {
+        // A line of somebody else's begins or ends with a brace, too.
+      }
+    }
+  }
+  return undefined;
+}
+
+/**
+ * What `pulumi preview --json` printed, parsed; text around the document becomes a warning of it. `errors` is what
+ * Pulumi wrote to standard error where it failed: then there is something to render whatever it printed.
  *
  * @throws PreviewFormatError if it did not fail and its output is not JSON.
  */
 export function parsePreview(output: string, errors?: string): unknown {
-  let json: unknown;
-  try {
-    json = JSON.parse(output);
-  } catch {
+  const { json, around } = findJson(output) ?? { json: undefined, around: output.trim() };
+  if (json === undefined) {
     if (errors === undefined) {
       throw new PreviewFormatError(
         "standard input is not JSON: it must be what `pulumi preview --json` prints",
       );
     }
+    return failedPreview(undefined, [errors.trim(), around].filter((text) => text !== "").join("\n"));
   }
-  return errors === undefined ? json : failedPreview(json, errors);
+  const told = around === "" ? [] : [{ severity: "warning", message: around }];
+  const { diagnostics = [] } = json as { diagnostics?: unknown[] };
+  const whole = told.length === 0 ? json : { ...json, diagnostics: [...diagnostics, ...told] };
+  return errors === undefined ? whole : failedPreview(whole, errors);
 }
 
 function main(): void {

@@ -3,8 +3,10 @@ import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import * as YAML from "yaml";
+import { authorizedKeysLine, fingerprint, repositoryAddress } from "../../files";
 import { Operations } from "../../plan";
 import { BootedHost } from "./booted-host";
+import { instructionsFor } from "./instructions";
 import { CACHE, IN_LOCAL_CLOUD, LOCAL_CLOUD, ROOT, Result, run, RunOptions } from "./run";
 import { SshHost } from "./ssh";
 import { SshKey, sshKey } from "./ssh-key";
@@ -107,7 +109,11 @@ export class LocalStack {
 
   /** The environment in which Pulumi, rclone and restic work on this stack. */
   environment(): Record<string, string> {
-    return { ...this.env, PATH: `${path.join(CACHE, "artifacts")}:${this.env["PATH"] ?? ""}` };
+    return {
+      ...this.env,
+      PATH: `${path.join(CACHE, "artifacts")}:${this.env["PATH"] ?? ""}`,
+      PULUMI_OPTION_CONFIG_FILE: this.configFile,
+    };
   }
 
   /**
@@ -202,7 +208,8 @@ export class LocalStack {
 
   async outputs(): Promise<Outputs> {
     const { stdout } = await this.pulumi(["stack", "output", "--json", "--show-secrets"]);
-    return JSON.parse(stdout) as Outputs;
+    const outputs = JSON.parse(stdout) as Omit<Outputs, "clients"> & { operations: Operations };
+    return { ...outputs, clients: clientsOf(outputs.operations) };
   }
 
   /** All that the operator's tools know of the deployed stack. */
@@ -218,6 +225,28 @@ export class LocalStack {
     if (access === undefined) throw new Error(`the stack has no host ${name}`);
     return new SshHost(access, { folder: path.join(this.folder, "ssh"), via: IN_LOCAL_CLOUD });
   }
+}
+
+/** What the stack's state tells of each client and its repositories that is no secret. */
+function clientsOf(operations: Operations): Outputs["clients"] {
+  const { bucket } = operations.bucket;
+  const clients = operations.clients.map(({ name, kind, host, repositories }) => {
+    const described = repositories.map(({ name: repository, publicKey }) => [
+      repository,
+      {
+        address: repositoryAddress(bucket, name, repository),
+        publicKey,
+        fingerprint: fingerprint(publicKey),
+        authorizedKeysLine: authorizedKeysLine({ client: name, repository, publicKey }, bucket),
+      },
+    ]);
+    const instructions = kind === "key-only" ? instructionsFor(operations, name) : undefined;
+    return [
+      name,
+      { kind, address: host?.host, instructions, repositories: Object.fromEntries(described) as object },
+    ];
+  });
+  return Object.fromEntries(clients) as Outputs["clients"];
 }
 
 /** Set in a process that {@link enterLocalCloud} started. */

@@ -26,8 +26,8 @@ export interface RunOptions {
   timeout?: number;
   /** Exit codes that are no error; default: 0 alone. `"any"` takes every one. */
   accept?: number[] | "any";
-  /** Show the output as it comes, too; default: keep quiet. */
-  show?: boolean;
+  /** Show the output as it comes, too, all of it on standard error with `"stderr"`; default: keep quiet. */
+  show?: boolean | "stderr";
 }
 
 /** What a program that ended left behind. */
@@ -67,14 +67,31 @@ function setRunning(end: (signal: NodeJS.Signals) => void, runs: boolean): void 
   }
 }
 
-/** A program that failed; its message ends with the last lines that the program printed. */
+/** Lines of a program's output that a message repeats. */
+const TAIL_LINES = 40;
+
+/** Lines of errors, in output that has been shown already. */
+const ERROR_LINES = 10;
+
+/**
+ * A program that failed. Its message ends with the last lines that the program printed; where all of them have been
+ * shown already, with the lines that it marked as errors, or the last one.
+ */
 export class RunError extends Error {
   constructor(
     what: string,
     readonly result: Result,
+    { shown = false }: { shown?: boolean } = {},
   ) {
-    const tail = `${result.stdout}\n${result.stderr}`.trim().split("\n").slice(-40).join("\n");
-    super(`${what}\n${tail}`);
+    const lines = `${result.stdout}\n${result.stderr}`.trim().split("\n");
+    const errors = [...new Set(lines.map((line) => line.trim()).filter((line) => /^error\b/i.test(line)))];
+    const told = shown
+      ? [
+          ...(errors.length > 0 ? errors.slice(0, ERROR_LINES) : lines.slice(-1)),
+          "All that it printed is above.",
+        ]
+      : lines.slice(-TAIL_LINES);
+    super(`${what}\n${told.join("\n")}`);
   }
 }
 
@@ -85,6 +102,7 @@ export class RunError extends Error {
  */
 export function run(command: string, args: string[], options: RunOptions = {}): Promise<Result> {
   const { timeout = 600, accept = [0] } = options;
+  const shown = options.show !== undefined && options.show !== false;
   const started = Date.now();
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
@@ -125,7 +143,7 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
     };
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       stdout += text;
-      if (options.show) process.stdout.write(text);
+      if (options.show) (options.show === "stderr" ? process.stderr : process.stdout).write(text);
       if (stdout.length > MOST_OUTPUT) stop("after 64 MiB of output");
     });
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
@@ -148,9 +166,9 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
       if (interrupted) {
         reject(new Interrupted(name));
       } else if (stopped !== undefined) {
-        reject(new RunError(`${name} was stopped ${stopped}`, result));
+        reject(new RunError(`${name} was stopped ${stopped}`, result, { shown }));
       } else if (accept !== "any" && !accept.includes(result.code)) {
-        reject(new RunError(`${name} ended with exit status ${String(result.code)}`, result));
+        reject(new RunError(`${name} ended with exit status ${String(result.code)}`, result, { shown }));
       } else {
         resolve(result);
       }

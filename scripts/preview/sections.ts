@@ -600,6 +600,16 @@ function bucketLines(steps: Step[], code: Code): Section {
       }
     }
   }
+  for (const { before, after } of steps.filter(({ after }) => typeof after.givenUp === "boolean")) {
+    const name = code(after.bucket);
+    if (after.givenUp === true && before.givenUp !== true) {
+      dangers.push(
+        `the backups in ${name} are given up: a destroy takes the root key, and nobody can read them then`,
+      );
+    } else if (after.givenUp === false && before.givenUp === true) {
+      lines.push(`the backups in ${name} are no longer given up: a destroy stops before the root key`);
+    }
+  }
   for (const step of steps.filter(({ type }) => type === CREDENTIAL)) {
     const verb = {
       create: "made",

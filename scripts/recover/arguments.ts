@@ -1,6 +1,7 @@
 /** The command line of `npm run recover`. */
 import { parseArgs } from "node:util";
 import { nameProblem } from "../../config/values";
+import { UsageError } from "../lib/usage-error";
 
 export const USAGE = `usage: npm run recover -- --client CLIENT --repository REPOSITORY --at TIME [--stack STACK]
                          [--apply | -- RESTIC-ARGUMENTS…]
@@ -53,9 +54,6 @@ export interface RecoverManyRequest extends Pick<RecoverRequest, "at" | "stack" 
   /** Default: every client that the bucket has something of. */
   client?: string;
 }
-
-/** A command line that is not understood. */
-export class UsageError extends Error {}
 
 /**
  * A moment as an operator writes it, in milliseconds since 1970.

@@ -1,6 +1,7 @@
 import { enterLocalCloud } from "../lib/local-stack";
 import { readOperations } from "../lib/operations";
-import { parseRequest, USAGE, UsageError } from "./arguments";
+import { UsageError } from "../lib/usage-error";
+import { parseRequest, USAGE } from "./arguments";
 import { recoverMany } from "./many";
 import { recover } from "./recover";
 import { printableLines } from "../lib/printable";

@@ -13,7 +13,7 @@ import { identityNames } from "../lib/identity-names";
 import { printableLines } from "../lib/printable";
 import { withS3 } from "../lib/with-s3";
 import { describePlan, firstOf, moment } from "./report";
-import { namesDamage, requirePrograms, restic, ResticTarget } from "./restic";
+import { endsSnapshots, namesDamage, requirePrograms, restic, ResticTarget } from "./restic";
 import { listVersions, plannableVersions } from "./versions";
 
 /** Rounds of listing and mending before somebody else must be at work in the repository. */
@@ -102,7 +102,7 @@ function warnings(operations: Operations, request: RecoverRequest, now: number):
   if (operations.clients.some(({ name, frozen }) => name === client && !frozen)) {
     found.push(
       `the client ${client} is not frozen: its keys can add to the repository while it is recovered. ` +
-        `Set "frozen: true" for it and run pulumi up first`,
+        `run npm run freeze -- ${client} first`,
     );
   }
   const days = operations.bucket.noncurrentVersionDays;
@@ -155,10 +155,16 @@ async function show(
   print(`${prefix.slice(0, -1)} as it was at ${moment(request.at)}\n`);
   print(describePlan(plan, prefix, nameOf));
   print(`\nThe snapshots at ${moment(request.at)}:`);
+  const listed: string[] = [];
   const code = await restic({ ...target, at: request.at }, ["snapshots"], {
-    show: print,
+    show: (text) => {
+      listed.push(text);
+      print(text);
+    },
     seconds: SNAPSHOTS_SECONDS,
   });
+  if (code === 0 && !listed.some(endsSnapshots))
+    print("none: the repository had been made, and nothing was backed up to it yet");
   if (code !== 0)
     print("restic cannot read the repository of then. If what it says is damage, try an earlier time.");
   for (const warning of warnings(operations, request, Date.now())) print(`\nWarning: ${warning}.`);
@@ -262,7 +268,7 @@ async function apply(
   for (let round = 1; plan.actions.length > 0 && failures.length === 0; round += 1) {
     if (round > ROUNDS) {
       throw new Error(
-        `${prefix} keeps changing: somebody writes to it. Freeze the client ("frozen: true" and pulumi up), then repeat this`,
+        `${prefix} keeps changing: somebody writes to it. Freeze the client (npm run freeze), then repeat this`,
       );
     }
     print(`${describePlan(plan, prefix, nameOf)}\n`);
@@ -357,8 +363,7 @@ async function verdict(
   }
   print(
     `\nThe repository ${client}/${repository} is clean${whole ? "" : ", but not what it was"}. Next:\n` +
-      `  - replace the client's keys: pulumi up --replace URN, with the URN of the key ${client}-${repository} from pulumi stack --show-urns\n` +
-      `  - set "frozen: false" once the machine is clean, and run pulumi up\n` +
+      `  - once the machine is clean, let it in with new keys: npm run thaw -- --new-keys ${client}\n` +
       "  - back up, and compare the newest snapshots with what you know",
   );
   return whole ? 0 : 1;

@@ -1,6 +1,6 @@
 /** A plan in the words of the person who has to decide on it. */
 import { printable } from "../lib/printable";
-import { Action, Entry, KINDS, kindOf, Plan } from "./plan";
+import { Action, Entry, Kind, KINDS, kindOf, Plan } from "./plan";
 
 /** Files that are named for each action. */
 const NAMED = 5;
@@ -19,10 +19,31 @@ export function moment(ms: number): string {
   return new Date(ms).toISOString().replace(".000Z", "Z");
 }
 
-const HEADINGS: [does: Action["does"], column: string, heading: string][] = [
-  ["undelete", "deleted", "Deleted since; will come back"],
-  ["put-back", "overwritten", "Overwritten since; the version of then will be put on top"],
-  ["move-away", "added", "Added since, or locks; will be moved to .quarantine/"],
+/** Actions that are told together. */
+interface Group {
+  /** Its column in the table; absent: it has a line of its own. */
+  column?: string;
+  heading: string;
+  has: (action: Action, kind: Kind) => boolean;
+}
+
+const GROUPS: Group[] = [
+  { column: "deleted", heading: "Deleted since; will come back", has: ({ does }) => does === "undelete" },
+  {
+    column: "overwritten",
+    heading: "Overwritten since; the version of then will be put on top",
+    has: ({ does }) => does === "put-back",
+  },
+  {
+    column: "added",
+    heading: "Added since; will be moved to .quarantine/",
+    has: ({ does }, kind) => does === "move-away" && kind !== "locks",
+  },
+  {
+    // Any command that was interrupted leaves one behind: by itself it tells of no attack.
+    heading: "Locks, which would stop restic; will be moved to .quarantine/, too",
+    has: ({ does }, kind) => does === "move-away" && kind === "locks",
+  },
 ];
 
 /**
@@ -34,8 +55,8 @@ const HEADINGS: [does: Action["does"], column: string, heading: string][] = [
  */
 export function describePlan(plan: Plan, prefix: string, nameOf: (id: string) => string): string {
   const lines = [table(plan, prefix)];
-  for (const [does, , heading] of HEADINGS) {
-    const actions = plan.actions.filter((action) => action.does === does);
+  for (const { heading, has } of GROUPS) {
+    const actions = plan.actions.filter((action) => has(action, kindOf(action.key, prefix)));
     if (actions.length === 0) continue;
     lines.push("", `${heading} (${actions.length}):`, `  ${changes(actions, nameOf)}`);
     const named = actions.map((action) => {
@@ -77,23 +98,26 @@ function changes(actions: Action[], nameOf: (id: string) => string): string {
 }
 
 function table(plan: Plan, prefix: string): string {
-  const columns = HEADINGS.map(([does]) => plan.actions.filter((action) => action.does === does));
+  const columns = GROUPS.filter(({ column }) => column !== undefined);
   const rows = KINDS.map((kind) => ({
     kind,
-    counts: columns.map((actions) => actions.filter(({ key }) => kindOf(key, prefix) === kind).length),
+    counts: columns.map(
+      ({ has }) =>
+        plan.actions.filter((action) => kindOf(action.key, prefix) === kind && has(action, kind)).length,
+    ),
   }));
   const line = (name: string, cells: (string | number)[]) =>
     `  ${name.padEnd(10)}${cells.map((cell) => String(cell).padStart(13)).join("")}`;
-  const unchanged = `  unchanged: ${plan.unchanged}`;
-  if (plan.actions.length === 0) return unchanged;
+  const changed = rows.filter(({ counts }) => counts.some((count) => count > 0));
+  const locks = plan.actions.filter(({ key }) => kindOf(key, prefix) === "locks").length;
+  const unchanged = `  unchanged: ${plan.unchanged}${locks === 0 ? "" : `; locks: ${locks}`}`;
+  if (changed.length === 0) return unchanged;
   return [
     line(
       "",
-      HEADINGS.map(([, column]) => column),
+      columns.map(({ column = "" }) => column),
     ),
-    ...rows
-      .filter(({ counts }) => counts.some((count) => count > 0))
-      .map(({ kind, counts }) => line(kind, counts)),
+    ...changed.map(({ kind, counts }) => line(kind, counts)),
     unchanged,
   ].join("\n");
 }

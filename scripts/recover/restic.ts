@@ -32,6 +32,11 @@ export interface Captured {
   seconds: number;
 }
 
+/** Whether a line is the last of restic's list of snapshots; of an empty list restic prints nothing. */
+export function endsSnapshots(line: string): boolean {
+  return /^[1-9]\d* snapshots?\s*$/.test(line);
+}
+
 /**
  * Whether a line of restic check, from 0.14 on, tells of data that is not what it must be. A service that did not give
  * the data ends a check in the same way, with the same status, but is told in other words.

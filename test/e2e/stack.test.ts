@@ -286,8 +286,8 @@ test("a renamed repository starts anew and its former backups stay readable; a k
   expect((await restic(host, "second", "snapshots --json")).code).toBe(0);
 });
 
-test("another image never rebuilds a host", async () => {
-  await stack.setConfig("proxy.image", "debian-12-kernel");
+test("another image never rebuilds a host, nor stops an update where the cloud does not have it", async () => {
+  await stack.setConfig("proxy.image", "no-such-image");
   try {
     expect(await preview()).toEqual(["update secure-backups:index:Host rclonesrv"]);
   } finally {
@@ -347,9 +347,34 @@ test("a removed client's key stops working, and its backups stay and can be read
 
 test("S3 keys that were revoked open nothing", expectRevoked);
 
-test("destroy ends the hosts and keeps the bucket with its backups", async () => {
-  const { stdout, stderr } = await stack.pulumi(["destroy", "--yes", "--suppress-progress"]);
-  expect(stdout + stderr).toMatch(/databucket.*(kept|keeps|not deleted)/i);
-  const proxyGone = await stack.pulumi(["stack", "export"]);
-  expect(proxyGone.stdout).not.toContain("openstack:compute/instance:Instance");
+test("destroy ends the hosts, and keeps the bucket with its backups and the key that opens them until they are given up", async () => {
+  const { code, stdout, stderr } = await stack.pulumi(
+    ["destroy", "--yes", "--suppress-progress", "--continue-on-error"],
+    {
+      accept: "any",
+    },
+  );
+  expect(code).not.toBe(0);
+  expect(stdout + stderr).toMatch(/databucket.*KEPT/);
+  expect(stdout + stderr).toContain("the root key stays in the stack");
+  const left = async () => (await stack.pulumi(["stack", "export"])).stdout;
+  expect(await left()).not.toContain("openstack:compute/instance:Instance");
+  expect(await left()).toContain("PrivateKey::repository-root");
+
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "destroy-"));
+  const destroy = () =>
+    run("npm", ["run", "destroy", "--", "--stack", "local", "--yes"], {
+      env: { XDG_STATE_HOME: folder },
+      accept: "any",
+    });
+  try {
+    expect((await destroy()).stderr).toContain("s3.givenUp to true");
+    await stack.setConfig("s3.givenUp", "true");
+    expect((await destroy()).code).toBe(0);
+    expect(await left()).not.toContain("repository-root");
+    const [file = ""] = fs.readdirSync(path.join(folder, "secure-backups"));
+    expect(fs.readFileSync(path.join(folder, "secure-backups", file), "utf8")).toContain("appsrv1/main");
+  } finally {
+    fs.rmSync(folder, { recursive: true });
+  }
 });

@@ -24,6 +24,20 @@ function marked(value: unknown): unknown {
   return value;
 }
 
+/** A function of the cloud's provider that the program called. */
+export interface Lookup {
+  token: string;
+  inputs: object;
+}
+
+/** What there is before the program runs. */
+export interface MockedCloud {
+  /** Type and outputs of the stack's resources, by URN; default: none. */
+  state?: Record<string, { type: string; outputs: object }>;
+  /** Names that the cloud knows nothing by; `all` where it does not answer at all. Default: none. */
+  missing?: readonly string[] | "all";
+}
+
 /** What the cloud would answer: just what the program reads again. */
 function outputs({ type, name, ...args }: pulumi.runtime.MockResourceArgs, count: number): object {
   const inputs = args.inputs as object;
@@ -49,15 +63,16 @@ function outputs({ type, name, ...args }: pulumi.runtime.MockResourceArgs, count
 }
 
 /**
- * Runs index.ts against a mocked engine, with this configuration, and gives what it registered and exported.
- * `lookedUp` is called for everything that the program looks up in the cloud.
+ * Runs index.ts against a mocked engine, with this configuration, and gives what it registered and exported, and
+ * the functions that it called.
  * One program a Jest module registry: call it once in a test file's `beforeAll`, or after `jest.resetModules`.
  */
 export async function mockedStack(
   config: Record<string, unknown>,
-  lookedUp: (token: string, inputs: object) => void = () => undefined,
-): Promise<{ resources: Registered[]; exports: Record<string, unknown> }> {
+  { state = {}, missing = [] }: MockedCloud = {},
+): Promise<{ resources: Registered[]; exports: Record<string, unknown>; asked: Lookup[] }> {
   const resources: Registered[] = [];
+  const asked: Lookup[] = [];
   await pulumi.runtime.setMocks(
     {
       newResource(args) {
@@ -68,12 +83,20 @@ export async function mockedStack(
         return { id: `id of ${args.name}`, state: outputs(args, resources.length) };
       },
       call: ({ token, inputs }) => {
-        lookedUp(token, inputs as object);
-        return { ...(inputs as object), id: token };
+        if (token === "pulumi:pulumi:readStackResourceOutputs") return { outputs: state };
+        asked.push({ token, inputs: inputs as object });
+        const { name = "" } = inputs as { name?: string };
+        if (missing === "all" || missing.includes(name)) {
+          const details = `invocation of ${token} returned an error: Your query returned no results`;
+          throw Object.assign(new Error(details), { details });
+        }
+        return { ...(inputs as object), id: `id of ${name}` };
       },
     },
     "secure-backups",
     "test",
+    false,
+    "organization",
   );
   const entries = Object.entries(config).map(([key, value]) => [
     `secure-backups:${key}`,
@@ -83,7 +106,10 @@ export async function mockedStack(
     Object.fromEntries(entries) as Record<string, string>,
     entries.map(([key]) => key as string),
   );
-  const exports = (await import("../../index")) as Record<string, unknown>;
+  const { default: program } = (await import("../../index")) as unknown as {
+    default: () => Promise<Record<string, unknown>>;
+  };
+  const exports = await program();
   await pulumi.runtime.disconnect();
-  return { resources, exports };
+  return { resources, exports, asked };
 }

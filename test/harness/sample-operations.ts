@@ -28,6 +28,7 @@ export function sampleBucket(overrides: Partial<BucketOperations> = {}): BucketO
 export function sampleOperations(overrides: Partial<Operations> = {}): Operations {
   return {
     version: OPERATIONS_VERSION,
+    stack: "0123456789abcdef",
     bucket: sampleBucket(),
     proxy: {
       host: SAMPLE_HOST,

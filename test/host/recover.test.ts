@@ -298,7 +298,7 @@ describe("all of it at once, again and again", () => {
     for (const line of [
       /^ +deleted +overwritten +added$/m,
       /^ {2}config +0 +1 +0$/m,
-      /^ {2}locks +0 +0 +2$/m,
+      /^ {2}unchanged: \d+; locks: 2$/m,
       /^Deleted since.*\n {2}from .* to .*, by the keeper$/m,
       /^Overwritten since.*\n {2}from .* to .*, by the writer\n {4}config {2}20\S+ by the writer$/m,
       /^Added since.*\n {2}from .* to .*, by the writer$/m,

@@ -108,6 +108,7 @@ END`);
   await owner.s3.putObject({ Bucket: BUCKET, Key: "web/main/config", Body: "the config of web/main" });
   operations = {
     version: OPERATIONS_VERSION,
+    stack: "0123456789abcdef",
     bucket: {
       endpoint: facts.s3Endpoint,
       region: "eu-central-1",

@@ -4,7 +4,8 @@ import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
 import { stackIdentity } from "../../files";
 import { Operations } from "../../plan";
-import { mockedStack, Registered } from "../harness/mocked-stack";
+import { instructionsFor } from "../../scripts/lib/instructions";
+import { Lookup, mockedStack, Registered } from "../harness/mocked-stack";
 import { ed25519 } from "./config-example";
 
 const KEY_OF_OLD = generateKeyPairSync("ed25519").privateKey.export({ format: "pem", type: "pkcs8" });
@@ -65,7 +66,7 @@ const CONFIG = {
 
 let resources: Registered[];
 let exports: Record<string, unknown>;
-const flavors: object[] = [];
+let asked: Lookup[];
 
 function only(type: string, name: string): Registered {
   const found = resources.filter((resource) => resource.type === type && resource.name === name);
@@ -89,9 +90,7 @@ function isSecret(output: unknown): Promise<boolean> {
 }
 
 beforeAll(async () => {
-  ({ resources, exports } = await mockedStack(CONFIG, (token, inputs) => {
-    if (token === "openstack:compute/getFlavor:getFlavor") flavors.push(inputs);
-  }));
+  ({ resources, exports, asked } = await mockedStack(CONFIG));
 });
 
 test("the program asks for exactly these resources", () => {
@@ -146,7 +145,7 @@ describe("secrets", () => {
     for (const name of ["passwords", "operatorPrivateKey", "repositoryRootKey", "operations"]) {
       expect([name, await isSecret(exports[name])]).toEqual([name, true]);
     }
-    for (const name of ["clients", "proxy", "bucket", "operatorPublicKey"]) {
+    for (const name of ["proxy", "bucket", "operatorPublicKey"]) {
       expect([name, await isSecret(exports[name])]).toEqual([name, false]);
     }
   });
@@ -162,7 +161,7 @@ describe("hosts", () => {
       blockDevices: [
         {
           sourceType: "image",
-          uuid: "openstack:images/getImage:getImage",
+          uuid: "id of debian-12",
           destinationType: "volume",
           volumeSize: 20,
           volumeType: "ssd",
@@ -174,14 +173,16 @@ describe("hosts", () => {
     expect(instance("web")).not.toHaveProperty("imageId");
     expect(instance("web")).not.toHaveProperty("flavorName");
     expect(instance("rclonesrv")).toMatchObject({
-      imageId: "openstack:images/getImage:getImage",
+      imageId: "id of debian-12",
       flavorName: "s1",
     });
     expect(instance("rclonesrv")).not.toHaveProperty("blockDevices");
   });
 
   test("the disk of each flavor is looked up on which a host is to start", () => {
-    expect(flavors).toEqual([expect.objectContaining({ name: "s1" })]);
+    expect(asked.filter(({ token }) => token.endsWith(":getFlavor"))).toEqual([
+      expect.objectContaining({ inputs: expect.objectContaining({ name: "s1" }) }),
+    ]);
   });
 
   test("every input of an instance is one that the provider knows", () => {
@@ -283,31 +284,37 @@ test("the canary has a key of its own and access to the proxy, and its private h
   }
 });
 
-test("the outputs give each repository's address, key, fingerprint and authorized_keys line", async () => {
-  const clients = (await plain(exports.clients)) as Record<
-    string,
-    { instructions?: string; repositories: Record<string, Record<string, string>> }
-  >;
-  expect(clients.partner?.repositories.main).toEqual({
-    address: "rclone:s3-resticrepo:databucket/partner/main",
-    publicKey: ed25519(201),
-    fingerprint: expect.stringMatching(/^SHA256:/),
-    authorizedKeysLine:
-      'restrict,command="rclone serve restic --stdio --append-only s3-resticrepo:databucket/partner/main/" ' +
-      `${ed25519(201)} partner-main`,
-  });
-  expect(clients.partner?.instructions).toContain("restic-backup main");
+test("a key-only client's instructions are computed from what the tools are told", async () => {
+  const operations = (await plain(exports.operations)) as Operations;
+  const text = instructionsFor(operations, "partner");
+  expect(text).toContain("restic-backup main");
+  expect(text).toContain("databucket/partner/main");
+  expect(text).toContain(operations.proxy.host.hostKey);
+  expect(() => instructionsFor(operations, "web")).toThrow("installs web itself");
+  expect(() => instructionsFor(operations, "prtner")).toThrow("its key-only clients are partner");
+});
+
+test("a client takes few bytes of the state: nothing that can be computed is an output", async () => {
+  const size = (value: unknown): number => JSON.stringify(value).length;
+  const outputs = (await Promise.all(Object.values(exports).map(plain))) as object[];
+  expect(JSON.stringify(outputs)).not.toContain("#!/bin/sh");
+  const { clients } = (await plain(exports.operations)) as Operations;
+  const declared = resources.filter(({ name }) => name === "partner").map(({ inputs }) => inputs);
+  const known = clients.find(({ name }) => name === "partner");
+  expect(declared).toHaveLength(2);
+  // Pulumi's own fields, such as URNs and times, come on top: 4 KB are the limit.
+  expect(size(declared) + size(known)).toBeLessThan(1500);
 });
 
 test("clients are marked with an identity of the stack that its name is no part of", async () => {
   const { repositoryRootKey } = exports;
   expect(await plain(repositoryRootKey)).toBe("private PEM of repository-root");
-  const clients = (await plain(exports.clients)) as Record<string, { instructions?: string }>;
+  const operations = (await plain(exports.operations)) as Operations;
   const texts = [
     ...["web", "old"].map(
       (host) => (only("command:remote:Command", host).inputs.stdin as { secret: string }).secret,
     ),
-    clients.partner?.instructions ?? "",
+    instructionsFor(operations, "partner"),
   ];
   const identities = texts.map((text) => /^SB_STACK='([0-9a-f]{16})'$/m.exec(text)?.[1]);
   const key = resources.findIndex(({ name }) => name === "repository-root") + 1;

@@ -70,6 +70,7 @@ export function fullExample(): StackConfig {
       versioning: true,
       noncurrentVersionDays: 3650,
       objectLock: { mode: "COMPLIANCE", days: 1 },
+      givenUp: true,
       identities: {
         owner: { projectId: project(1) },
         writer: {

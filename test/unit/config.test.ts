@@ -74,6 +74,7 @@ describe("a right configuration", () => {
         bucket: "backups",
         versioning: true,
         noncurrentVersionDays: 30,
+        givenUp: false,
         identities: { owner: { projectId: project(1) } },
       },
       clients: [],

@@ -203,8 +203,8 @@ test("a host without a volume needs a disk of its flavor; an existing server and
     { ...machine, name: "c", flavor: "s3", frozen: true },
   ];
   expect(buildPlan(config({ clients })).disksOfFlavors).toEqual([
-    { host: "proxy", flavor: "s1" },
-    { host: "client a", flavor: { id: "42" } },
+    { name: "rclonesrv", host: "proxy", flavor: "s1" },
+    { name: "a", host: "client a", flavor: { id: "42" } },
   ]);
 });
 

@@ -248,6 +248,22 @@ describe("what a change of the configuration alone could do", () => {
     expect(change(false, true).plain).toContain("- versioning of bucket `databucket`: off → on");
   });
 
+  test("backups that are given up are a danger", () => {
+    const change = (before: boolean, after: boolean): ReturnType<typeof told> =>
+      told(
+        update(
+          "secure-backups:index:Operator$pulumi-nodejs:dynamic/s3:RootKeyLock",
+          { bucket: "databucket", givenUp: before },
+          { bucket: "databucket", givenUp: after },
+        ),
+      );
+    expect(change(false, true).dangers).toEqual([
+      "the backups in `databucket` are given up: a destroy takes the root key, and nobody can read them then",
+    ]);
+    expect(change(true, false).dangers).toEqual([]);
+    expect(change(true, false).plain).toContain("are no longer given up");
+  });
+
   test("old versions kept for a shorter time, and a weaker object lock, are dangers", () => {
     const lock = (mode: string, days: number) => ({ retention: { mode, days } });
     const change = (before: object, after: object): ReturnType<typeof told> =>
@@ -565,6 +581,37 @@ describe("what is no whole preview", () => {
       expect(() => parsePreview(output)).toThrow("standard input is not JSON");
     },
   );
+
+  describe("text that others print around the document", () => {
+    const document = readFileSync(join(FIXTURES, "path-change.json"), "utf8");
+    const packs = "Loading policy packs...\n{not: json}\n{}";
+
+    test.each([
+      ["before it", `${packs}\n${document}`, packs],
+      ["after it", `${document}\nPolicies:\n    { all: well }\n}`, "Policies:\n    { all: well }\n}"],
+      ["with line ends of Windows", `${packs}\r\n${document.replaceAll("\n", "\r\n")}`, packs],
+      [
+        "around a document in one line",
+        `${packs}\n${JSON.stringify(JSON.parse(document))}\nbye`,
+        `${packs}\nbye`,
+      ],
+    ])("%s becomes a warning, and the comment is the same otherwise", (_, output, around) => {
+      const parsed = parsePreview(output) as PreviewJson;
+      const { diagnostics, ...rest } = parsed;
+      const plain = fixture("path-change");
+      expect(rest).toEqual({ ...plain, diagnostics: undefined });
+      expect(diagnostics.at(-1)).toEqual({ severity: "warning", message: around });
+      const comment = renderPreviewComment(parsed, "prod");
+      expect(comment).toContain("backs up also `/srv/data`");
+    });
+
+    test("is the error where there is no document", () => {
+      expect(renderPreviewComment(parsePreview("policy pack: no such file\n", ""), "prod")).toContain(
+        "policy pack: no such file",
+      );
+      expect(() => parsePreview("policy pack: no such file\n")).toThrow("is not JSON");
+    });
+  });
 
   test("the engine's own report is preferred", () => {
     const json = fixture("protected-host");

@@ -245,6 +245,17 @@ describe("scripts/ci/preview", () => {
     expect(stdout).toContain("backs up also `/srv/data`");
   });
 
+  test("a policy pack's lines before the document do not keep the comment from being written", async () => {
+    const { preview, env } = repository(
+      "policies",
+      `echo 'Loading policy packs...'; cat ${join(FIXTURES, "path-change.json")}`,
+    );
+    const { status, stdout } = await run(preview, ["prod"], env);
+    expect(status).toBe(0);
+    expect(stdout).toContain("backs up also `/srv/data`");
+    expect(stdout).toContain("Loading policy packs...");
+  });
+
   test("posts it in a workflow; the previewed program never sees the token", async () => {
     const body = `[ -z "\${GITHUB_TOKEN-}" ] && [ -z "\${OS_PASSWORD+set}" ] || exit 9; cat ${join(FIXTURES, "bucket.json")}`;
     const { preview, env } = repository("workflow", body);

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "@jest/globals";
 import * as fc from "fast-check";
-import { parseMoment, parseRequest, UsageError } from "../../scripts/recover/arguments";
+import { parseMoment, parseRequest } from "../../scripts/recover/arguments";
 import { moment } from "../../scripts/recover/report";
 import { run } from "../../scripts/lib/run";
+import { UsageError } from "../../scripts/lib/usage-error";
 
 const NOW = Date.parse("2026-11-23T12:00:00Z");
 const NAMES = ["--client", "web", "--repository", "main"];

@@ -2,7 +2,13 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
-import { namesDamage, requirePrograms, restic, ResticTarget } from "../../scripts/recover/restic";
+import {
+  endsSnapshots,
+  namesDamage,
+  requirePrograms,
+  restic,
+  ResticTarget,
+} from "../../scripts/recover/restic";
 import { sampleBucket } from "../harness/sample-operations";
 
 const PATH = process.env.PATH;
@@ -134,4 +140,13 @@ test.each([
   ["signal interrupt received, cleaning up", false],
 ])("restic check names damage: %s: %s", (line, damage) => {
   expect(namesDamage(line)).toBe(damage);
+});
+
+test.each([
+  ["1 snapshots", true],
+  ["12 snapshots", true],
+  ["Timestamps shown in local time", false],
+  ["repository 5681e8aa opened (version 2, compression level auto)", false],
+])("restic's list of snapshots ends: %s: %s", (line, ends) => {
+  expect(endsSnapshots(line)).toBe(ends);
 });

@@ -39,8 +39,7 @@ test("a plan in words", () => {
   config                0            1            0
   keys                  0            0            1
   data                  6            0            0
-  locks                 0            0            1
-  unchanged: 1
+  unchanged: 1; locks: 1
 
 Deleted since; will come back (6):
   from 1970-01-01T00:00:09Z to 1970-01-01T00:00:09Z, by the keeper
@@ -55,12 +54,23 @@ Overwritten since; the version of then will be put on top (1):
   from 1970-01-01T00:00:08Z to 1970-01-01T00:00:08Z, by x
     config  1970-01-01T00:00:08Z by x
 
-Added since, or locks; will be moved to .quarantine/ (2):
-  from 1970-01-01T00:00:06.500Z to 1970-01-01T00:00:07Z, by the writer
+Added since; will be moved to .quarantine/ (1):
+  from 1970-01-01T00:00:07Z to 1970-01-01T00:00:07Z, by the writer
     keys/\\u{1b}[2J\\u{202e}  1970-01-01T00:00:07Z by the writer
+
+Locks, which would stop restic; will be moved to .quarantine/, too (1):
+  from 1970-01-01T00:00:06.500Z to 1970-01-01T00:00:06.500Z, by the writer
     locks/large  1970-01-01T00:00:06.500Z by the writer, too large, or its name too long, to be copied: will be hidden
 
 Of 1 more files only delete markers are left: if they held data then, it has expired.`);
+});
+
+test("locks that a command left behind are not told as something that was added", () => {
+  const entries = [entry("config", 1000, "w"), entry("locks/stale", 6500, "w")];
+  const plan = planRecovery(entries, { prefix: PREFIX, at: 5000, quarantine: ".quarantine/run" });
+  const text = describePlan(plan, PREFIX, (id) => id);
+  expect(text).toMatch(/^ {2}unchanged: 1; locks: 1\n\nLocks, /);
+  expect(text).not.toMatch(/added/i);
 });
 
 test("an attacker's name cannot move the cursor; a plain one stays as it is", () => {

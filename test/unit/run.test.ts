@@ -12,6 +12,17 @@ test("a program that prints without end is stopped", async () => {
   await expect(stopped).rejects.toBeInstanceOf(RunError);
 });
 
+test("a failure whose output was shown repeats the errors in it, and not its last lines", async () => {
+  const script = `echo '    error: the flavor is gone'; echo '    error: the flavor is gone'; seq 50; exit 3`;
+  const shown = run("sh", ["-c", script], { show: "stderr" });
+  await expect(shown).rejects.toThrow(
+    /^sh ended with exit status 3\nerror: the flavor is gone\nAll that it printed is above\.$/,
+  );
+  const unmarked = run("sh", ["-c", "seq 50; exit 3"], { show: "stderr" });
+  await expect(unmarked).rejects.toThrow(/^sh ended with exit status 3\n50\nAll/);
+  await expect(run("sh", ["-c", "seq 50; exit 3"])).rejects.toThrow(/status 3\n11\n[\s\S]*\n50$/);
+});
+
 test("what Ctrl-C ended has not failed", async () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "interrupted-"));
   const script = path.join(folder, "script.ts");

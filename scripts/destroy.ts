@@ -1,0 +1,180 @@
+import * as fs from "node:fs";
+import { homedir } from "node:os";
+import * as path from "node:path";
+import { createInterface } from "node:readline/promises";
+import { parseArgs } from "node:util";
+import { parseDocument } from "yaml";
+import { Operations } from "../plan";
+import { firstData } from "../providers/s3-bucket";
+import { configurationFile } from "./lib/configuration-file";
+import { enterLocalCloud } from "./lib/local-stack";
+import { readOperations } from "./lib/operations";
+import { printableLines } from "./lib/printable";
+import { run } from "./lib/run";
+import { withS3 } from "./lib/with-s3";
+
+const USAGE = `usage: npm run destroy -- [--stack STACK] [--yes]
+
+Destroys the stack: says what goes and what stays, writes the keys of the backups to a file of yours, asks, and does it.
+The root key goes last, and only with a bucket that is empty or that s3.givenUp gives up.
+
+  --stack STACK   the stack; default: the one that is selected
+  --yes           does not ask
+`;
+
+/** Seconds for the hosts to go. */
+const DESTROY_SECONDS = 3600;
+
+/** A resource as `pulumi stack export` shows it. */
+export interface StateResource {
+  urn: string;
+  type: string;
+  protect?: boolean;
+}
+
+const LOCK = "pulumi-nodejs:dynamic/s3:RootKeyLock";
+const INSTANCE = "openstack:compute/instance:Instance";
+
+const nameOf = ({ urn }: StateResource): string => urn.split("::").at(-1) ?? "";
+
+/** Why none of it is to be destroyed now, in one sentence; `undefined`: nothing is protected. */
+export function protection(resources: readonly StateResource[]): string | undefined {
+  const kept = resources.filter(({ protect }) => protect === true);
+  if (kept.length === 0) return undefined;
+  const names = kept.map((resource) => `${resource.type.split(":").at(-1) ?? ""} ${nameOf(resource)}`).sort();
+  return `protected are ${names.join(", ")}: set secure-backups:protect to false in the configuration, run pulumi up, and repeat this`;
+}
+
+/** What the bucket holds: the name of something in it, `"unknown"` to the owner's keys, or nothing. */
+export type Held = { name: string } | "unknown" | "nothing";
+
+/** Why the root key is not to be destroyed now, in one sentence; `undefined`: nothing needs it, or it is given up. */
+export function needOfRootKey(bucket: string, held: Held, givenUp: boolean): string | undefined {
+  if (held === "nothing" || givenUp) return undefined;
+  const what =
+    held === "unknown"
+      ? "may hold backups (its owner's keys are revoked)"
+      : `holds backups (such as "${held.name}")`;
+  return (
+    `the bucket ${bucket} ${what}, which nobody can read without the root key: set secure-backups:s3.givenUp to true ` +
+    "in the configuration and repeat this, or empty the bucket"
+  );
+}
+
+/** What goes and what stays, for the person who has to decide. */
+export function explanation(resources: readonly StateResource[], { bucket }: Operations, held: Held): string {
+  const hosts = resources.filter(({ type }) => type === INSTANCE).map(nameOf);
+  return [
+    `Destroyed: ${String(resources.length)} resources, among them the hosts ${hosts.join(", ") || "(none)"} with their disks,`,
+    "the keys of all clients, the operator's key where the stack made it, and, last, the root key.",
+    held === "nothing"
+      ? `The bucket ${bucket.bucket} is empty, and goes too.`
+      : `The bucket ${bucket.bucket} stays with all that it holds and with its policy. Its backups can be read by the passwords in\n` +
+        "the exported file alone.",
+    "Existing servers and key-only clients keep their files, with keys that open nothing.",
+  ].join("\n");
+}
+
+/** What opens the backups once the stack is gone. */
+export function exported({ bucket, clients, repositoryRootKey }: Operations): object {
+  const { endpoint, region, bucket: name } = bucket;
+  const passwords = clients.flatMap((client) =>
+    client.repositories.map((repository) => [`${client.name}/${repository.name}`, repository.password]),
+  );
+  return {
+    bucket: { endpoint, region, name },
+    repositoryRootKey,
+    passwords: Object.fromEntries(passwords) as object,
+  };
+}
+
+async function pulumi(args: string[], stack: string[]): Promise<string> {
+  return (await run("pulumi", [...args, "--non-interactive", ...stack])).stdout;
+}
+
+/** Looks into the bucket with the owner's keys. */
+async function look({ bucket }: Operations): Promise<Held> {
+  try {
+    const name = await withS3(bucket, bucket.owner, (s3) => firstData(s3, bucket.bucket));
+    return name === undefined ? "nothing" : { name };
+  } catch (error) {
+    if ((error as Error).name === "NoSuchBucket") return "nothing";
+    if ((error as Error).name === "InvalidAccessKeyId") return "unknown";
+    throw error;
+  }
+}
+
+/** Whether the configuration gives the backups up. */
+function givenUp(stack: string): boolean {
+  const document = parseDocument(fs.readFileSync(configurationFile(stack), "utf8"));
+  return document.getIn(["config", "secure-backups:s3", "givenUp"]) === true;
+}
+
+async function destroy(stack: string | undefined, yes: boolean): Promise<number> {
+  const chosen = stack === undefined ? [] : ["--stack", stack];
+  const { deployment } = JSON.parse(await pulumi(["stack", "export"], chosen)) as {
+    deployment: { resources?: StateResource[] };
+  };
+  const { resources = [] } = deployment;
+  if (resources.length === 0) {
+    console.log("The stack has nothing that could be destroyed.");
+    return 0;
+  }
+  const refusal = protection(resources);
+  if (refusal !== undefined) throw new Error(refusal);
+  const operations = await readOperations(stack);
+  const name = resources[0]?.urn.split(":")[2] ?? "";
+  const held = await look(operations);
+  const need = needOfRootKey(operations.bucket.bucket, held, givenUp(name));
+  if (need !== undefined) throw new Error(need);
+
+  console.log(`${explanation(resources, operations, held)}\n`);
+  const when = new Date().toISOString().replace(/[-:]|\.\d+/g, "");
+  const folder = path.join(
+    process.env.XDG_STATE_HOME ?? path.join(homedir(), ".local/state"),
+    "secure-backups",
+  );
+  fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const file = path.join(folder, `${name}-${when}.json`);
+  fs.writeFileSync(file, `${JSON.stringify(exported(operations), null, 2)}\n`, { mode: 0o600, flag: "wx" });
+  console.log(`The root key and all passwords are in ${file}: move it to where you keep such things.\n`);
+  if (!yes) {
+    const terminal = createInterface({ input: process.stdin, output: process.stdout });
+    const answer = await terminal.question(`Type ${name} to destroy the stack: `);
+    terminal.close();
+    if (answer.trim() !== name) throw new Error("nothing was destroyed");
+  }
+
+  const options = ["destroy", "--yes", "--non-interactive", "--suppress-progress", ...chosen];
+  const show = { show: true, timeout: DESTROY_SECONDS };
+  const locks = resources.filter(({ type }) => type === LOCK).map(({ urn }) => urn);
+  // The lock is not to be asked where the bucket was found empty; all that depends on it must be gone before.
+  await run("pulumi", [...options, ...locks.flatMap((urn) => ["--exclude", urn])], show);
+  for (const urn of locks) await pulumi(["state", "delete", urn, "--yes"], chosen);
+  await run("pulumi", options, show);
+  return 0;
+}
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: { stack: { type: "string" }, yes: { type: "boolean" }, help: { type: "boolean" } },
+  });
+  if (values.help === true) {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  await enterLocalCloud(values.stack);
+  return await destroy(values.stack, values.yes === true);
+}
+
+if (require.main === module) {
+  main().then(
+    (code) => {
+      process.exitCode = code;
+    },
+    (error: unknown) => {
+      console.error(printableLines(`destroy: ${(error as Error).message}`));
+      process.exitCode = 1;
+    },
+  );
+}

@@ -1,0 +1,2 @@
+/** A command line that is not understood. */
+export class UsageError extends Error {}
