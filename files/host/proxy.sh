@@ -232,6 +232,9 @@ check_limits() {
   nft list table inet secure_backups >/dev/null || fail "the kernel of $(hostname) has no table inet secure_backups: see journalctl -u $SB_LIMITS_UNIT"
 }
 
+# How often the clock is looked at: a time service that has just started needs some seconds.
+clock_tries=1
+
 # Debian's images bring a time service. In a container none starts, for there its host keeps the clock.
 keep_time() {
   [ -d /run/systemd/system ] || return 0
@@ -240,6 +243,7 @@ keep_time() {
   done
   systemctl --quiet enable --now systemd-timesyncd.service 2>/dev/null ||
     say "nothing keeps the clock of $(hostname) right: install systemd-timesyncd or chrony"
+  ! systemctl --quiet is-active systemd-timesyncd.service || clock_tries=6
 }
 
 now() {
@@ -263,18 +267,19 @@ s3_ahead() {
   fi
 }
 
-# S3 refuses every request of a host whose clock is a quarter of an hour off. A time service that has just started needs
-# some seconds.
+# S3 refuses every request of a host whose clock is a quarter of an hour off.
 check_clock() {
   need_command curl curl
-  for clock_try in 1 2 3 4 5 6; do
+  while :; do
     clock_ahead=$(s3_ahead)
     if [ -z "$clock_ahead" ]; then
       say "$SB_S3_ENDPOINT tells no time: the clock was not looked at"
       return 0
     fi
     [ "${clock_ahead#-}" -gt 60 ] || return 0
-    [ "$clock_try" = 6 ] || sleep 5
+    clock_tries=$((clock_tries - 1))
+    [ "$clock_tries" -gt 0 ] || break
+    sleep 5
   done
   fail "the clock of $(hostname) is not S3's: $SB_S3_ENDPOINT is $clock_ahead s ahead (negative: behind), and 60 s are tolerated. The keys of clients are already those of this update. Let the host reach time servers (egress.ntp), look at its time service (timedatectl, or chronyc tracking), and run the update again"
 }
