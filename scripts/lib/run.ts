@@ -84,7 +84,11 @@ export class RunError extends Error {
     { shown = false }: { shown?: boolean } = {},
   ) {
     const lines = `${result.stdout}\n${result.stderr}`.trim().split("\n");
-    const errors = [...new Set(lines.map((line) => line.trim()).filter((line) => /^error\b/i.test(line)))];
+    const errors = [
+      ...new Set(
+        lines.map((line) => line.trim()).filter((line) => /^(error\b|secure-backups: )/i.test(line)),
+      ),
+    ];
     const told = shown
       ? [
           ...(errors.length > 0 ? errors.slice(0, ERROR_LINES) : lines.slice(-1)),

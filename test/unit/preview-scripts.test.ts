@@ -301,6 +301,29 @@ describe("scripts/ci/preview", () => {
   });
 });
 
+describe("scripts/ci/deploy", () => {
+  test("repeats at its end what a host said of its failure", async () => {
+    const root = folder("deploy", { "Pulumi.prod.yaml": "" });
+    for (const part of ["scripts", "node_modules"]) symlinkSync(join(ROOT, part), join(root, part));
+    const bin = folder("deploy-bin", {
+      pulumi: `#!/bin/sh
+echo '    error: running "# client web'
+echo '    secure-backups: the disk of web is full: make room'
+seq 100
+exit 255
+`,
+    });
+    const { PATH, HOME } = process.env;
+    const env = { HOME, PATH: `${bin}:${PATH ?? ""}` };
+    const { status, stdout, stderr } = await run(join(root, "scripts/ci/deploy"), ["prod"], env);
+    expect(status).toBe(255);
+    expect(stdout).toContain("error: running");
+    expect(stderr.trim().split("\n").at(-1)).toBe(
+      "deploy: secure-backups: the disk of web is full: make room",
+    );
+  });
+});
+
 describe("workflows", () => {
   interface Job {
     permissions?: Record<string, string>;

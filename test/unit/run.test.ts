@@ -13,10 +13,10 @@ test("a program that prints without end is stopped", async () => {
 });
 
 test("a failure whose output was shown repeats the errors in it, and not its last lines", async () => {
-  const script = `echo '    error: the flavor is gone'; echo '    error: the flavor is gone'; seq 50; exit 3`;
+  const script = `for i in 1 2; do echo '    error: running "a'; echo '    secure-backups: the disk is full'; done; seq 50; exit 3`;
   const shown = run("sh", ["-c", script], { show: "stderr" });
   await expect(shown).rejects.toThrow(
-    /^sh ended with exit status 3\nerror: the flavor is gone\nAll that it printed is above\.$/,
+    /^sh ended with exit status 3\nerror: running "a\nsecure-backups: the disk is full\nAll that it printed is above\.$/,
   );
   const unmarked = run("sh", ["-c", "seq 50; exit 3"], { show: "stderr" });
   await expect(unmarked).rejects.toThrow(/^sh ended with exit status 3\n50\nAll/);

@@ -1,0 +1,70 @@
+/** What `npm run freeze` does on the proxy itself: a real sshd, and an installation that fails after the keys. */
+import * as fs from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
+import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
+import { installCommand, PROXY_USER } from "../../files";
+import { Operations } from "../../plan";
+import { proxyWithout, shutOut } from "../../scripts/freeze/shut-out";
+import { BootedHost } from "../../scripts/lib/booted-host";
+import { cloudFacts } from "../../scripts/lib/local-stack";
+import { CACHE, run } from "../../scripts/lib/run";
+import { SshHost } from "../../scripts/lib/ssh";
+import { SshKey, sshKey } from "../../scripts/lib/ssh-key";
+import { sampleBucket, sampleOperations } from "../harness/sample-operations";
+
+jest.setTimeout(300_000);
+
+let proxy: BootedHost;
+let operations: Operations;
+let keys: Record<"web" | "mail", SshKey>;
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), "freeze-"));
+
+/** What ssh says to a client that logs in with its key. */
+async function login(name: "web" | "mail"): Promise<string> {
+  const { privateKey } = keys[name];
+  const access = { ...proxy.access, user: PROXY_USER, privateKey };
+  const command = new SshHost(access, { folder: path.join(folder, name) }).command();
+  // A key that opens the proxy starts an rclone that waits for requests.
+  return (await run("timeout", ["5", ...command, "rclone"], { accept: "any" })).stderr;
+}
+
+beforeAll(async () => {
+  const [web, mail, canary] = await Promise.all([sshKey(), sshKey(), sshKey()]);
+  keys = { web, mail };
+  proxy = await BootedHost.start("freeze-proxy", "172.24.4.227");
+  const made = JSON.parse(fs.readFileSync(path.join(CACHE, "artifacts/rclone.json"), "utf8")) as object;
+  const rclone = { ...made, url: `${cloudFacts().artifactsUrl}rclone` } as Operations["proxy"]["rclone"];
+  operations = sampleOperations({
+    // Nobody listens there.
+    bucket: sampleBucket({ endpoint: "http://127.0.0.1:9", bucket: "vault" }),
+    proxy: { host: proxy.access, address: proxy.address, rclone },
+    canary,
+    clients: (["web", "mail"] as const).map((name) => ({
+      name,
+      kind: "vm",
+      frozen: false,
+      repositories: [
+        { name: "main", paths: [], excludes: [], publicKey: keys[name].publicKey, password: "p" },
+      ],
+    })),
+  });
+  // As an update leaves it, but for the last step, which asks S3.
+  const { summary, script } = proxyWithout(operations, new Set());
+  const [ssh, ...args] = [...proxy.ssh.command(), installCommand(summary)];
+  await run(ssh, args, { input: script, accept: "any" });
+});
+
+afterAll(async () => {
+  await proxy.stop();
+  fs.rmSync(folder, { recursive: true });
+});
+
+test("the key of a frozen client opens nothing any more though the rest of the installation fails, and others' still do", async () => {
+  expect(await login("web")).not.toContain("Permission denied");
+  const failure = await shutOut(operations, new Set(["web"]), proxy.ssh);
+  // The limits of memory, or S3.
+  expect(failure).toMatch(/^secure-backups: /);
+  expect(await login("web")).toContain("Permission denied (publickey");
+  expect(await login("mail")).not.toContain("Permission denied");
+});
