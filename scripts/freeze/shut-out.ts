@@ -1,5 +1,13 @@
 /** Ends the access of clients on the proxy itself, without Pulumi, OpenStack or S3: nothing of these can hold it up. */
-import { CANARY, Grant, HostInstall, installCommand, proxyInstall, PROXY_USER } from "../../files";
+import {
+  CANARY,
+  cameToItsEnd,
+  Grant,
+  HostInstall,
+  installCommand,
+  proxyInstall,
+  PROXY_USER,
+} from "../../files";
 import { Operations } from "../../plan";
 import { run } from "../lib/run";
 import { SshHost } from "../lib/ssh";
@@ -43,14 +51,17 @@ export async function shutOut(
   const [ssh, ...args] = [...proxy.command(), installCommand(summary)];
   const install = await run(ssh, args, { input: script, accept: "any", timeout: INSTALL_SECONDS });
   const { stdout: admitted } = await proxy.sh(`cat /etc/ssh/authorized_keys.d/${PROXY_USER}`);
+  const admits = (publicKey: string) => admitted.includes(publicKey.split(" ")[1] as string);
   const left = operations.clients
     .filter(({ name }) => frozen.has(name))
     .flatMap(({ name, repositories }) =>
       repositories
-        .filter(({ publicKey }) => admitted.includes(publicKey.split(" ")[1] as string))
+        .filter(({ publicKey }) => admits(publicKey))
         .map((repository) => `${name}/${repository.name}`),
     );
   const said = install.stderr.trim().split("\n").at(-1) ?? "";
+  // An empty answer would show that no key is left.
+  if (!admits(operations.canary.publicKey)) throw new Error(`the proxy's keys could not be read: ${said}`);
   if (left.length > 0) throw new Error(`the proxy still admits ${left.join(", ")}: ${said}`);
-  return install.code === 0 ? undefined : said;
+  return install.code === 0 && cameToItsEnd(install.stdout) ? undefined : said;
 }

@@ -24,6 +24,9 @@ const configuredClients = (text: string) =>
 const withFrozen = (text: string, names: string[], frozen: boolean): string =>
   configuration.withFrozen([{ file: "Pulumi.prod.yaml", text }], names, frozen)[0]?.text ?? text;
 
+/** The one key that the proxy always has. */
+const CANARY_LINE = `${sampleOperations().canary.publicKey} .canary-verify`;
+
 const EXAMPLE = fs.readFileSync(path.join(ROOT, "Pulumi.prod.yaml"), "utf8");
 
 describe("the configuration", () => {
@@ -194,7 +197,7 @@ describe("the commands", () => {
     {
       urns = [PROXY_COMMAND],
       up = 0,
-      ssh = "cat >/dev/null",
+      ssh = `cat >/dev/null; echo '${CANARY_LINE}'`,
     }: { urns?: string[]; up?: number; ssh?: string } = {},
   ) {
     const program = (name: string, script: string): void => {
@@ -266,9 +269,11 @@ esac`,
   test("freeze takes a proxy's word for nothing: a key that is still there is named", async () => {
     const { stderr } = await tool(["freeze", "web", "web-two"], {
       up: 1,
-      ssh: `cat >/dev/null; echo '${ed25519(12)} web-two-main'`,
+      ssh: `cat >/dev/null; echo '${CANARY_LINE}'; echo '${ed25519(12)} web-two-main'`,
     });
     expect(stderr).toContain("the proxy still admits web-two/main");
+    const silent = await tool(["freeze", "web"], { up: 1, ssh: "cat >/dev/null" });
+    expect(silent.stderr).toMatch(/the proxy's keys could not be read[\s\S]*They are NOT shut out/);
   });
 
   test("freeze makes no proxy where there is none", async () => {
