@@ -41,7 +41,13 @@ find_config() {
 # One repository has a few rclone processes at once and no more. A slot is a lock that ends with its process.
 # When memory runs out, the kernel ends a repository's last process before another repository's first.
 if [ "${1-} ${2-}" = 'serve restic' ]; then
-  path=${5-}
+  # By its form, not its place: what the line of authorized_keys says besides is for verify to judge.
+  path=
+  for word; do
+    case $word in
+      s3-resticrepo:*) path=$word ;;
+    esac
+  done
   repository=$(printf %s "$path" | tr / +)
   taken=
   for slot in 0 1 2 3; do

@@ -225,7 +225,7 @@ describe("a weakness of the proxy is named", () => {
     ],
     [
       "a key that opens all repositories of another client",
-      `${KEEP_KEYS}; sed -i 's#/db/main"#/web"#' ${KEYS}`,
+      `${KEEP_KEYS}; sed -i 's#/db/main/"#/web/"#' ${KEYS}`,
       RESTORE_KEYS,
       ["FAIL authorized-keys.exact", "FAIL authorized-keys.separate"],
     ],
