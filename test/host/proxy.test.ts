@@ -382,7 +382,7 @@ describe("one client cannot keep out another", () => {
   /** Looks every tenth of a second for the rclone processes of repository main, until there are so many. */
   const rclones = (
     count: number,
-  ) => `processes() { pgrep -f '^/usr/local/lib/secure-backups/rclone serve .*/web/main$' || true; }
+  ) => `processes() { pgrep -f '^/usr/local/lib/secure-backups/rclone serve .*/web/main/$' || true; }
 for try in $(seq 200); do
   [ "$(processes | wc -l)" != ${String(count)} ] || break
   sleep 0.1
