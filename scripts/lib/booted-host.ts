@@ -43,8 +43,8 @@ export class BootedHost {
    *
    * @param address a free one of 172.24.4.201-250
    * @param operator the key that opens it; default: a new one
-   * @param suite a release of Debian, such as `trixie`, whose files are got first where they are missing; default: the
-   * release that the cloud's guests run
+   * @param suite a release of Debian that `local-cloud release` got, such as `trixie`; default: the release that the
+   * cloud's guests run
    */
   static async start(name: string, address: string, operator?: SshKey, suite?: string): Promise<BootedHost> {
     const key = operator ?? (await sshKey());

@@ -12,8 +12,7 @@ import { showControllers } from "../harness/controllers";
 import { artifact, INSTALLED, putInForce } from "../harness/installs";
 import { TestBucket } from "../harness/test-bucket";
 
-// The first start of a release installs its packages.
-jest.setTimeout(900_000);
+jest.setTimeout(300_000);
 
 const PROXY = "172.24.4.241";
 const CLIENT = "172.24.4.242";
@@ -34,9 +33,10 @@ describe.each(["bullseye", "bookworm", "trixie"])("Debian %s", (suite) => {
   const repository = { name: suite, password: "a password", paths: ["/srv/data"], excludes: [] };
 
   beforeAll(async () => {
-    // One after the other: the first start of a release makes the tree that both boot from.
-    proxy = await BootedHost.start("old-proxy", PROXY, undefined, suite);
-    client = await BootedHost.start("old-client", CLIENT, undefined, suite);
+    [proxy, client] = await Promise.all([
+      BootedHost.start("old-proxy", PROXY, undefined, suite),
+      BootedHost.start("old-client", CLIENT, undefined, suite),
+    ]);
     await showControllers(proxy);
   });
 
