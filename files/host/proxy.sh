@@ -43,7 +43,11 @@ make_dirs() {
 # The candidate is read with the host's own sshd_config around it, and what sshd would do for
 # rcloneproxy is asked, before anything is put in force.
 check_sshd_config() {
-  [ -d /etc/ssh/sshd_config.d ] || fail "no directory /etc/ssh/sshd_config.d: the proxy needs an image with OpenSSH 8.5 or newer"
+  # One that does not know -V says its version all the same.
+  sshd_version=$(sshd -V 2>&1 | sed -n 's/.*OpenSSH_\([0-9]*\.[0-9]*\).*/\1/p' | head -n 1)
+  [ "$(printf '%s\n' 8.5 "${sshd_version:-0}" | sort -V | head -n 1)" = 8.5 ] ||
+    fail "OpenSSH ${sshd_version:-of no known version} of $(hostname) is too old for a proxy, which needs 8.5 or newer: give it an image of Debian 12 or newer. The keys of clients are already those of this update"
+  [ -d /etc/ssh/sshd_config.d ] || fail "no directory /etc/ssh/sshd_config.d on $(hostname): the proxy needs an image whose sshd_config includes it, as Debian's does"
   [ -s /etc/ssh/ssh_host_ed25519_key ] || fail "no /etc/ssh/ssh_host_ed25519_key: cloud-init has not put it in; see /var/log/cloud-init.log"
   mkdir -p /run/sshd "$SB_WORK/sshd_config.d"
   for check_file in /etc/ssh/sshd_config.d/*.conf; do

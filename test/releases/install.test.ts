@@ -14,69 +14,95 @@ import { TestBucket } from "../harness/test-bucket";
 
 jest.setTimeout(300_000);
 
+/** A proxy of the release that the stack's own images have, for the clients of all releases. */
 const PROXY = "172.24.4.241";
-const CLIENT = "172.24.4.242";
+const TRIED = "172.24.4.242";
+const CLIENT = "172.24.4.243";
+
+const RELEASES = [
+  { suite: "bullseye", refused: "OpenSSH 8.4 of tried is too old for a proxy" },
+  { suite: "bookworm", refused: undefined },
+  { suite: "trixie", refused: undefined },
+] as const;
 
 let bucket: TestBucket;
-let key: SshKey;
+let keys: Map<string, SshKey>;
+let proxy: BootedHost;
+
+const keyOf = (suite: string): SshKey => keys.get(suite) as SshKey;
+
+function proxyFiles(host: string) {
+  return proxyInstall({
+    host,
+    bucket: bucket.address.bucket,
+    rclone: artifact("rclone"),
+    s3: {
+      endpoint: cloudFacts().s3Endpoint,
+      region: bucket.address.region,
+      accessKeyId: bucket.writer.accessKeyId,
+      secretAccessKey: bucket.writer.secretAccessKey,
+    },
+    grants: [...keys].map(([suite, { publicKey }]) => ({ client: "web", repository: suite, publicKey })),
+  });
+}
 
 beforeAll(async () => {
-  [bucket, key] = await Promise.all([TestBucket.create("releases-test"), sshKey()]);
+  bucket = await TestBucket.create("releases-test");
+  keys = new Map(await Promise.all(RELEASES.map(async ({ suite }) => [suite, await sshKey()] as const)));
+  proxy = await BootedHost.start("proxy", PROXY);
+  await showControllers(proxy);
+  expect(await putInForce(proxy, proxyFiles("proxy"))).toMatchObject({ code: INSTALLED });
 });
 
 afterAll(async () => {
+  await (proxy as BootedHost | undefined)?.stop();
   await bucket.remove();
 });
 
-describe.each(["bullseye", "bookworm", "trixie"])("Debian %s", (suite) => {
-  let proxy: BootedHost, client: BootedHost;
-  const repository = { name: suite, password: "a password", paths: ["/srv/data"], excludes: [] };
+describe.each(RELEASES)("Debian $suite", ({ suite, refused }) => {
+  let tried: BootedHost, client: BootedHost;
 
   beforeAll(async () => {
-    [proxy, client] = await Promise.all([
-      BootedHost.start("old-proxy", PROXY, undefined, suite),
-      BootedHost.start("old-client", CLIENT, undefined, suite),
+    [tried, client] = await Promise.all([
+      BootedHost.start("tried", TRIED, undefined, suite),
+      BootedHost.start("client", CLIENT, undefined, suite),
     ]);
-    await showControllers(proxy);
+    await showControllers(tried);
   });
 
   afterAll(async () => {
-    for (const host of [proxy, client] as (BootedHost | undefined)[]) await host?.stop();
+    for (const host of [tried, client] as (BootedHost | undefined)[]) await host?.stop();
   });
 
-  test("runs the proxy", async () => {
-    const install = proxyInstall({
-      host: "old-proxy",
-      bucket: bucket.address.bucket,
-      rclone: artifact("rclone"),
-      s3: {
-        endpoint: cloudFacts().s3Endpoint,
-        region: bucket.address.region,
-        accessKeyId: bucket.writer.accessKeyId,
-        secretAccessKey: bucket.writer.secretAccessKey,
-      },
-      grants: [{ client: "web", repository: suite, publicKey: key.publicKey }],
-    });
+  test(refused === undefined ? "runs the proxy" : "is refused as a proxy", async () => {
     for (let time = 0; time < 2; time += 1) {
-      expect(await putInForce(proxy, install)).toMatchObject({ code: INSTALLED });
+      const { code, text } = await putInForce(tried, proxyFiles("tried"));
+      if (refused === undefined) expect(text).not.toContain("too old");
+      else expect(text).toContain(refused);
+      expect(code === INSTALLED).toBe(refused === undefined);
     }
   });
 
-  test("runs a client", async () => {
+  test("runs a client: it backs up, restores byte for byte, and is refused to forget", async () => {
     const install = clientInstall({
       stack: "0123456789abcdef",
       client: "web",
       bucket: bucket.address.bucket,
       proxy: { address: PROXY, port: 22, hostKey: proxy.hostKey },
       restic: artifact("restic"),
-      repositories: [{ ...repository, privateKey: key.privateKey }],
+      repositories: [
+        {
+          name: suite,
+          password: "a password",
+          paths: ["/srv/data"],
+          excludes: [],
+          privateKey: keyOf(suite).privateKey,
+        },
+      ],
     });
     for (let time = 0; time < 2; time += 1) {
       expect(await putInForce(client, install)).toMatchObject({ code: INSTALLED });
     }
-  });
-
-  test("backs up, restores byte for byte, and is refused to forget", async () => {
     const trip = await backupRoundTrip(client.ssh, "web", suite);
     expect(trip.refusal).toBe("forget refused: 403");
   });
