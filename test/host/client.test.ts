@@ -76,6 +76,8 @@ exec ${RCLONE} serve restic --stdio --append-only --config /dev/null "/srv/store
 END
 chmod +x /usr/local/bin/ssh
 ln -s ${RESTIC} /usr/local/bin/restic
+# Where this machine is a client itself.
+rm -rf /etc/restic-backup /etc/tmpfiles.d/restic-backup.conf
 mkdir -p /srv/data /srv/store
 echo content >/srv/data/file
 put() {
