@@ -31,6 +31,9 @@ interface Client {
   [field: string]: unknown;
 }
 
+/** A path that means something else wherever it is not quoted. */
+const AWKWARD_PATH = '/srv/o\'brien $(id) $5 #1 "é"';
+
 const stack = new LocalStack();
 /** Servers that join the stack's own. */
 let existing: BootedHost, partner: BootedHost;
@@ -173,7 +176,7 @@ test("clients of every kind join without touching the others", async () => {
       name: "existing",
       kind: "existing",
       ssh: { address: existing.address, user: "debian", hostKey: existing.hostKey },
-      repositories: [{ name: "main", paths: ['/srv/o\'brien $HOME #1 "é"'] }],
+      repositories: [{ name: "main", paths: [AWKWARD_PATH] }],
     });
     clients.push({
       name: "partner",
@@ -198,7 +201,7 @@ test("clients of every kind join without touching the others", async () => {
   const now = await stack.outputs();
   const follow = () => partner.ssh.sh(now.clients.partner?.instructions as string, { accept: "any" });
   const firstBackup = async () => {
-    await existing.ssh.sh('mkdir -p "/srv/o\'brien \\$HOME #1 \\"é\\""');
+    await existing.ssh.sh(`mkdir -p ${shellWord(AWKWARD_PATH)}`);
     const trip = await backupRoundTrip(existing.ssh, "existing", "main");
     expect(trip.files).toBeGreaterThan(600);
   };
