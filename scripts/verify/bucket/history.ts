@@ -258,7 +258,9 @@ async function judged(
     return { holds: false, happened: [harmInWords(harms, nameOf), seen, ...left].join("; ") };
   }
   if (harms.length > 0) {
-    throw new Undecided(`${harmInWords(harms, nameOf)}: the service does not tell whether that was the owner`);
+    throw new Undecided(
+      `${harmInWords(harms, nameOf)}: the service does not tell whether that was the owner`,
+    );
   }
   if (error !== undefined) throw error;
   if (left.length > 0) throw new Error(`${seen}, and nothing is wrong with them, but ${left.join(", and ")}`);
