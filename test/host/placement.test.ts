@@ -2,12 +2,10 @@
  * Where repositories come to lie: proxy and client in force on booted hosts, with the local cloud's S3; and a proxy in
  * front of an S3 whose clock is wrong.
  */
-import * as fs from "node:fs";
 import * as path from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import { authorizedKeysLine, clientInstall, proxyInstall } from "../../files";
-import { bucketPolicy, keystonePrincipal } from "../../files/bucket-policy";
-import { adoptOrCreate, settlePolicy, settleVersioning } from "../../providers/s3-bucket";
+import type { S3Credentials } from "../../providers/s3-client";
 import { BootedHost } from "../../scripts/lib/booted-host";
 import { cloudFacts } from "../../scripts/lib/local-stack";
 import { CACHE, run } from "../../scripts/lib/run";
@@ -15,30 +13,21 @@ import { sshKey, SshKey } from "../../scripts/lib/ssh-key";
 import { probeRepositories } from "../../scripts/verify/bucket/repositories";
 import { showControllers } from "../harness/controllers";
 import { DocumentedCommands } from "../harness/documented";
+import { artifact, INSTALLED } from "../harness/installs";
 import { S3Store } from "../harness/s3-store";
-import { Identity, s3Identity } from "../harness/s3-identity";
 import { sampleBucket, sampleOperations } from "../harness/sample-operations";
+import { TestBucket } from "../harness/test-bucket";
 
 jest.setTimeout(300_000);
 
-const BUCKET = `placement-test-${String(process.pid)}-${Date.now().toString(36)}`;
 const PROXY = "172.24.4.223";
 const CLIENT = "172.24.4.224";
-const INSTALLED = 80;
 const PASSWORD = "the password of web/main";
 
 const facts = cloudFacts();
 let proxy: BootedHost, client: BootedHost;
-let owner: Identity, writer: Identity;
+let bucket: TestBucket;
 let main: SshKey;
-
-function artifact(name: "rclone" | "restic"): { version: string; url: string; sha256: string } {
-  const text = fs.readFileSync(path.join(CACHE, `artifacts/${name}.json`), "utf8");
-  return {
-    ...(JSON.parse(text) as { version: string; sha256: string }),
-    url: `${facts.artifactsUrl}${name}`,
-  };
-}
 
 /** What an installation ends with and says; its words are part of the expectation, for a failure shows them. */
 async function install(host: BootedHost, script: string): Promise<{ code: number; words: string }> {
@@ -48,10 +37,10 @@ async function install(host: BootedHost, script: string): Promise<{ code: number
 const DONE = { code: INSTALLED, words: "" };
 
 function installProxy(endpoint = facts.s3Endpoint, publicKey = main.publicKey) {
-  const { accessKeyId, secretAccessKey } = writer;
+  const { accessKeyId, secretAccessKey } = bucket.writer;
   const { script } = proxyInstall({
     host: "rclonesrv",
-    bucket: BUCKET,
+    bucket: bucket.address.bucket,
     rclone: artifact("rclone"),
     s3: { endpoint, region: "eu-central-1", accessKeyId, secretAccessKey },
     grants: [{ client: "web", repository: "main", publicKey }],
@@ -63,7 +52,7 @@ function installClient() {
   const { script } = clientInstall({
     stack: "0123456789abcdef",
     client: "web",
-    bucket: BUCKET,
+    bucket: bucket.address.bucket,
     proxy: { address: PROXY, port: 22, hostKey: proxy.hostKey },
     restic: artifact("restic"),
     repositories: [
@@ -81,15 +70,15 @@ function installClient() {
 
 /** Keys of the objects that are there now. */
 async function objects(): Promise<string[]> {
-  const { Contents = [] } = await owner.s3.listObjectsV2({ Bucket: BUCKET });
+  const { Contents = [] } = await bucket.owner.s3.listObjectsV2({ Bucket: bucket.address.bucket });
   return Contents.map(({ Key }) => Key ?? "");
 }
 
 const operations = () => ({
   endpoint: facts.s3Endpoint,
   region: "eu-central-1",
-  bucket: BUCKET,
-  owner: { accessKeyId: owner.accessKeyId, secretAccessKey: owner.secretAccessKey },
+  bucket: bucket.address.bucket,
+  owner: { accessKeyId: bucket.owner.accessKeyId, secretAccessKey: bucket.owner.secretAccessKey },
 });
 
 /** What verify says of web's repository, and of what lies beside the repositories. */
@@ -127,16 +116,7 @@ ${commands.replace("CLIENT=… REPOSITORY=…", "CLIENT=web REPOSITORY=main")}`;
 }
 
 beforeAll(async () => {
-  [owner, writer] = await Promise.all([s3Identity(facts.projects.owner), s3Identity(facts.projects.writer)]);
-  main = await sshKey();
-  const address = { endpoint: facts.s3Endpoint, region: "eu-central-1", bucket: BUCKET };
-  await adoptOrCreate(owner.s3, address, owner);
-  await settleVersioning(owner.s3, address, true);
-  const principals = {
-    owner: keystonePrincipal(facts.projects.owner),
-    writer: keystonePrincipal(facts.projects.writer),
-  };
-  await settlePolicy(owner.s3, address, bucketPolicy({ bucket: BUCKET, ...principals }));
+  [bucket, main] = await Promise.all([TestBucket.create("placement-test"), sshKey()]);
   [proxy, client] = await Promise.all([
     BootedHost.start("placesrv", PROXY),
     BootedHost.start("placeweb", CLIENT),
@@ -146,18 +126,11 @@ beforeAll(async () => {
 
 afterAll(async () => {
   for (const host of [proxy, client] as (BootedHost | undefined)[]) await host?.stop();
-  for (;;) {
-    const { Versions = [], DeleteMarkers = [] } = await owner.s3.listObjectVersions({ Bucket: BUCKET });
-    if (Versions.length + DeleteMarkers.length === 0) break;
-    for (const { Key, VersionId } of [...Versions, ...DeleteMarkers])
-      await owner.s3.deleteObject({ Bucket: BUCKET, Key, VersionId });
-  }
-  await owner.s3.deleteBucket({ Bucket: BUCKET });
-  await Promise.all([owner.forget(), writer.forget()]);
+  await bucket.remove();
 });
 
 test("a clock that is not S3's fails the installation, after a revoked key has stopped working", async () => {
-  const store = await S3Store.start(BUCKET, "172.24.4.1");
+  const store = await S3Store.start(bucket.address.bucket, "172.24.4.1");
   try {
     expect(await installProxy(store.endpoint)).toEqual(DONE);
     store.ahead = -3600;
@@ -167,7 +140,10 @@ test("a clock that is not S3's fails the installation, after a revoked key has s
     expect(words).toMatch(/the clock of placesrv is not S3's: \S+ is -3\d\d\d s ahead/);
     const keys = await proxy.ssh.sh("cat /etc/ssh/authorized_keys.d/rcloneproxy");
     expect(keys.stdout.trim()).toBe(
-      authorizedKeysLine({ client: "web", repository: "main", publicKey: other.publicKey }, BUCKET),
+      authorizedKeysLine(
+        { client: "web", repository: "main", publicKey: other.publicKey },
+        bucket.address.bucket,
+      ),
     );
   } finally {
     await store.stop();
@@ -178,7 +154,7 @@ test("a clock that is not S3's fails the installation, after a revoked key has s
 test("a repository that an earlier version made above its place is not built over, and is moved as documented", async () => {
   // What the fault left: a repository with a backup at CLIENT/, made with the password of web/main. The owner backs up,
   // for the writer may not remove a lock that lies there, and restic tries for a minute.
-  const restic = ({ accessKeyId, secretAccessKey }: Identity, command: string) =>
+  const restic = ({ accessKeyId, secretAccessKey }: S3Credentials, command: string) =>
     run("sh", ["-c", `restic --no-cache ${command}`], {
       env: {
         PATH: `${path.join(CACHE, "artifacts")}:${process.env["PATH"] ?? ""}`,
@@ -189,13 +165,13 @@ test("a repository that an earlier version made above its place is not built ove
         RCLONE_CONFIG_X_NO_CHECK_BUCKET: "true",
         RCLONE_CONFIG_X_ACCESS_KEY_ID: accessKeyId,
         RCLONE_CONFIG_X_SECRET_ACCESS_KEY: secretAccessKey,
-        RESTIC_REPOSITORY: `rclone:x:${BUCKET}/web/`,
+        RESTIC_REPOSITORY: `rclone:x:${bucket.address.bucket}/web/`,
         RESTIC_PASSWORD: PASSWORD,
       },
       timeout: 60,
     });
-  await restic(writer, "init");
-  await restic(owner, "backup /etc/hostname");
+  await restic(bucket.writer, "init");
+  await restic(bucket.owner, "backup /etc/hostname");
   const before = await objects();
   expect(before).toContain("web/config");
 
@@ -217,12 +193,16 @@ test("a repository that an earlier version made above its place is not built ove
 });
 
 test("a new repository is made in its place, and the next session proves it", async () => {
-  const { Versions = [] } = await owner.s3.listObjectVersions({ Bucket: BUCKET, Prefix: "web/" });
-  for (const { Key, VersionId } of Versions) await owner.s3.deleteObject({ Bucket: BUCKET, Key, VersionId });
+  const { Versions = [] } = await bucket.owner.s3.listObjectVersions({
+    Bucket: bucket.address.bucket,
+    Prefix: "web/",
+  });
+  for (const { Key, VersionId } of Versions)
+    await bucket.owner.s3.deleteObject({ Bucket: bucket.address.bucket, Key, VersionId });
   await proxy.ssh.sh("rm -f /run/rcloneproxy/*.placed");
   await client.ssh.sh("rm -rf /var/cache/restic-backup");
   expect(await installClient()).toEqual(DONE);
   expect(await objects()).toEqual(["web/main/config", expect.stringMatching(/^web\/main\/keys\//)]);
   const { stdout } = await proxy.ssh.sh("ls /run/rcloneproxy");
-  expect(stdout.split("\n")).toContain(`s3-resticrepo:${BUCKET}+web+main+.placed`);
+  expect(stdout.split("\n")).toContain(`s3-resticrepo:${bucket.address.bucket}+web+main+.placed`);
 });
