@@ -7,12 +7,12 @@ import { refuseFlavorsWithoutDisk } from "./components/flavors";
 import { HostEnvironment } from "./components/host";
 import { Network } from "./components/network";
 import { HostLookups, lookUp } from "./components/lookup";
-import { operationsOf } from "./components/operations";
+import { deploymentOf } from "./components/deployment";
 import { Operator } from "./components/operator";
 import { Proxy } from "./components/proxy";
 import { StackState } from "./components/stack-state";
 import { readStackConfig } from "./config";
-import { fingerprint } from "./files";
+import { fingerprint } from "./hosts";
 import { buildPlan, ringsOpenByService } from "./plan";
 
 /** The program: what the stack is made of, and its outputs. */
@@ -124,7 +124,7 @@ export = async () => {
   const repositoryRootKey = operator.rootKey;
 
   /** All that `npm run verify`, `recover` and `ssh` need to know of this stack, secret. */
-  const operations = operationsOf({
+  const deployment = deploymentOf({
     plan,
     operator,
     network,
@@ -142,6 +142,6 @@ export = async () => {
     operatorPrivateKey,
     passwords,
     repositoryRootKey,
-    operations,
+    deployment,
   };
 };

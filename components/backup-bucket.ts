@@ -1,9 +1,9 @@
 import * as openstack from "@pulumi/openstack";
 import * as pulumi from "@pulumi/pulumi";
 import { S3Identity, StackConfig } from "../config";
-import { bucketPolicies, keystonePrincipal } from "../files/bucket-policy";
+import { bucketPolicies, keystonePrincipal } from "../plan/bucket-policy";
 import { credentialAdvice, madeByStack } from "../plan";
-import { Bucket } from "../providers/bucket";
+import { Bucket } from "../s3/bucket";
 import { loginSettings } from "./login";
 
 /** What signs S3 requests. */

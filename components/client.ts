@@ -1,8 +1,9 @@
+import { HostAccess } from "../operations/deployment";
 import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { Artifact } from "../config";
-import { clientInstall } from "../files";
-import { ClientPlan, HostAccess } from "../plan";
+import { clientInstall } from "../hosts";
+import { ClientPlan } from "../plan";
 import { ClientKeys } from "./client-keys";
 import { hostAccess, reached } from "./connection";
 import { Host, HostEnvironment } from "./host";

@@ -1,8 +1,8 @@
+import { HostAccess } from "../operations/deployment";
 import { spawnSync } from "node:child_process";
 import * as pulumi from "@pulumi/pulumi";
 import { types } from "@pulumi/command";
 import { shown, SshTarget } from "../config";
-import { HostAccess } from "../plan";
 
 /**
  * Maximum number of failed dial attempts. A host that boots refuses connections for minutes, and each refusal counts:

@@ -1,9 +1,10 @@
+import { HostAccess } from "../operations/deployment";
 import * as openstack from "@pulumi/openstack";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import { MachineConfig, VolumeConfig } from "../config";
-import { fingerprint, renderUserData } from "../files";
-import { Group, HostAccess } from "../plan";
+import { fingerprint, renderUserData } from "../hosts";
+import { Group } from "../plan";
 import { Access, hostAccess, Target } from "./connection";
 import { HostLookups, nameOrId } from "./lookup";
 import { MadeNetwork, Network } from "./network";

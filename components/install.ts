@@ -1,7 +1,7 @@
+import { HostAccess } from "../operations/deployment";
 import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { cameToItsEnd, HostInstall, installCommand } from "../files";
-import { HostAccess } from "../plan";
+import { cameToItsEnd, HostInstall, installCommand } from "../hosts";
 import { connection } from "./connection";
 
 /** @see install */

@@ -2,8 +2,8 @@ import * as openstack from "@pulumi/openstack";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import { StackConfig } from "../config";
-import { stackIdentity } from "../files";
-import { RootKeyLock } from "../providers/root-key-lock";
+import { stackIdentity } from "../hosts";
+import { RootKeyLock } from "./root-key-lock";
 import { reached } from "./connection";
 
 /** @see Operator */

@@ -2,7 +2,7 @@ import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import { StackConfig } from "../config";
-import { CANARY, proxyInstall } from "../files";
+import { CANARY, proxyInstall } from "../hosts";
 import { BackupBucket } from "./backup-bucket";
 import { ClientKeys } from "./client-keys";
 import { Host, HostEnvironment } from "./host";

@@ -1,5 +1,5 @@
 import { S3Identity, StackConfig } from "../config";
-import type { Quota, Versioning } from "../providers/s3-bucket";
+import type { Quota, Versioning } from "../s3/s3-bucket";
 
 /** A ring of defence that the configuration leaves open, and what closes it. */
 export interface OpenRing {

@@ -1,5 +1,5 @@
 import { ClientConfig, KERNEL_FOLDERS, RepositoryConfig, StackConfig } from "../config";
-import { repositoryAddress } from "../files";
+import { repositoryAddress } from "../hosts";
 import { FirewallRule, firewallRules } from "./firewall";
 import { OpenRing, openRings } from "./identities";
 import { DiskOfFlavor, disksOfFlavors } from "./machines";
@@ -10,7 +10,6 @@ export * from "./identities";
 export * from "./keys";
 export * from "./machines";
 export * from "./login";
-export * from "./operations";
 
 /**
  * One restic repository of one client, as the stack will build it. Where it takes in the whole system, what lies in the

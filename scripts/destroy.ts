@@ -1,17 +1,17 @@
+import { Deployment } from "../operations/deployment";
 import * as fs from "node:fs";
 import { homedir } from "node:os";
 import * as path from "node:path";
 import { createInterface } from "node:readline/promises";
 import { parseArgs } from "node:util";
 import { parseDocument } from "yaml";
-import { Operations } from "../plan";
-import { firstData } from "../providers/s3-bucket";
-import { configurationFile } from "./lib/configuration-file";
-import { enterLocalCloud } from "./lib/local-stack";
-import { readOperations } from "./lib/operations";
-import { printableLines } from "./lib/printable";
-import { run } from "./lib/run";
-import { withS3 } from "./lib/with-s3";
+import { firstData } from "../s3/s3-bucket";
+import { configurationFile } from "../operations/configuration-file";
+import { enterLocalCloud } from "./dev/local-stack";
+import { readDeployment } from "../operations/read-deployment";
+import { printableLines } from "../operations/printable";
+import { run } from "../operations/transport/run";
+import { withS3 } from "../s3/with-s3";
 
 const USAGE = `usage: npm run destroy -- [--stack STACK] [--yes]
 
@@ -62,7 +62,7 @@ export function needOfRootKey(bucket: string, held: Held, givenUp: boolean): str
 }
 
 /** What goes and what stays, for the person who has to decide. */
-export function explanation(resources: readonly StateResource[], { bucket }: Operations, held: Held): string {
+export function explanation(resources: readonly StateResource[], { bucket }: Deployment, held: Held): string {
   const hosts = resources.filter(({ type }) => type === INSTANCE).map(nameOf);
   return [
     `Destroyed: ${String(resources.length)} resources, among them the hosts ${hosts.join(", ") || "(none)"} with their disks,`,
@@ -76,7 +76,7 @@ export function explanation(resources: readonly StateResource[], { bucket }: Ope
 }
 
 /** What opens the backups once the stack is gone. */
-export function exported({ bucket, clients, repositoryRootKey }: Operations): object {
+export function exported({ bucket, clients, repositoryRootKey }: Deployment): object {
   const { endpoint, region, bucket: name } = bucket;
   const passwords = clients.flatMap((client) =>
     client.repositories.map((repository) => [`${client.name}/${repository.name}`, repository.password]),
@@ -93,7 +93,7 @@ async function pulumi(args: string[], stack: string[]): Promise<string> {
 }
 
 /** Looks into the bucket with the owner's keys. */
-async function look({ bucket }: Operations): Promise<Held> {
+async function look({ bucket }: Deployment): Promise<Held> {
   try {
     const name = await withS3(bucket, bucket.owner, (s3) => firstData(s3, bucket.bucket));
     return name === undefined ? "nothing" : { name };
@@ -112,23 +112,23 @@ function givenUp(stack: string): boolean {
 
 async function destroy(stack: string | undefined, yes: boolean): Promise<number> {
   const chosen = stack === undefined ? [] : ["--stack", stack];
-  const { deployment } = JSON.parse(await pulumi(["stack", "export"], chosen)) as {
+  const exportedStack = JSON.parse(await pulumi(["stack", "export"], chosen)) as {
     deployment: { resources?: StateResource[] };
   };
-  const { resources = [] } = deployment;
+  const { resources = [] } = exportedStack.deployment;
   if (resources.length === 0) {
     console.log("The stack has nothing that could be destroyed.");
     return 0;
   }
   const refusal = protection(resources);
   if (refusal !== undefined) throw new Error(refusal);
-  const operations = await readOperations(stack);
+  const deployment = await readDeployment(stack);
   const name = resources[0]?.urn.split(":")[2] ?? "";
-  const held = await look(operations);
-  const need = needOfRootKey(operations.bucket.bucket, held, givenUp(name));
+  const held = await look(deployment);
+  const need = needOfRootKey(deployment.bucket.bucket, held, givenUp(name));
   if (need !== undefined) throw new Error(need);
 
-  console.log(`${explanation(resources, operations, held)}\n`);
+  console.log(`${explanation(resources, deployment, held)}\n`);
   const when = new Date().toISOString().replace(/[-:]|\.\d+/g, "");
   const folder = path.join(
     process.env.XDG_STATE_HOME ?? path.join(homedir(), ".local/state"),
@@ -136,7 +136,7 @@ async function destroy(stack: string | undefined, yes: boolean): Promise<number>
   );
   fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
   const file = path.join(folder, `${name}-${when}.json`);
-  fs.writeFileSync(file, `${JSON.stringify(exported(operations), null, 2)}\n`, { mode: 0o600, flag: "wx" });
+  fs.writeFileSync(file, `${JSON.stringify(exported(deployment), null, 2)}\n`, { mode: 0o600, flag: "wx" });
   console.log(`The root key and all passwords are in ${file}: move it to where you keep such things.\n`);
   if (!yes) {
     const terminal = createInterface({ input: process.stdin, output: process.stdout });

@@ -1,8 +1,8 @@
 import { parseArgs } from "node:util";
-import { instructionsFor } from "./lib/instructions";
-import { enterLocalCloud } from "./lib/local-stack";
-import { readOperations } from "./lib/operations";
-import { printableLines } from "./lib/printable";
+import { instructionsFor } from "../operations/instructions";
+import { enterLocalCloud } from "./dev/local-stack";
+import { readDeployment } from "../operations/read-deployment";
+import { printableLines } from "../operations/printable";
 
 const USAGE = `usage: npm run --silent instructions -- [--stack STACK] CLIENT
 
@@ -27,7 +27,7 @@ async function main(): Promise<number> {
     return 64;
   }
   await enterLocalCloud(values.stack);
-  process.stdout.write(instructionsFor(await readOperations(values.stack), name));
+  process.stdout.write(instructionsFor(await readDeployment(values.stack), name));
   return 0;
 }
 

@@ -1,12 +1,12 @@
+import { HostAccess, Deployment } from "../operations/deployment";
 import { spawn } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { parseArgs } from "node:util";
-import { HostAccess, Operations } from "../plan";
-import { enterLocalCloud } from "./lib/local-stack";
-import { readOperations } from "./lib/operations";
-import { remoteCommand, SshHost } from "./lib/ssh";
+import { enterLocalCloud } from "./dev/local-stack";
+import { readDeployment } from "../operations/read-deployment";
+import { remoteCommand, SshHost } from "../operations/transport/ssh";
 
 const USAGE = `usage: npm run --silent ssh -- [--stack STACK] [--identity FILE] HOST [COMMAND]
 
@@ -22,11 +22,11 @@ Logs in to the proxy or a client as the operator, with his key and the pinned ho
  * How the operator reaches a host of the stack.
  * @throws Error that lists the hosts there are
  */
-export function accessTo(operations: Operations, name: string): HostAccess {
-  const proxy = operations.network.hosts.find(({ group }) => group === "proxy")?.name ?? "";
+export function accessTo(deployment: Deployment, name: string): HostAccess {
+  const proxy = deployment.network.hosts.find(({ group }) => group === "proxy")?.name ?? "";
   const hosts = new Map([
-    [proxy, operations.proxy.host],
-    ...operations.clients.flatMap((client) => (client.host ? [[client.name, client.host] as const] : [])),
+    [proxy, deployment.proxy.host],
+    ...deployment.clients.flatMap((client) => (client.host ? [[client.name, client.host] as const] : [])),
   ]);
   const access = hosts.get(name);
   if (access === undefined) {
@@ -50,7 +50,7 @@ async function main(): Promise<number> {
     return 64;
   }
   await enterLocalCloud(values.stack);
-  const access = accessTo(await readOperations(values.stack), name);
+  const access = accessTo(await readDeployment(values.stack), name);
   const { identity } = values;
   return await login(
     identity === undefined ? access : { ...access, privateKey: fs.readFileSync(identity, "utf8") },

@@ -32,7 +32,7 @@ prepare() {
     [[ -n ${!name} ]] || unset "$name"
   done
   if ! command -v pulumi >/dev/null; then
-    timed "getting Pulumi" scripts/toolchain/ensure pulumi >&2
-    eval "$(scripts/toolchain/env)"
+    timed "getting Pulumi" scripts/dev/toolchain/ensure pulumi >&2
+    eval "$(scripts/dev/toolchain/env)"
   fi
 }

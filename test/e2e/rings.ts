@@ -2,29 +2,20 @@
  * The attacker at each ring, on the deployed stack, and the operator who gets everything back with the commands of
  * docs/incident.md as they stand there.
  */
+import { CACHE, IN_LOCAL_CLOUD, LOCAL_CLOUD } from "../../scripts/dev/cloud";
+import { DeployedClient, IdentityKeys, Deployment } from "../../operations/deployment";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { afterAll, expect, test } from "@jest/globals";
-import { PROXY_USER } from "../../files/names";
-import { ClientOperations, IdentityKeys, Operations } from "../../plan";
-import { describeTree, RootShell } from "../../scripts/demo/round-trip";
-import { cloudFacts, LocalStack } from "../../scripts/lib/local-stack";
-import {
-  CACHE,
-  IN_LOCAL_CLOUD,
-  LOCAL_CLOUD,
-  Result,
-  ROOT,
-  run,
-  RunOptions,
-  shellWord,
-  step,
-} from "../../scripts/lib/run";
-import { SshHost } from "../../scripts/lib/ssh";
-import { Finding } from "../../scripts/verify/probe";
-import { withResticSession } from "../../scripts/verify/client-attacks/restic-session";
+import { PROXY_USER } from "../../hosts/names";
+import { describeTree, RootShell } from "../../scripts/dev/demo/round-trip";
+import { cloudFacts, LocalStack } from "../../scripts/dev/local-stack";
+import { Result, ROOT, run, RunOptions, shellWord, step } from "../../operations/transport/run";
+import { SshHost } from "../../operations/transport/ssh";
+import { Finding } from "../../operations/verify/probe";
+import { withResticSession } from "../../operations/verify/client-attacks/restic-session";
 import { DocumentedCommands } from "../harness/documented";
 
 const incident = new DocumentedCommands("docs/incident.md");
@@ -95,7 +86,7 @@ export function ringTests(stack: LocalStack): { expectRevoked: () => Promise<voi
     );
   };
 
-  const operations = () => stack.operations();
+  const deployment = () => stack.deployment();
 
   /** What verify finds, of it what is no pass as `VERDICT ID`, and its exit status. */
   const verify = async (): Promise<{
@@ -155,13 +146,13 @@ export function ringTests(stack: LocalStack): { expectRevoked: () => Promise<voi
     (await stack.host(client)).sh(`restic-backup ${args} 2>&1`, { accept: "any", timeout: 240 });
 
   /** S3 keys that a test revoked, and when. */
-  const revocations: { at: number; bucket: Operations["bucket"]; keys: IdentityKeys | undefined }[] = [];
+  const revocations: { at: number; bucket: Deployment["bucket"]; keys: IdentityKeys | undefined }[] = [];
 
   /** What is open on the local cloud by design: nothing copies its bucket to another account. */
   const BY_DESIGN = ["open s3.ring-3"];
 
   test("verify names each weakness of the stack and finds no fault with the rest, and an update mends what is the stack's to mend", async () => {
-    const { bucket, network } = await operations();
+    const { bucket, network } = await deployment();
     const proxy = await stack.host("rclonesrv");
     const openstack = (args: string) => run(LOCAL_CLOUD, ["openstack", ...args.split(" ")]);
     let rule: string | undefined;
@@ -216,8 +207,8 @@ echo 'keeper ${bucket.keeper?.accessKeyId ?? ""}' >/opt/retention/env`);
     const before = await described(await stack.host(tree.client), tree.source);
 
     // The intruder has the client's keys and passwords, and does what these let him do.
-    const { clients, proxy } = await operations();
-    const { repositories } = clients.find(({ name }) => name === tree.client) as ClientOperations;
+    const { clients, proxy } = await deployment();
+    const { repositories } = clients.find(({ name }) => name === tree.client) as DeployedClient;
     const stolen = repositories.map(({ name, privateKey }) => {
       const access = {
         ...proxy.host,
@@ -267,7 +258,7 @@ echo 'keeper ${bucket.keeper?.accessKeyId ?? ""}' >/opt/retention/env`);
 
   test("the proxy is taken: every repository comes back to the byte, by the documented commands", async () => {
     const trees = await contents();
-    const before = await operations();
+    const before = await deployment();
     const WHEN = await quietMoment();
     // How many versions each object has. rclone puts the time of an older one behind its name.
     const versions = async () => {
@@ -322,7 +313,7 @@ $rclone copy --ignore-times . "$bucket"`,
     const revoked = Date.now();
     await follow(section, 2, { WHEN });
     await follow(section, 3);
-    const after = await operations();
+    const after = await deployment();
     expect(after.proxy.host.hostKey).not.toBe(before.proxy.host.hostKey);
     expect(await restoredTrees()).toEqual(trees);
     for (const identity of ["writer", "keeper"] as const) {
@@ -333,7 +324,7 @@ $rclone copy --ignore-times . "$bucket"`,
 
   test("the workstation is taken: S3 keys, operator's key and client keys that were on it open nothing any more, and what they hid comes back", async () => {
     const trees = await contents();
-    const before = await operations();
+    const before = await deployment();
     const WHEN = await quietMoment();
     const section = "The operator's workstation is taken";
     // He does with the owner's keys what can be undone: a client would begin the hidden repository anew.
@@ -378,7 +369,7 @@ $rclone copy --ignore-times . "$bucket"`,
     await follow(section, 6, { WHEN });
     await follow(section, 7);
 
-    const after = await operations();
+    const after = await deployment();
     for (const identity of ["owner", "writer", "keeper"] as const) {
       revocations.push({ at: revoked, bucket: before.bucket, keys: before.bucket[identity] });
       expect(await mayList(after.bucket, after.bucket[identity])).toBe(true);
@@ -394,7 +385,7 @@ $rclone copy --ignore-times . "$bucket"`,
       });
       await expectRefused(ssh);
     }
-    const keys = ({ clients, canary }: Operations) => [
+    const keys = ({ clients, canary }: Deployment) => [
       canary.privateKey,
       ...clients.flatMap(({ repositories }) => repositories.flatMap(({ privateKey }) => privateKey ?? [])),
     ];
@@ -430,7 +421,7 @@ async function expectRefused(ssh: SshHost): Promise<void> {
 
 /** rclone with an identity's keys, in the cloud's network; `s3:` is the service. */
 function rclone(
-  { endpoint, region }: Operations["bucket"],
+  { endpoint, region }: Deployment["bucket"],
   keys: IdentityKeys | undefined,
   args: string[],
   options: RunOptions = {},
@@ -451,7 +442,7 @@ function rclone(
 }
 
 /** Whether these keys still open the bucket. */
-async function mayList(bucket: Operations["bucket"], keys: IdentityKeys | undefined): Promise<boolean> {
+async function mayList(bucket: Deployment["bucket"], keys: IdentityKeys | undefined): Promise<boolean> {
   const { code, stderr } = await rclone(bucket, keys, ["lsf", "--retries", "1", "s3:databucket"], {
     accept: "any",
   });

@@ -1,15 +1,16 @@
+import { CACHE, LOCAL_CLOUD } from "../../scripts/dev/cloud";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import * as YAML from "yaml";
-import { backupRoundTrip } from "../../scripts/demo/round-trip";
-import { BootedHost } from "../../scripts/lib/booted-host";
-import { cloudFacts, ensureGround, LocalStack } from "../../scripts/lib/local-stack";
-import { CACHE, LOCAL_CLOUD, run, shellWord } from "../../scripts/lib/run";
-import { SshHost } from "../../scripts/lib/ssh";
-import { sshKey } from "../../scripts/lib/ssh-key";
-import { renderPreviewComment } from "../../scripts/preview-comment";
+import { backupRoundTrip } from "../../scripts/dev/demo/round-trip";
+import { BootedHost } from "../../scripts/dev/booted-host";
+import { cloudFacts, ensureGround, LocalStack } from "../../scripts/dev/local-stack";
+import { run, shellWord } from "../../operations/transport/run";
+import { SshHost } from "../../operations/transport/ssh";
+import { sshKey } from "../../operations/transport/ssh-key";
+import { renderPreviewComment } from "../../operations/preview/comment";
 import { ringTests } from "./rings";
 
 jest.setTimeout(3_600_000);

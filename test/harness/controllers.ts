@@ -1,4 +1,4 @@
-import { BootedHost } from "../../scripts/lib/booted-host";
+import { BootedHost } from "../../scripts/dev/booted-host";
 
 /**
  * Shows a host the controllers of control groups that the proxy's limits need, where this machine has them in version 1

@@ -1,6 +1,6 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { ROOT } from "../../scripts/lib/run";
+import { ROOT } from "../../operations/transport/run";
 
 /** The commands of a document that are to be typed, as `sh` code blocks. */
 export class DocumentedCommands {

@@ -1,5 +1,5 @@
 import { createHmac } from "node:crypto";
-import type { BucketAddress, S3Credentials } from "../../providers/s3-client";
+import type { BucketAddress, S3Credentials } from "../../s3/client";
 
 const hmac = (key: string | Buffer, text: string): Buffer => createHmac("sha256", key).update(text).digest();
 

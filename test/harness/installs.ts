@@ -1,9 +1,9 @@
+import { CACHE } from "../../scripts/dev/cloud";
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { Artifact, HostInstall } from "../../files";
-import { BootedHost } from "../../scripts/lib/booted-host";
-import { cloudFacts } from "../../scripts/lib/local-stack";
-import { CACHE } from "../../scripts/lib/run";
+import { Artifact, HostInstall } from "../../hosts";
+import { BootedHost } from "../../scripts/dev/booted-host";
+import { cloudFacts } from "../../scripts/dev/local-stack";
 
 /** What an install script ends with when all of it arrived and was done. */
 export const INSTALLED = 80;

@@ -1,7 +1,7 @@
-import { bucketPolicy, keystonePrincipal } from "../../files/bucket-policy";
-import { adoptOrCreate, settlePolicy, settleVersioning } from "../../providers/s3-bucket";
-import { cloudFacts } from "../../scripts/lib/local-stack";
-import { listVersions } from "../../scripts/recover/versions";
+import { bucketPolicy, keystonePrincipal } from "../../plan/bucket-policy";
+import { adoptOrCreate, settlePolicy, settleVersioning } from "../../s3/s3-bucket";
+import { cloudFacts } from "../../scripts/dev/local-stack";
+import { listVersions } from "../../s3/versions";
 import { Identity, s3Identity } from "./s3-identity";
 
 /** A bucket of a test's own, with versions and the stack's policy for owner and writer. */

@@ -1,5 +1,5 @@
 import { afterAll, expect, jest, test } from "@jest/globals";
-import { BootedHost } from "../../scripts/lib/booted-host";
+import { BootedHost } from "../../scripts/dev/booted-host";
 
 jest.setTimeout(120_000);
 

@@ -1,13 +1,14 @@
 /**
  * The bucket on a real Ceph RGW with Keystone: three projects as owner, writer and keeper. Runs inside the
- * local cloud's network: `scripts/local-cloud/local-cloud exec -- npx jest test/host/bucket`.
+ * local cloud's network: `scripts/dev/local-cloud/local-cloud exec -- npx jest test/host/bucket`.
  */
+import { CACHE } from "../../scripts/dev/cloud";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import type { LifecycleRule, PublicAccessBlockConfiguration, S3 } from "@aws-sdk/client-s3";
-import { bucketPolicies, bucketPolicy, keystonePrincipal, type PolicyForm } from "../../files/bucket-policy";
-import { bucketProvider, type BucketInputs, type BucketState } from "../../providers/bucket";
+import { bucketPolicies, bucketPolicy, keystonePrincipal, type PolicyForm } from "../../plan/bucket-policy";
+import { bucketProvider, type BucketInputs, type BucketState } from "../../s3/bucket";
 import {
   adoptOrCreate,
   observe,
@@ -16,10 +17,10 @@ import {
   settlePolicy,
   settlePublicAccessBlock,
   settleVersioning,
-} from "../../providers/s3-bucket";
-import { answerOf, connect, type BucketAddress, type S3Credentials } from "../../providers/s3-client";
-import { canonicalLifecycle, lifecycleRules } from "../../providers/s3-lifecycle";
-import { samePolicy } from "../../providers/s3-policy";
+} from "../../s3/s3-bucket";
+import { answerOf, connect, type BucketAddress, type S3Credentials } from "../../s3/client";
+import { canonicalLifecycle, lifecycleRules } from "../../s3/lifecycle";
+import { samePolicy } from "../../s3/policy";
 import {
   CANARY_KEY,
   CANARY_LOCK_KEY,
@@ -28,9 +29,9 @@ import {
   settleBestPolicy,
   type Hands,
   type InForce,
-} from "../../providers/s3-proof";
-import { type CloudFacts, cloudFacts } from "../../scripts/lib/local-stack";
-import { CACHE, run } from "../../scripts/lib/run";
+} from "../../s3/proof";
+import { type CloudFacts, cloudFacts } from "../../scripts/dev/local-stack";
+import { run } from "../../operations/transport/run";
 import { type Identity, s3Identity } from "../harness/s3-identity";
 
 type Role = "owner" | "writer" | "keeper";

@@ -3,13 +3,14 @@
  * rclone are real too, and ssh is played by a script that starts rclone on a local folder. What a proxy's install does
  * where somebody else's files are.
  */
+import { CACHE } from "../../scripts/dev/cloud";
 import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { describe, expect, jest, test } from "@jest/globals";
-import { clientInstall, ClientRepository, proxyInstall, renderInstructions } from "../../files";
-import { CACHE, ROOT } from "../../scripts/lib/run";
+import { clientInstall, ClientRepository, proxyInstall, renderInstructions } from "../../hosts";
+import { ROOT } from "../../operations/transport/run";
 import { INSTALLED } from "../harness/installs";
 import { Ended, inPrivateRoot } from "../harness/private-root";
 import { ed25519 } from "../unit/config-example";

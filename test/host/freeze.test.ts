@@ -1,22 +1,23 @@
 /** What `npm run freeze` does on the proxy itself: a real sshd, and an installation that fails after the keys. */
+import { CACHE } from "../../scripts/dev/cloud";
+import { Deployment } from "../../operations/deployment";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
-import { installCommand, PROXY_USER } from "../../files";
-import { Operations } from "../../plan";
-import { proxyWithout, shutOut } from "../../scripts/freeze/shut-out";
-import { BootedHost } from "../../scripts/lib/booted-host";
-import { cloudFacts } from "../../scripts/lib/local-stack";
-import { CACHE, run } from "../../scripts/lib/run";
-import { SshHost } from "../../scripts/lib/ssh";
-import { SshKey, sshKey } from "../../scripts/lib/ssh-key";
-import { sampleBucket, sampleOperations } from "../harness/sample-operations";
+import { installCommand, PROXY_USER } from "../../hosts";
+import { proxyWithout, shutOut } from "../../operations/freeze/shut-out";
+import { BootedHost } from "../../scripts/dev/booted-host";
+import { cloudFacts } from "../../scripts/dev/local-stack";
+import { run } from "../../operations/transport/run";
+import { SshHost } from "../../operations/transport/ssh";
+import { SshKey, sshKey } from "../../operations/transport/ssh-key";
+import { sampleBucket, sampleDeployment } from "../harness/sample-deployment";
 
 jest.setTimeout(300_000);
 
 let proxy: BootedHost;
-let operations: Operations;
+let deployment: Deployment;
 let keys: Record<"web" | "mail", SshKey>;
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "freeze-"));
 
@@ -34,8 +35,8 @@ beforeAll(async () => {
   keys = { web, mail };
   proxy = await BootedHost.start("freeze-proxy", "172.24.4.227");
   const made = JSON.parse(fs.readFileSync(path.join(CACHE, "artifacts/rclone.json"), "utf8")) as object;
-  const rclone = { ...made, url: `${cloudFacts().artifactsUrl}rclone` } as Operations["proxy"]["rclone"];
-  operations = sampleOperations({
+  const rclone = { ...made, url: `${cloudFacts().artifactsUrl}rclone` } as Deployment["proxy"]["rclone"];
+  deployment = sampleDeployment({
     // Nobody listens there.
     bucket: sampleBucket({ endpoint: "http://127.0.0.1:9", bucket: "vault" }),
     proxy: { host: proxy.access, address: proxy.address, rclone },
@@ -50,7 +51,7 @@ beforeAll(async () => {
     })),
   });
   // As an update leaves it, but for the last step, which asks S3.
-  const { summary, script } = proxyWithout(operations, new Set());
+  const { summary, script } = proxyWithout(deployment, new Set());
   const [ssh, ...args] = [...proxy.ssh.command(), installCommand(summary)];
   await run(ssh, args, { input: script, accept: "any" });
 });
@@ -62,7 +63,7 @@ afterAll(async () => {
 
 test("the key of a frozen client opens nothing any more though the rest of the installation fails, and others' still do", async () => {
   expect(await login("web")).not.toContain("Permission denied");
-  const failure = await shutOut(operations, new Set(["web"]), proxy.ssh);
+  const failure = await shutOut(deployment, new Set(["web"]), proxy.ssh);
   // The limits of memory, or S3.
   expect(failure).toMatch(/^secure-backups: /);
   expect(await login("web")).toContain("Permission denied (publickey");

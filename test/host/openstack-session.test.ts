@@ -1,9 +1,9 @@
 /** How verify logs in to OpenStack with what the stack's own configuration says, at the local cloud's Keystone. */
 import * as fs from "node:fs";
 import { beforeAll, expect, jest, test } from "@jest/globals";
-import { cloudFacts } from "../../scripts/lib/local-stack";
-import { ROOT, run } from "../../scripts/lib/run";
-import { openStackSession } from "../../scripts/verify/openstack-session";
+import { cloudFacts } from "../../scripts/dev/local-stack";
+import { ROOT, run } from "../../operations/transport/run";
+import { openStackSession } from "../../operations/verify/openstack-session";
 
 jest.setTimeout(150_000);
 
@@ -17,7 +17,7 @@ const SETTINGS = {
 };
 
 beforeAll(async () => {
-  const { stdout } = await run(`${ROOT}/scripts/toolchain/env`, []);
+  const { stdout } = await run(`${ROOT}/scripts/dev/toolchain/env`, []);
   for (const [, name = "", value] of stdout.matchAll(/^export (\w+)=(.*)$/gm)) process.env[name] = value;
   for (const name of Object.keys(process.env).filter((name) => name.startsWith("OS_"))) {
     Reflect.deleteProperty(process.env, name);

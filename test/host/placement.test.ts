@@ -2,20 +2,21 @@
  * Where repositories come to lie: proxy and client in force on booted hosts, with the local cloud's S3; and a proxy in
  * front of an S3 whose clock is wrong.
  */
+import { CACHE } from "../../scripts/dev/cloud";
 import * as path from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
-import { authorizedKeysLine, clientInstall, proxyInstall } from "../../files";
-import type { S3Credentials } from "../../providers/s3-client";
-import { BootedHost } from "../../scripts/lib/booted-host";
-import { cloudFacts } from "../../scripts/lib/local-stack";
-import { CACHE, run } from "../../scripts/lib/run";
-import { sshKey, SshKey } from "../../scripts/lib/ssh-key";
-import { probeRepositories } from "../../scripts/verify/bucket/repositories";
+import { authorizedKeysLine, clientInstall, proxyInstall } from "../../hosts";
+import type { S3Credentials } from "../../s3/client";
+import { BootedHost } from "../../scripts/dev/booted-host";
+import { cloudFacts } from "../../scripts/dev/local-stack";
+import { run } from "../../operations/transport/run";
+import { sshKey, SshKey } from "../../operations/transport/ssh-key";
+import { probeRepositories } from "../../operations/verify/bucket/repositories";
 import { showControllers } from "../harness/controllers";
 import { DocumentedCommands } from "../harness/documented";
 import { artifact, INSTALLED } from "../harness/installs";
 import { S3Store } from "../harness/s3-store";
-import { sampleBucket, sampleOperations } from "../harness/sample-operations";
+import { sampleBucket, sampleDeployment } from "../harness/sample-deployment";
 import { TestBucket } from "../harness/test-bucket";
 
 jest.setTimeout(300_000);
@@ -74,7 +75,7 @@ async function objects(): Promise<string[]> {
   return Contents.map(({ Key }) => Key ?? "");
 }
 
-const operations = () => ({
+const deployment = () => ({
   endpoint: facts.s3Endpoint,
   region: "eu-central-1",
   bucket: bucket.address.bucket,
@@ -84,8 +85,8 @@ const operations = () => ({
 /** What verify says of web's repository, and of what lies beside the repositories. */
 async function verified(): Promise<string[]> {
   const findings = await probeRepositories(
-    sampleOperations({
-      bucket: sampleBucket(operations()),
+    sampleDeployment({
+      bucket: sampleBucket(deployment()),
       clients: [
         {
           name: "web",
@@ -104,12 +105,12 @@ function move(...steps: number[]) {
   const handbook = new DocumentedCommands("docs/handbook.md");
   const commands = steps.map((step) => handbook.step("A repository in the wrong place", step)).join("\n");
   const script = `set -eu
-pulumi() { case $3 in operations) printf %s "$OPERATIONS" ;; passwords) printf %s "$PASSWORDS" ;; esac; }
+pulumi() { case $3 in deployment) printf %s "$OPERATIONS" ;; passwords) printf %s "$PASSWORDS" ;; esac; }
 ${commands.replace("CLIENT=… REPOSITORY=…", "CLIENT=web REPOSITORY=main")}`;
   return run("sh", ["-c", script], {
     env: {
       PATH: `${path.join(CACHE, "artifacts")}:${process.env["PATH"] ?? ""}`,
-      OPERATIONS: JSON.stringify({ bucket: operations() }),
+      OPERATIONS: JSON.stringify({ bucket: deployment() }),
       PASSWORDS: JSON.stringify({ "web/main": PASSWORD }),
     },
   });

@@ -18,14 +18,14 @@ import {
   proxyLimits,
   RCLONE_PER_REPOSITORY,
   renderUserData,
-} from "../../files";
-import { backupRoundTrip } from "../../scripts/demo/round-trip";
-import { BootedHost } from "../../scripts/lib/booted-host";
-import { cloudFacts } from "../../scripts/lib/local-stack";
-import { shellWord } from "../../scripts/lib/run";
-import { SshHost } from "../../scripts/lib/ssh";
-import { sshKey, SshKey } from "../../scripts/lib/ssh-key";
-import { withResticSession } from "../../scripts/verify/client-attacks/restic-session";
+} from "../../hosts";
+import { backupRoundTrip } from "../../scripts/dev/demo/round-trip";
+import { BootedHost } from "../../scripts/dev/booted-host";
+import { cloudFacts } from "../../scripts/dev/local-stack";
+import { shellWord } from "../../operations/transport/run";
+import { SshHost } from "../../operations/transport/ssh";
+import { sshKey, SshKey } from "../../operations/transport/ssh-key";
+import { withResticSession } from "../../operations/verify/client-attacks/restic-session";
 import { showControllers } from "../harness/controllers";
 import { artifact, INSTALLED, putInForce } from "../harness/installs";
 import { TestBucket } from "../harness/test-bucket";

@@ -2,6 +2,8 @@
  * Recovery on the local cloud's S3, with restic and rclone as an operator has them: a repository is wrecked in
  * every way that the writer's and the keeper's keys allow, and brought back.
  */
+import { CACHE } from "../../scripts/dev/cloud";
+import { Deployment } from "../../operations/deployment";
 import { createHash, randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import { createServer, IncomingMessage, request as forward } from "node:http";
@@ -10,22 +12,21 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
-import { bucketPolicy, keystonePrincipal } from "../../files/bucket-policy";
-import { Operations } from "../../plan";
+import { bucketPolicy, keystonePrincipal } from "../../plan/bucket-policy";
 import { repositoryPassword } from "../../plan/keys";
-import { adoptOrCreate, settlePolicy, settleVersioning } from "../../providers/s3-bucket";
-import { cloudFacts } from "../../scripts/lib/local-stack";
-import { CACHE, run } from "../../scripts/lib/run";
-import { RecoverManyRequest, RecoverRequest } from "../../scripts/recover/arguments";
-import { applyActions } from "../../scripts/recover/apply";
-import { planRecovery } from "../../scripts/recover/plan";
-import { recoverMany } from "../../scripts/recover/many";
-import { recover } from "../../scripts/recover/recover";
-import { restic, ResticTarget } from "../../scripts/recover/restic";
-import { listVersions } from "../../scripts/recover/versions";
+import { adoptOrCreate, settlePolicy, settleVersioning } from "../../s3/s3-bucket";
+import { cloudFacts } from "../../scripts/dev/local-stack";
+import { run } from "../../operations/transport/run";
+import { RecoverManyRequest, RecoverRequest } from "../../operations/recover/arguments";
+import { applyActions } from "../../operations/recover/apply";
+import { planRecovery } from "../../operations/recover/plan";
+import { recoverMany } from "../../operations/recover/many";
+import { recover } from "../../operations/recover/recover";
+import { restic, ResticTarget } from "../../operations/recover/restic";
+import { listVersions } from "../../s3/versions";
 import { formUpload } from "../harness/form-upload";
 import { Identity, s3Identity } from "../harness/s3-identity";
-import { sampleOperations } from "../harness/sample-operations";
+import { sampleDeployment } from "../harness/sample-deployment";
 
 jest.setTimeout(240_000);
 
@@ -44,7 +45,7 @@ let owner: Identity, writer: Identity, keeper: Identity;
 /** The snapshots of before the attack, by what they hold. */
 let first: string, second: string;
 let before: number;
-let operations: Operations;
+let deployment: Deployment;
 
 function keysOf({ accessKeyId, secretAccessKey }: Identity) {
   return { accessKeyId, secretAccessKey };
@@ -53,7 +54,7 @@ function keysOf({ accessKeyId, secretAccessKey }: Identity) {
 /** The repository with the writer's keys, as the proxy reaches it. */
 function asWriter(repository = "main"): ResticTarget {
   return {
-    bucket: { ...operations.bucket, owner: keysOf(writer) },
+    bucket: { ...deployment.bucket, owner: keysOf(writer) },
     client: "web",
     repository,
     password: repositoryPassword(ROOT_KEY, "web", repository),
@@ -74,7 +75,7 @@ async function backup(target: ResticTarget, ...args: string[]): Promise<string> 
 }
 
 /** Runs the tool, and gives its exit status and what it said. */
-async function tool(change: Partial<RecoverRequest> = {}, stack = operations) {
+async function tool(change: Partial<RecoverRequest> = {}, stack = deployment) {
   const said: string[] = [];
   const code = await recover(
     stack,
@@ -85,7 +86,7 @@ async function tool(change: Partial<RecoverRequest> = {}, stack = operations) {
 }
 
 /** The same for many repositories. */
-async function toolForMany(change: Partial<RecoverManyRequest> = {}, stack = operations) {
+async function toolForMany(change: Partial<RecoverManyRequest> = {}, stack = deployment) {
   const said: string[] = [];
   const code = await recoverMany(stack, { at: before, apply: false, ...change }, (text) => said.push(text));
   return { code, text: said.join("\n") };
@@ -163,7 +164,7 @@ beforeAll(async () => {
     keeper: keystonePrincipal(projects.keeper),
   });
   await settlePolicy(owner.s3, address, policy);
-  operations = sampleOperations({
+  deployment = sampleDeployment({
     bucket: {
       ...address,
       policy,
@@ -321,9 +322,9 @@ describe("all of it at once, again and again", () => {
   });
 
   test("one S3 identity for all: nothing is touched, and the remedy is named", async () => {
-    const bucket = { ...operations.bucket };
+    const bucket = { ...deployment.bucket };
     delete bucket.writer;
-    await expect(tool({ apply: true }, { ...operations, bucket })).rejects.toThrow(/s3\.identities\.writer/);
+    await expect(tool({ apply: true }, { ...deployment, bucket })).rejects.toThrow(/s3\.identities\.writer/);
     expect(await versionIds()).toEqual(versions);
   });
 
@@ -394,7 +395,7 @@ async function between(answerFor: (request: IncomingMessage) => [number, string]
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {
-    operations: { ...operations, bucket: { ...operations.bucket, endpoint } },
+    deployment: { ...deployment, bucket: { ...deployment.bucket, endpoint } },
     [Symbol.dispose]: () => {
       server.close();
       server.closeAllConnections();
@@ -412,7 +413,7 @@ describe("a recovery that meets", () => {
     process.env.XDG_STATE_HOME = folder;
     {
       using full = await between(({ method }) => (method === "PUT" ? [403, "QuotaExceeded"] : undefined));
-      const { code, text } = await tool({ apply: true }, full.operations);
+      const { code, text } = await tool({ apply: true }, full.deployment);
       expect(code).toBe(1);
       expect(text).toMatch(/^1 files could NOT be brought .*\n {2}put-back \S+: QuotaExceeded/m);
       expect(text).toMatch(
@@ -437,7 +438,7 @@ describe("a recovery that meets", () => {
     using broken = await between(({ headers }) =>
       String(headers["x-amz-copy-source"]).includes("/locks/") ? [400, "InvalidRequest"] : undefined,
     );
-    const { code, text } = await tool({ apply: true }, broken.operations);
+    const { code, text } = await tool({ apply: true }, broken.deployment);
     expect(text).toMatch(
       /^2 added files could not be copied .*(\n {2}.*)*locks\/unreadable: InvalidRequest/m,
     );
@@ -447,11 +448,11 @@ describe("a recovery that meets", () => {
   });
 
   test("a check that does not come to its end: nothing is said of the repository", async () => {
-    const clients = operations.clients.map((client) => ({
+    const clients = deployment.clients.map((client) => ({
       ...client,
       repositories: client.repositories.map((each) => ({ ...each, password: "another" })),
     }));
-    const { code, text } = await tool({ apply: true }, { ...operations, clients });
+    const { code, text } = await tool({ apply: true }, { ...deployment, clients });
     expect(text).toMatch(/did not come to its end \(exit status 12\)/);
     expect(text).not.toMatch(/is clean|NOT clean/);
     expect(code).toBe(1);
@@ -484,7 +485,7 @@ test("a file that comes while restic looks is told, and the repository not taken
   let added: Promise<unknown> | undefined;
   const said: string[] = [];
   const request = { client: "web", repository: "main", at: before, apply: true };
-  const code = await recover(operations, request, (text) => {
+  const code = await recover(deployment, request, (text) => {
     said.push(text);
     if (text.includes("restic check (")) added = put(`data/5e/${GARBAGE}`);
   });
@@ -528,11 +529,11 @@ describe("many repositories at once", () => {
   });
 
   test("one of the stack of which the bucket has nothing is told", async () => {
-    const clients = operations.clients.map((client) => ({
+    const clients = deployment.clients.map((client) => ({
       ...client,
       repositories: client.repositories.flatMap((one) => [one, { ...one, name: "lost" }]),
     }));
-    const { code, text } = await toolForMany({ client: "web" }, { ...operations, clients });
+    const { code, text } = await toolForMany({ client: "web" }, { ...deployment, clients });
     expect(text).toMatch(/^==> web\/lost\n\n?recover: .* no repository web\/lost .* no time will do/m);
     expect(text).toMatch(/ repositories could NOT be read as of then, see above: web\/lost/);
     expect(code).toBe(1);
@@ -566,14 +567,14 @@ describe("what is asked for", () => {
   });
 
   test("a service that does not answer is told, with its endpoint", async () => {
-    const bucket = { ...operations.bucket, endpoint: "http://127.0.0.1:9" };
-    await expect(tool({}, { ...operations, bucket })).rejects.toThrow(/127\.0\.0\.1:9.*ECONNREFUSED/);
+    const bucket = { ...deployment.bucket, endpoint: "http://127.0.0.1:9" };
+    await expect(tool({}, { ...deployment, bucket })).rejects.toThrow(/127\.0\.0\.1:9.*ECONNREFUSED/);
   });
 
   test("a client at work and a time before the oldest kept versions are told", async () => {
-    const clients = operations.clients.map((client) => ({ ...client, frozen: false }));
-    const bucket = { ...operations.bucket, noncurrentVersionDays: 0 };
-    const { text } = await tool({}, { ...operations, clients, bucket });
+    const clients = deployment.clients.map((client) => ({ ...client, frozen: false }));
+    const bucket = { ...deployment.bucket, noncurrentVersionDays: 0 };
+    const { text } = await tool({}, { ...deployment, clients, bucket });
     expect(text).toMatch(/Warning: the client web is not frozen/);
     expect(text).toMatch(/Warning: the bucket keeps old versions for 0 days/);
   });

@@ -1,14 +1,14 @@
 /**
  * What verify says of a bucket on a real Ceph RGW with Keystone: green where it is sound, and the one weakness named
  * where it has one. Runs inside the local cloud's network:
- * `scripts/local-cloud/local-cloud exec -- npx jest test/host/verify-bucket`.
+ * `scripts/dev/local-cloud/local-cloud exec -- npx jest test/host/verify-bucket`.
  */
+import { type DeployedBucket } from "../../operations/deployment";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
-import { bucketPolicy, keystonePrincipal } from "../../files/bucket-policy";
-import type { BucketOperations } from "../../plan";
+import { bucketPolicy, keystonePrincipal } from "../../plan/bucket-policy";
 import {
   adoptOrCreate,
   settleLifecycle,
@@ -16,20 +16,20 @@ import {
   settlePolicy,
   settlePublicAccessBlock,
   settleVersioning,
-} from "../../providers/s3-bucket";
-import { lifecycleRules } from "../../providers/s3-lifecycle";
-import type { BucketAddress } from "../../providers/s3-client";
-import { type CloudFacts, cloudFacts } from "../../scripts/lib/local-stack";
-import { inParallel } from "../../scripts/lib/parallel";
-import { applyActions } from "../../scripts/recover/apply";
-import { planRecovery } from "../../scripts/recover/plan";
-import { listVersions } from "../../scripts/recover/versions";
-import { probeBucket } from "../../scripts/verify/bucket/bucket";
-import { ec2TokenRequest, s3TokenRequest } from "../../scripts/verify/bucket/keystone-token";
-import type { OpenStackSession } from "../../scripts/verify/openstack-session";
-import type { Finding } from "../../scripts/verify/probe";
+} from "../../s3/s3-bucket";
+import { lifecycleRules } from "../../s3/lifecycle";
+import type { BucketAddress } from "../../s3/client";
+import { type CloudFacts, cloudFacts } from "../../scripts/dev/local-stack";
+import { inParallel } from "../../operations/parallel";
+import { applyActions } from "../../operations/recover/apply";
+import { planRecovery } from "../../operations/recover/plan";
+import { listVersions } from "../../s3/versions";
+import { probeBucket } from "../../operations/verify/bucket/bucket";
+import { ec2TokenRequest, s3TokenRequest } from "../../operations/verify/bucket/keystone-token";
+import type { OpenStackSession } from "../../operations/verify/openstack-session";
+import type { Finding } from "../../operations/verify/probe";
 import { type Identity, s3Identity } from "../harness/s3-identity";
-import { sampleOperations } from "../harness/sample-operations";
+import { sampleDeployment } from "../harness/sample-deployment";
 
 jest.setTimeout(240_000);
 
@@ -49,7 +49,7 @@ interface Statement {
 let facts: CloudFacts;
 let owner: Identity, writer: Identity, keeper: Identity;
 let at: BucketAddress;
-let sound: BucketOperations;
+let sound: DeployedBucket;
 
 const keysOf = ({ accessKeyId, secretAccessKey }: Identity) => ({ accessKeyId, secretAccessKey });
 
@@ -97,15 +97,15 @@ async function lifecycle(rule: object): Promise<void> {
   });
 }
 
-function probed(bucket: BucketOperations): Promise<Finding[]> {
-  const operations = sampleOperations({
+function probed(bucket: DeployedBucket): Promise<Finding[]> {
+  const deployment = sampleDeployment({
     bucket,
     openRings: [
       { ring: 2, why: "fewer identities", remedy: "give the writer a project" },
       { ring: 3, why: "the account is one", remedy: "copy the bucket" },
     ],
   });
-  return probeBucket(operations, session);
+  return probeBucket(deployment, session);
 }
 
 /** The same service, as if it did not know one of the bucket's settings. */

@@ -2,17 +2,17 @@
  * `npm run verify` on a proxy and a client that are sound, then with one weakness at a time, which it must name:
  * booted hosts with the rendered files in force, a real sshd, rclone and restic, and the local cloud's S3.
  */
+import { HostAccess, Deployment, DEPLOYMENT_VERSION } from "../../operations/deployment";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
-import { CANARY, clientInstall, HostInstall, proxyInstall } from "../../files";
-import { keystonePrincipal } from "../../files/bucket-policy";
-import { HostAccess, Operations, OPERATIONS_VERSION } from "../../plan";
-import { BootedHost } from "../../scripts/lib/booted-host";
-import { cloudFacts } from "../../scripts/lib/local-stack";
-import { sshKey, SshKey } from "../../scripts/lib/ssh-key";
-import { attackAsClient } from "../../scripts/verify/client-attacks/client-attacks";
-import { inspectHosts } from "../../scripts/verify/hosts/hosts";
-import { Finding } from "../../scripts/verify/probe";
-import { exitStatus } from "../../scripts/verify/report";
+import { CANARY, clientInstall, HostInstall, proxyInstall } from "../../hosts";
+import { keystonePrincipal } from "../../plan/bucket-policy";
+import { BootedHost } from "../../scripts/dev/booted-host";
+import { cloudFacts } from "../../scripts/dev/local-stack";
+import { sshKey, SshKey } from "../../operations/transport/ssh-key";
+import { attackAsClient } from "../../operations/verify/client-attacks/client-attacks";
+import { inspectHosts } from "../../operations/verify/hosts/hosts";
+import { Finding } from "../../operations/verify/probe";
+import { exitStatus } from "../../operations/verify/report";
 import { showControllers } from "../harness/controllers";
 import { artifact, INSTALLED, putInForce } from "../harness/installs";
 import { Identity, s3Identity } from "../harness/s3-identity";
@@ -29,7 +29,7 @@ const facts = cloudFacts();
 let proxy: BootedHost, client: BootedHost;
 let owner: Identity, writer: Identity, keeper: Identity;
 let main: SshKey, other: SshKey, canary: SshKey;
-let operations: Operations;
+let deployment: Deployment;
 
 function proxyFiles(): HostInstall {
   return proxyInstall({
@@ -106,8 +106,8 @@ END`);
   expect(await putInForce(client, clientFiles())).toMatchObject({ code: INSTALLED });
   // Seen to hold something: what is not there would be refused to nobody.
   await owner.s3.putObject({ Bucket: BUCKET, Key: "web/main/config", Body: "the config of web/main" });
-  operations = {
-    version: OPERATIONS_VERSION,
+  deployment = {
+    version: DEPLOYMENT_VERSION,
     stack: "0123456789abcdef",
     bucket: {
       endpoint: facts.s3Endpoint,
@@ -159,8 +159,8 @@ afterAll(async () => {
 
 /** What is not as it must be on the proxy alone. */
 async function faultsOfProxy(): Promise<string[]> {
-  const clients = operations.clients.map((client) => ({ ...client, host: undefined }));
-  return faults(await inspectHosts({ ...operations, clients }));
+  const clients = deployment.clients.map((client) => ({ ...client, host: undefined }));
+  return faults(await inspectHosts({ ...deployment, clients }));
 }
 
 /** Makes a weakness on a host, looks, and takes it away again. */
@@ -175,7 +175,7 @@ async function weakened<T>(host: BootedHost, make: string, undo: string, look: (
 
 /** What is not as it must be on all hosts. */
 async function faultsOfHosts(): Promise<string[]> {
-  return faults(await inspectHosts(operations));
+  return faults(await inspectHosts(deployment));
 }
 
 const STRANGER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGUPIecixyzQL8DLOtF/sLzzjhRZ87dhfL9IdY4e36aV me";
@@ -188,7 +188,7 @@ timeout 60 sh -c 'until [ -s /run/sshd.pid ]; do sleep 0.1; done'`;
 
 describe("a sound deployment", () => {
   test("withstands every attack with a client's key, which leaves nothing behind", async () => {
-    expect(faults(await attackAsClient(operations))).toEqual([]);
+    expect(faults(await attackAsClient(deployment))).toEqual([]);
     const { Contents = [] } = await owner.s3.listObjectsV2({ Bucket: BUCKET, Prefix: ".canary/" });
     expect(Contents.map(({ Key }) => Key)).toEqual([".canary/verify/config"]);
   });
@@ -198,14 +198,14 @@ describe("a sound deployment", () => {
   });
 
   test("without another repository that holds something shows nothing about reading one", async () => {
-    const clients = operations.clients.filter(({ name }) => name === "db");
-    expect(faults(await attackAsClient({ ...operations, clients }))).toEqual([
+    const clients = deployment.clients.filter(({ name }) => name === "db");
+    expect(faults(await attackAsClient({ ...deployment, clients }))).toEqual([
       "unknown attack.read-other-repositories",
     ]);
   });
 
   test("its hosts are as they must be", async () => {
-    expect(faults(await inspectHosts(operations))).toEqual([]);
+    expect(faults(await inspectHosts(deployment))).toEqual([]);
   });
 });
 
@@ -318,11 +318,11 @@ echo $! >/root/pids`,
     const leaked = Buffer.from(`{"secret": "${writer.secretAccessKey}"}`).toString("base64");
     const make = `bash -c "exec -a 'tool --password=the password of web/main' sleep 600" >/dev/null 2>&1 &
 echo $! >/root/pids
-ROOT_KEY=${operations.repositoryRootKey} sleep 600 >/dev/null 2>&1 &
+ROOT_KEY=${deployment.repositoryRootKey} sleep 600 >/dev/null 2>&1 &
 echo $! >>/root/pids
 echo 'sent ${leaked}' >/var/log/tool.log`;
     const undo = "kill $(cat /root/pids) || :; rm /var/log/tool.log";
-    const findings = await weakened(proxy, make, undo, () => inspectHosts(operations));
+    const findings = await weakened(proxy, make, undo, () => inspectHosts(deployment));
     expect(faults(findings)).toEqual([
       "FAIL secrets.process-list",
       "FAIL secrets.environment",
@@ -352,7 +352,7 @@ chmod 0755 rclone`;
     const undo = "cd /usr/local/lib/secure-backups; mv rclone.kept rclone";
     const [ofHosts, ofAttacks] = await weakened(proxy, make, undo, async () => [
       await faultsOfProxy(),
-      faults(await attackAsClient(operations)),
+      faults(await attackAsClient(deployment)),
     ]);
     expect(ofHosts).toEqual(["FAIL version.rclone", "FAIL files.rclone-program"]);
     expect(ofAttacks).toEqual(NOT_APPEND_ONLY);
@@ -362,7 +362,7 @@ chmod 0755 rclone`;
     const make = `${KEEP_KEYS}; sed -i 's/ --append-only\\(.*canary\\)/\\1/' ${KEYS}`;
     const [ofHosts, ofAttacks] = await weakened(proxy, make, RESTORE_KEYS, async () => [
       await faultsOfProxy(),
-      faults(await attackAsClient(operations)),
+      faults(await attackAsClient(deployment)),
     ]);
     expect(ofHosts).toEqual(["FAIL authorized-keys.exact"]);
     expect(ofAttacks).toEqual(NOT_APPEND_ONLY);
@@ -373,7 +373,7 @@ chmod 0755 rclone`;
 
   test("a line of authorized_keys without a forced command", async () => {
     const make = `${KEEP_KEYS}; sed -i '/canary/s/,command="[^"]*"//' ${KEYS}`;
-    const ofAttacks = await weakened(proxy, make, RESTORE_KEYS, () => attackAsClient(operations));
+    const ofAttacks = await weakened(proxy, make, RESTORE_KEYS, () => attackAsClient(deployment));
     expect(faults(ofAttacks)).toEqual(expect.arrayContaining(["FAIL attack.command", "FAIL attack.sftp"]));
     expect(ofAttacks.find(({ id }) => id === "attack.command")?.happened).toBe(
       '"rclone serve restic --stdio; id" RAN; "scp -f /etc/passwd" RAN',
@@ -383,7 +383,7 @@ chmod 0755 rclone`;
   test("any variable of a client's", async () => {
     const make = `printf 'AcceptEnv *\\n' >/etc/ssh/sshd_config.d/00-a.conf; ${RELOAD_SSHD}`;
     const undo = `rm /etc/ssh/sshd_config.d/00-a.conf; ${RELOAD_SSHD}`;
-    const ofAttacks = await weakened(proxy, make, undo, () => attackAsClient(operations));
+    const ofAttacks = await weakened(proxy, make, undo, () => attackAsClient(deployment));
     expect(faults(ofAttacks)).toEqual(["FAIL attack.environment"]);
   });
 
@@ -406,7 +406,7 @@ timeout 60 sh -c 'until ss -Hln | grep -q :8080 && ss -Hlx | grep -q journal/std
     const undo = `${RESTORE_KEYS}; rm /etc/ssh/sshd_config.d/00-a.conf; kill $(cat /root/pids) || :; ${RELOAD_SSHD}`;
     const [ofHosts, ofAttacks] = await weakened(proxy, make, undo, async () => [
       await faultsOfProxy(),
-      faults(await attackAsClient(operations)),
+      faults(await attackAsClient(deployment)),
     ]);
     expect(ofHosts).toEqual([
       "FAIL sshd.effective-disableforwarding",
@@ -439,13 +439,13 @@ const NOT_APPEND_ONLY = [
 /** The same with the client's host as a jump host. */
 function behindJumpHost(
   change: { jump?: Partial<HostAccess>; host?: Partial<HostAccess>; canary?: SshKey } = {},
-): Operations {
-  const { host, ...there } = operations.proxy;
+): Deployment {
+  const { host, ...there } = deployment.proxy;
   const jump = { ...client.access, ...change.jump };
   return {
-    ...operations,
+    ...deployment,
     proxy: { ...there, host: { ...host, ...change.host, proxy: jump } },
-    canary: change.canary ?? operations.canary,
+    canary: change.canary ?? deployment.canary,
   };
 }
 
@@ -507,8 +507,8 @@ done`;
 
   test("a proxy with another host key than the pinned one", async () => {
     const { publicKey } = await sshKey();
-    const { proxy: there, ...rest } = operations;
-    const impostor: Operations = {
+    const { proxy: there, ...rest } = deployment;
+    const impostor: Deployment = {
       ...rest,
       proxy: { ...there, host: { ...there.host, hostKey: publicKey } },
     };
@@ -539,10 +539,10 @@ done`;
   });
 
   test("a client that does not answer", async () => {
-    const [web, ...others] = operations.clients;
+    const [web, ...others] = deployment.clients;
     const host = { ...client.access, port: 1 };
-    const clients = [{ ...(web as Operations["clients"][number]), host }, ...others];
-    const findings = (await inspectHosts({ ...operations, clients })).filter(({ id }) => id.endsWith(".web"));
+    const clients = [{ ...(web as Deployment["clients"][number]), host }, ...others];
+    const findings = (await inspectHosts({ ...deployment, clients })).filter(({ id }) => id.endsWith(".web"));
     expect(new Set(findings.map(({ verdict }) => verdict))).toEqual(new Set(["unknown"]));
     expect(exitStatus(findings)).toBe(2);
   });

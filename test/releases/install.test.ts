@@ -3,11 +3,11 @@
  * refused to forget. The table in docs/handbook.md, "Which systems hosts may run", tells what this showed.
  */
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
-import { clientInstall, proxyInstall } from "../../files";
-import { backupRoundTrip } from "../../scripts/demo/round-trip";
-import { BootedHost } from "../../scripts/lib/booted-host";
-import { cloudFacts } from "../../scripts/lib/local-stack";
-import { sshKey, SshKey } from "../../scripts/lib/ssh-key";
+import { clientInstall, proxyInstall } from "../../hosts";
+import { backupRoundTrip } from "../../scripts/dev/demo/round-trip";
+import { BootedHost } from "../../scripts/dev/booted-host";
+import { cloudFacts } from "../../scripts/dev/local-stack";
+import { sshKey, SshKey } from "../../operations/transport/ssh-key";
 import { showControllers } from "../harness/controllers";
 import { artifact, INSTALLED, putInForce } from "../harness/installs";
 import { TestBucket } from "../harness/test-bucket";

@@ -5,8 +5,8 @@ import {
   bucketPolicy,
   keystonePrincipal,
   type BucketPolicyArgs,
-} from "../../files/bucket-policy";
-import { samePolicy } from "../../providers/s3-policy";
+} from "../../plan/bucket-policy";
+import { samePolicy } from "../../s3/policy";
 
 const OWNER = "arn:aws:iam::0a000000000000000000000000000001:root";
 const WRITER = "arn:aws:iam::0b000000000000000000000000000002:root";

@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import * as pulumi from "@pulumi/pulumi";
-import { bucketPolicies } from "../../files/bucket-policy";
-import { Bucket, bucketProvider, type BucketInputs, type BucketState } from "../../providers/bucket";
-import { canonicalLifecycle, lifecycleRules, withoutUploads } from "../../providers/s3-lifecycle";
+import { bucketPolicies } from "../../plan/bucket-policy";
+import { Bucket, bucketProvider, type BucketInputs, type BucketState } from "../../s3/bucket";
+import { canonicalLifecycle, lifecycleRules, withoutUploads } from "../../s3/lifecycle";
 
 const UNKNOWN = pulumi.runtime.unknownValue;
 const SECRET = "s3cr3t-0f-the-0wner";

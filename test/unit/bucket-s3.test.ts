@@ -6,8 +6,8 @@ import { afterEach, describe, expect, jest, test } from "@jest/globals";
 import * as http from "node:http";
 import type { AddressInfo } from "node:net";
 import type { LifecycleRule, S3 } from "@aws-sdk/client-s3";
-import { bucketPolicies, bucketPolicy } from "../../files/bucket-policy";
-import { bucketProvider, type BucketInputs, type BucketState } from "../../providers/bucket";
+import { bucketPolicies, bucketPolicy } from "../../plan/bucket-policy";
+import { bucketProvider, type BucketInputs, type BucketState } from "../../s3/bucket";
 import {
   adoptOrCreate,
   observe,
@@ -19,15 +19,10 @@ import {
   settlePublicAccessBlock,
   settlePolicy,
   settleVersioning,
-} from "../../providers/s3-bucket";
-import { connect, endpointUrl, type BucketAddress } from "../../providers/s3-client";
-import {
-  canonicalLifecycle,
-  foreignActions,
-  lifecycleRules,
-  withoutUploads,
-} from "../../providers/s3-lifecycle";
-import { CANARY_KEY, prove, settleBestPolicy, type InForce } from "../../providers/s3-proof";
+} from "../../s3/s3-bucket";
+import { connect, endpointUrl, type BucketAddress } from "../../s3/client";
+import { canonicalLifecycle, foreignActions, lifecycleRules, withoutUploads } from "../../s3/lifecycle";
+import { CANARY_KEY, prove, settleBestPolicy, type InForce } from "../../s3/proof";
 
 const SOON = [1, 1];
 const POLICY = bucketPolicy({ bucket: "vault" });

@@ -1,10 +1,10 @@
+import { Deployment } from "../../operations/deployment";
 import { beforeAll, describe, expect, test } from "@jest/globals";
 import { generateKeyPairSync } from "node:crypto";
 import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
-import { stackIdentity } from "../../files";
-import { Operations } from "../../plan";
-import { instructionsFor } from "../../scripts/lib/instructions";
+import { stackIdentity } from "../../hosts";
+import { instructionsFor } from "../../operations/instructions";
 import { Lookup, mockedStack, Registered } from "../harness/mocked-stack";
 import { ed25519 } from "./config-example";
 
@@ -142,7 +142,7 @@ describe("secrets", () => {
   });
 
   test("outputs keep passwords, operator's key and root key secret, and nothing else", async () => {
-    for (const name of ["passwords", "operatorPrivateKey", "repositoryRootKey", "operations"]) {
+    for (const name of ["passwords", "operatorPrivateKey", "repositoryRootKey", "deployment"]) {
       expect([name, await isSecret(exports[name])]).toEqual([name, true]);
     }
     for (const name of ["proxy", "bucket", "operatorPublicKey"]) {
@@ -285,20 +285,20 @@ test("the canary has a key of its own and access to the proxy, and its private h
 });
 
 test("a key-only client's instructions are computed from what the tools are told", async () => {
-  const operations = (await plain(exports.operations)) as Operations;
-  const text = instructionsFor(operations, "partner");
+  const deployment = (await plain(exports.deployment)) as Deployment;
+  const text = instructionsFor(deployment, "partner");
   expect(text).toContain("restic-backup main");
   expect(text).toContain("databucket/partner/main");
-  expect(text).toContain(operations.proxy.host.hostKey);
-  expect(() => instructionsFor(operations, "web")).toThrow("installs web itself");
-  expect(() => instructionsFor(operations, "prtner")).toThrow("its key-only clients are partner");
+  expect(text).toContain(deployment.proxy.host.hostKey);
+  expect(() => instructionsFor(deployment, "web")).toThrow("installs web itself");
+  expect(() => instructionsFor(deployment, "prtner")).toThrow("its key-only clients are partner");
 });
 
 test("a client takes few bytes of the state: nothing that can be computed is an output", async () => {
   const size = (value: unknown): number => JSON.stringify(value).length;
   const outputs = (await Promise.all(Object.values(exports).map(plain))) as object[];
   expect(JSON.stringify(outputs)).not.toContain("#!/bin/sh");
-  const { clients } = (await plain(exports.operations)) as Operations;
+  const { clients } = (await plain(exports.deployment)) as Deployment;
   const declared = resources.filter(({ name }) => name === "partner").map(({ inputs }) => inputs);
   const known = clients.find(({ name }) => name === "partner");
   expect(declared).toHaveLength(2);
@@ -309,12 +309,12 @@ test("a client takes few bytes of the state: nothing that can be computed is an 
 test("clients are marked with an identity of the stack that its name is no part of", async () => {
   const { repositoryRootKey } = exports;
   expect(await plain(repositoryRootKey)).toBe("private PEM of repository-root");
-  const operations = (await plain(exports.operations)) as Operations;
+  const deployment = (await plain(exports.deployment)) as Deployment;
   const texts = [
     ...["web", "old"].map(
       (host) => (only("command:remote:Command", host).inputs.stdin as { secret: string }).secret,
     ),
-    instructionsFor(operations, "partner"),
+    instructionsFor(deployment, "partner"),
   ];
   const identities = texts.map((text) => /^SB_STACK='([0-9a-f]{16})'$/m.exec(text)?.[1]);
   const key = resources.findIndex(({ name }) => name === "repository-root") + 1;
@@ -323,7 +323,7 @@ test("clients are marked with an identity of the stack that its name is no part 
 });
 
 test("the operator's tools are told how to reach each host, and what each must hold", async () => {
-  const { bucket, proxy, clients, network, canary } = (await plain(exports.operations)) as Operations;
+  const { bucket, proxy, clients, network, canary } = (await plain(exports.deployment)) as Deployment;
   expect(bucket).toMatchObject({ bucket: "databucket", noncurrentVersionDays: 30, versioning: true });
   expect(bucket.owner.secretAccessKey).toBe("secret of secure-backups-test-owner");
   expect(bucket.writer?.secretAccessKey).toBe("writer secret");

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import * as fc from "fast-check";
 import { excludeProblem } from "../../config/values";
-import { renderExcludes, renderPaths } from "../../files";
+import { renderExcludes, renderPaths } from "../../hosts";
 import { inDirectory, run, tool } from "./files-tools";
 
 /** The patterns that restic itself refuses of these, in a backup that would write nothing. */

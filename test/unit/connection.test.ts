@@ -1,3 +1,4 @@
+import { HostAccess } from "../../operations/deployment";
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, Server } from "node:net";
 import { tmpdir } from "node:os";
@@ -6,7 +7,6 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, tes
 import * as pulumi from "@pulumi/pulumi";
 import { connection, refuseDeadAgent } from "../../components/connection";
 import { refuseFlavorsWithoutDisk } from "../../components/flavors";
-import { HostAccess } from "../../plan";
 
 describe("an SSH agent", () => {
   let folder: string;

@@ -3,10 +3,10 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { describe, expect, jest, test } from "@jest/globals";
-import { rootKeyLockProvider } from "../../providers/root-key-lock";
+import { rootKeyLockProvider } from "../../components/root-key-lock";
 import { explanation, exported, needOfRootKey, protection, StateResource } from "../../scripts/destroy";
-import { ROOT } from "../../scripts/lib/run";
-import { sampleOperations } from "../harness/sample-operations";
+import { ROOT } from "../../operations/transport/run";
+import { sampleDeployment } from "../harness/sample-deployment";
 
 // The command starts Node, which a busy machine makes slow.
 jest.setTimeout(60_000);
@@ -52,7 +52,7 @@ test("what is protected is named at once, with the remedy", () => {
 });
 
 test("the operator is told what goes and what stays, and gets what opens the backups", () => {
-  const operations = sampleOperations({
+  const deployment = sampleDeployment({
     clients: [
       {
         name: "web",
@@ -62,11 +62,11 @@ test("the operator is told what goes and what stays, and gets what opens the bac
       },
     ],
   });
-  expect(explanation(RESOURCES, operations, { name: "web/" })).toMatch(
+  expect(explanation(RESOURCES, deployment, { name: "web/" })).toMatch(
     /hosts rclonesrv, web with their disks[\s\S]*bucket b stays with all that it holds/,
   );
-  expect(explanation(RESOURCES, operations, "nothing")).toContain("is empty, and goes too");
-  const file = JSON.stringify(exported(operations));
+  expect(explanation(RESOURCES, deployment, "nothing")).toContain("is empty, and goes too");
+  const file = JSON.stringify(exported(deployment));
   expect(file).toContain("root-key-of-all-passwords");
   expect(file).toContain('"web/main":"of web/main"');
   expect(file).not.toContain("owner-secret-key");

@@ -2,7 +2,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { expect, test } from "@jest/globals";
-import { ROOT } from "../../scripts/lib/run";
+import { ROOT } from "../../operations/transport/run";
 
 const DOCUMENTS = ["README.md", ...fs.readdirSync(path.join(ROOT, "docs")).map((name) => `docs/${name}`)];
 

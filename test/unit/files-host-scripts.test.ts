@@ -3,19 +3,22 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { authorizedKeysLine, CANARY, clientInstall, proxyInstall } from "../../files";
+import { authorizedKeysLine, CANARY, clientInstall, proxyInstall } from "../../hosts";
 import { attempt, inDirectory, run } from "./files-tools";
 
 // A property runs real programs some hundred times, on a busy machine.
 jest.setTimeout(180_000);
 
-const HOST = join(__dirname, "../../files/host");
+const HOST = join(__dirname, "../../hosts");
 const KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPgVKcaNMBCaMI4S5B+BdBeeR0sAdDK7zPKRFQvKPYvC";
 
 describe("host scripts", () => {
-  test.each(readdirSync(HOST))("shellcheck finds nothing in %s", (name) => {
-    expect(attempt("shellcheck", [join(HOST, name)])).toEqual({ status: 0, output: "" });
-  });
+  test.each(readdirSync(HOST, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".sh")))(
+    "shellcheck finds nothing in %s",
+    (name) => {
+      expect(attempt("shellcheck", [join(HOST, name)])).toEqual({ status: 0, output: "" });
+    },
+  );
 
   test("dash and shellcheck read the scripts as they are sent", () => {
     const proxy = proxyInstall({
@@ -101,7 +104,7 @@ ${functions}install_artifact restic 0.18.1 ${url} ${sha256(download)} 0.12.0`;
 });
 
 describe("who loses a session", () => {
-  const scriptText = readFileSync(join(HOST, "proxy.sh"), "utf8");
+  const scriptText = readFileSync(join(HOST, "proxy/proxy.sh"), "utf8");
   const shellFunction = (name: string) =>
     new RegExp(`^${name}\\(\\) \\{\\n[^]*?^\\}\\n`, "m").exec(scriptText)?.[0] ?? "";
 
@@ -194,7 +197,7 @@ describe("who loses a session", () => {
 });
 
 describe("the proxy's clock", () => {
-  const scriptText = readFileSync(join(HOST, "proxy.sh"), "utf8");
+  const scriptText = readFileSync(join(HOST, "proxy/proxy.sh"), "utf8");
   const NOW = 1_800_000_000;
 
   /** What the installation says of an S3 whose clock is `ahead` seconds ahead, one number a request. */

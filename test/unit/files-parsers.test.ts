@@ -2,7 +2,7 @@ import { describe, expect, jest, test } from "@jest/globals";
 import * as fc from "fast-check";
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import * as files from "../../files";
+import * as files from "../../hosts";
 import { attempt, inDirectory, run, tool } from "./files-tools";
 
 // A property runs real programs some hundred times, on a busy machine.

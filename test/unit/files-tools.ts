@@ -1,10 +1,10 @@
+import { CACHE } from "../../scripts/dev/cloud";
 import { type ExecFileSyncOptions, execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { CACHE } from "../../scripts/lib/run";
 
-/** What to do about each program that the tests of files/ need: they fail without it, they never skip. */
+/** What to do about each program that the tests of hosts/ need: they fail without it, they never skip. */
 const REMEDIES = {
   bash: "apt-get install bash",
   dash: "apt-get install dash",
@@ -15,8 +15,8 @@ const REMEDIES = {
   "ssh-keygen": "apt-get install openssh-client",
   sshd: "apt-get install openssh-server",
   "systemd-tmpfiles": "apt-get install systemd",
-  rclone: "scripts/toolchain/ensure rclone",
-  restic: "scripts/toolchain/ensure restic",
+  rclone: "scripts/dev/toolchain/ensure rclone",
+  restic: "scripts/dev/toolchain/ensure restic",
 } as const;
 
 export type Tool = keyof typeof REMEDIES;

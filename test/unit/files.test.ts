@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import * as files from "../../files";
+import * as files from "../../hosts";
 
 const KEY_A = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPgVKcaNMBCaMI4S5B+BdBeeR0sAdDK7zPKRFQvKPYvC";
 const KEY_B = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAolGQhBDtqlsg0GyXQ9MFpPEoHQlVEWKmgCJSJEi9pP";
@@ -124,7 +124,7 @@ describe("every rendered file", () => {
     const client = files.clientInstall(clientArgs);
     expect(files.installCommand(proxy.summary)).toMatchSnapshot();
     expect(files.installCommand(client.summary)).toMatchSnapshot();
-    // What follows is the text of files/host.
+    // What follows is the text of hosts/.
     expect(proxy.script.split("# shellcheck")[0]).toMatchSnapshot();
     expect(client.script.split("# shellcheck")[0]).toMatchSnapshot();
   });

@@ -1,3 +1,4 @@
+import { DeployedClient, Deployment } from "../../operations/deployment";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import * as fs from "node:fs";
@@ -7,12 +8,11 @@ import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import * as fc from "fast-check";
 import { parse, stringify } from "yaml";
-import { ClientOperations, Operations } from "../../plan";
-import { parseFreeze } from "../../scripts/freeze/arguments";
-import * as configuration from "../../scripts/freeze/configuration";
-import { proxyWithout } from "../../scripts/freeze/shut-out";
-import { ROOT } from "../../scripts/lib/run";
-import { sampleOperations } from "../harness/sample-operations";
+import { parseFreeze } from "../../operations/freeze/arguments";
+import * as configuration from "../../operations/freeze/configuration";
+import { proxyWithout } from "../../operations/freeze/shut-out";
+import { ROOT } from "../../operations/transport/run";
+import { sampleDeployment } from "../harness/sample-deployment";
 import { ed25519 } from "./config-example";
 
 // The command line starts Node, which a busy machine makes slow.
@@ -25,7 +25,7 @@ const withFrozen = (text: string, names: string[], frozen: boolean): string =>
   configuration.withFrozen([{ file: "Pulumi.prod.yaml", text }], names, frozen)[0]?.text ?? text;
 
 /** The one key that the proxy always has. */
-const CANARY_LINE = `${sampleOperations().canary.publicKey} .canary-verify`;
+const CANARY_LINE = `${sampleDeployment().canary.publicKey} .canary-verify`;
 
 const EXAMPLE = fs.readFileSync(path.join(ROOT, "Pulumi.prod.yaml"), "utf8");
 
@@ -153,12 +153,12 @@ const PROXY_COMMAND =
 const keyUrn = (name: string): string =>
   `urn:pulumi:prod::secure-backups::secure-backups:index:ClientKeys$tls:index/privateKey:PrivateKey::${name}`;
 
-function client(name: string, byte: number, kind: ClientOperations["kind"] = "vm"): ClientOperations {
+function client(name: string, byte: number, kind: DeployedClient["kind"] = "vm"): DeployedClient {
   const repositories = [{ name: "main", paths: [], excludes: [], publicKey: ed25519(byte), password: "p" }];
   return { name, kind, frozen: false, repositories };
 }
 
-const OPERATIONS: Operations = sampleOperations({
+const OPERATIONS: Deployment = sampleDeployment({
   clients: [
     client("web", 11),
     client("web-two", 12),
@@ -203,11 +203,11 @@ describe("the commands", () => {
     const program = (name: string, script: string): void => {
       fs.writeFileSync(at(name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
     };
-    fs.writeFileSync(at("operations"), JSON.stringify(OPERATIONS));
+    fs.writeFileSync(at("deployment"), JSON.stringify(OPERATIONS));
     program(
       "pulumi",
       `case $1-$2 in
-  stack-output) cat ${at("operations")} ;;
+  stack-output) cat ${at("deployment")} ;;
   stack-*) printf '%s\\n' ${urns.map((urn) => `'    URN: ${urn}'`).join(" ")} ;;
   up-*) printf '%s\\n' "$@" >${at("up")}; exit ${String(up)} ;;
 esac`,
@@ -215,7 +215,7 @@ esac`,
     program("ssh", `echo "ssh" >>${at("ssh-calls")}\n${ssh}`);
     const child = spawn(
       process.execPath,
-      ["--import", "tsx", path.join(ROOT, "scripts/freeze/main.ts"), ...args],
+      ["--import", "tsx", path.join(ROOT, "scripts/freeze.ts"), ...args],
       {
         cwd: ROOT,
         env: {

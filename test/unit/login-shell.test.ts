@@ -5,10 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, jest, test } from "@jest/globals";
 import * as fc from "fast-check";
-import { cameToItsEnd, inPosixShell, installCommand } from "../../files";
-import { wrapScript } from "../../files/install";
-import { remoteCommand, SshHost } from "../../scripts/lib/ssh";
-import { SAMPLE_HOST } from "../harness/sample-operations";
+import { cameToItsEnd, inPosixShell, installCommand } from "../../hosts";
+import { wrapScript } from "../../hosts/install";
+import { remoteCommand, SshHost } from "../../operations/transport/ssh";
+import { SAMPLE_HOST } from "../harness/sample-deployment";
 import { inDirectory, tool, type Tool } from "./files-tools";
 
 // Real shells, on a busy machine.

@@ -8,8 +8,8 @@ import {
   LONGEST_COMMENT,
   parsePreview,
   renderPreviewComment,
-} from "../../scripts/preview-comment";
-import { codeSpan } from "../../scripts/preview/markdown";
+} from "../../operations/preview/comment";
+import { codeSpan } from "../../operations/preview/markdown";
 
 /** Each is what the engine printed for one change of a stack, less what differs from run to run. */
 const FIXTURES = join(__dirname, "preview-fixtures");

@@ -15,8 +15,8 @@ import { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { commentMarker } from "../../scripts/preview-comment";
-import { Destination, destination, postComment } from "../../scripts/preview/post";
+import { commentMarker } from "../../operations/preview/comment";
+import { Destination, destination, postComment } from "../../operations/preview/post";
 
 // Each script starts Node twice, which a busy machine makes slow.
 jest.setTimeout(60_000);

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "@jest/globals";
 import * as fc from "fast-check";
-import { parseMoment, parseRequest } from "../../scripts/recover/arguments";
-import { moment } from "../../scripts/recover/report";
-import { run } from "../../scripts/lib/run";
-import { UsageError } from "../../scripts/lib/usage-error";
+import { parseMoment, parseRequest } from "../../operations/recover/arguments";
+import { moment } from "../../operations/recover/report";
+import { run } from "../../operations/transport/run";
+import { UsageError } from "../../operations/usage-error";
 
 const NOW = Date.parse("2026-11-23T12:00:00Z");
 const NAMES = ["--client", "web", "--repository", "main"];
@@ -104,7 +104,7 @@ describe("the command line", () => {
 
 test("an error cannot move the terminal's cursor, whatever it names", async () => {
   const args = [...NAMES, "--at", "\u009b2J\u202e"];
-  const { code, stderr } = await run("npx", ["tsx", "scripts/recover/main.ts", ...args], { accept: "any" });
+  const { code, stderr } = await run("npx", ["tsx", "scripts/recover.ts", ...args], { accept: "any" });
   expect(code).toBe(2);
   expect(stderr).toContain('recover: --at "\\u{9b}2J\\u{202e}" is not a date');
   expect(stderr).not.toMatch(/[\u0080-\u009f\u202e]/);

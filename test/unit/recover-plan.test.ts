@@ -1,6 +1,14 @@
 import { describe, expect, test } from "@jest/globals";
 import * as fc from "fast-check";
-import { Action, Aim, Entry, historyOf, LARGEST_COPY, Plan, planRecovery } from "../../scripts/recover/plan";
+import {
+  Action,
+  Aim,
+  Entry,
+  historyOf,
+  LARGEST_COPY,
+  Plan,
+  planRecovery,
+} from "../../operations/recover/plan";
 
 const PREFIX = "web/main/";
 const OWNER = "the owner";

@@ -8,8 +8,8 @@ import {
   requirePrograms,
   restic,
   ResticTarget,
-} from "../../scripts/recover/restic";
-import { sampleBucket } from "../harness/sample-operations";
+} from "../../operations/recover/restic";
+import { sampleBucket } from "../harness/sample-deployment";
 
 const PATH = process.env.PATH;
 let folder: string;

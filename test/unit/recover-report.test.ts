@@ -1,9 +1,9 @@
 import { expect, test } from "@jest/globals";
-import { Entry, planRecovery } from "../../scripts/recover/plan";
-import { printable, printableLines } from "../../scripts/lib/printable";
-import { describePlan } from "../../scripts/recover/report";
-import { resticEnvironment } from "../../scripts/recover/restic";
-import { sampleBucket } from "../harness/sample-operations";
+import { Entry, planRecovery } from "../../operations/recover/plan";
+import { printable, printableLines } from "../../operations/printable";
+import { describePlan } from "../../operations/recover/report";
+import { resticEnvironment } from "../../operations/recover/restic";
+import { sampleBucket } from "../harness/sample-deployment";
 
 const PREFIX = "web/main/";
 

@@ -2,7 +2,7 @@ import type { ListObjectVersionsCommandInput, ListObjectVersionsCommandOutput, S
 import { isUtf8 } from "node:buffer";
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { firstTextAfter, listFolders, listVersions, plannableVersions } from "../../scripts/recover/versions";
+import { firstTextAfter, listFolders, listVersions, plannableVersions } from "../../s3/versions";
 
 const ADDRESS = { endpoint: "s3.example.com", region: "r", bucket: "backups" };
 /** In S3's order. The first spells what Amazon makes of the second, and the first page ends between their versions. */

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
-import { renderBackupCommand, renderPaths } from "../../files";
+import { renderBackupCommand, renderPaths } from "../../hosts";
 import { inDirectory } from "./files-tools";
 
 /** The variables of the caller that restic gets, as the usage text has them. */

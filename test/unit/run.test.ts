@@ -4,7 +4,7 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { describe, expect, test } from "@jest/globals";
-import { ROOT, run, RunError } from "../../scripts/lib/run";
+import { ROOT, run, RunError } from "../../operations/transport/run";
 
 test("a program that prints without end is stopped", async () => {
   const stopped = run("sh", ["-c", "yes"], { timeout: 50 });
@@ -28,7 +28,7 @@ test("what Ctrl-C ended has not failed", async () => {
   const script = path.join(folder, "script.ts");
   fs.writeFileSync(
     script,
-    `import { run } from "${ROOT}/scripts/lib/run";
+    `import { run } from "${ROOT}/operations/transport/run";
 run("sleep", ["60"]).catch((error) => console.log(error.constructor.name));
 console.log("ready");
 `,
@@ -56,8 +56,8 @@ describe("a temporary folder is gone", () => {
       fs.writeFileSync(
         script,
         `import { writeFileSync } from "node:fs";
-import { run } from "${ROOT}/scripts/lib/run";
-import { withTemporaryFolder } from "${ROOT}/scripts/lib/temporary-folder";
+import { run } from "${ROOT}/operations/transport/run";
+import { withTemporaryFolder } from "${ROOT}/operations/transport/temporary-folder";
 void withTemporaryFolder(async (folder) => {
   writeFileSync(folder + "/key", "secret");
   ${statements}

@@ -4,9 +4,9 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import { remoteCommand } from "../../scripts/lib/ssh";
-import { ROOT } from "../../scripts/lib/run";
-import { SAMPLE_HOST, sampleOperations } from "../harness/sample-operations";
+import { remoteCommand } from "../../operations/transport/ssh";
+import { ROOT } from "../../operations/transport/run";
+import { SAMPLE_HOST, sampleDeployment } from "../harness/sample-deployment";
 
 let folder: string;
 /** The folder for temporary files. */
@@ -35,7 +35,7 @@ function start(ssh?: string, options: string[] = []): ChildProcess {
 beforeEach(() => {
   folder = fs.mkdtempSync(path.join(os.tmpdir(), "ssh-"));
   fs.mkdirSync(temporary());
-  program("pulumi", `echo '${JSON.stringify(sampleOperations()).replaceAll("'", "'\\''")}'`);
+  program("pulumi", `echo '${JSON.stringify(sampleDeployment()).replaceAll("'", "'\\''")}'`);
 });
 
 afterEach(() => {

@@ -4,12 +4,12 @@ import * as net from "node:net";
 import * as os from "node:os";
 import * as path from "node:path";
 import { describe, expect, test } from "@jest/globals";
-import { Attacker, letIn, REACHED } from "../../scripts/verify/client-attacks/attacker";
-import { attackForwarding, remoteForwards } from "../../scripts/verify/client-attacks/forwarding";
-import { escapes, pathTricks } from "../../scripts/verify/client-attacks/outside";
-import { withResticSession } from "../../scripts/verify/client-attacks/restic-session";
-import { attackSession } from "../../scripts/verify/client-attacks/ssh-session";
-import { sampleOperations } from "../harness/sample-operations";
+import { Attacker, letIn, REACHED } from "../../operations/verify/client-attacks/attacker";
+import { attackForwarding, remoteForwards } from "../../operations/verify/client-attacks/forwarding";
+import { escapes, pathTricks } from "../../operations/verify/client-attacks/outside";
+import { withResticSession } from "../../operations/verify/client-attacks/restic-session";
+import { attackSession } from "../../operations/verify/client-attacks/ssh-session";
+import { sampleDeployment } from "../harness/sample-deployment";
 
 describe("paths that leave the repository", () => {
   test.each([
@@ -89,7 +89,7 @@ test("what is offered to the proxy is nobody's", async () => {
   );
   process.env.PATH = `${folder}:${PATH ?? ""}`;
   try {
-    const canary = new Attacker(sampleOperations(), folder, 5);
+    const canary = new Attacker(sampleDeployment(), folder, 5);
     await attackSession(canary);
     const session = fs.readFileSync(asked, "utf8").split("\n");
     expect(session).toContain("ForwardX11=yes");
@@ -119,14 +119,14 @@ test("a proxy that does not answer is waited for once", async () => {
   silent.listen(0, "127.0.0.1");
   await once(silent, "listening");
   try {
-    const canary = new Attacker(sampleOperations(), folder, 1);
+    const canary = new Attacker(sampleDeployment(), folder, 1);
     const { port } = silent.address() as net.AddressInfo;
     const first = canary.run([], ["id"], "", canary.other({ host: "127.0.0.1", port }, "silent"));
     await expect(first).rejects.toThrow("stopped after 1 s");
     const findings = await attackSession(canary);
     expect(findings.map(({ verdict }) => verdict)).toEqual(findings.map(() => "unknown"));
     for (const { happened } of findings) expect(happened).toContain("not tried: an earlier ssh did not end");
-    await expect(attackForwarding(canary, sampleOperations())).rejects.toThrow("not tried");
+    await expect(attackForwarding(canary, sampleDeployment())).rejects.toThrow("not tried");
     expect(connections).toHaveLength(1);
   } finally {
     for (const socket of connections) socket.destroy();

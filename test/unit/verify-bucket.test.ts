@@ -2,8 +2,8 @@
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { bucketPolicy, keystonePrincipal } from "../../files/bucket-policy";
-import { lifecycleRules } from "../../providers/s3-lifecycle";
+import { bucketPolicy, keystonePrincipal } from "../../plan/bucket-policy";
+import { lifecycleRules } from "../../s3/lifecycle";
 import {
   judgeAcl,
   judgeExpiry,
@@ -15,8 +15,8 @@ import {
   judgeQuota,
   judgeVersioning,
   notDenied,
-} from "../../scripts/verify/bucket/judgements";
-import { ec2TokenRequest, s3TokenRequest, tokenFor } from "../../scripts/verify/bucket/keystone-token";
+} from "../../operations/verify/bucket/judgements";
+import { ec2TokenRequest, s3TokenRequest, tokenFor } from "../../operations/verify/bucket/keystone-token";
 
 const project = (digit: string): string => keystonePrincipal(digit.repeat(32));
 const policy = bucketPolicy({

@@ -1,7 +1,7 @@
 /** What verify makes of an object's history. */
 import { describe, expect, test } from "@jest/globals";
-import type { Entry } from "../../scripts/recover/plan";
-import { harmInWords, judgeHistory, unreadable, type Harm } from "../../scripts/verify/bucket/damage";
+import type { Entry } from "../../operations/recover/plan";
+import { harmInWords, judgeHistory, unreadable, type Harm } from "../../operations/verify/bucket/damage";
 
 const OWNER = "the owner's ID";
 const KEY = "web/main/config";

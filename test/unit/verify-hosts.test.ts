@@ -4,16 +4,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "@jest/globals";
-import { proxyLimits, renderSshdConfig } from "../../files";
-import { keyLineProblems, sharedAccess } from "../../scripts/verify/hosts/authorized-keys";
-import { sshProblems } from "../../scripts/verify/hosts/client";
-import { argumentsSeen, keysSeen, publicKeyOf } from "../../scripts/verify/hosts/ways-in";
-import { inspectScript, parseFacts } from "../../scripts/verify/hosts/facts";
-import { modeProblems, parseModes } from "../../scripts/verify/hosts/files";
-import { unexpectedSockets } from "../../scripts/verify/hosts/programs";
-import { judgeProxy } from "../../scripts/verify/hosts/proxy";
-import { conditionalRules, wantedSshdSettings } from "../../scripts/verify/hosts/sshd";
-import { sampleOperations } from "../harness/sample-operations";
+import { proxyLimits, renderSshdConfig } from "../../hosts";
+import { keyLineProblems, sharedAccess } from "../../operations/verify/hosts/authorized-keys";
+import { sshProblems } from "../../operations/verify/hosts/client";
+import { argumentsSeen, keysSeen, publicKeyOf } from "../../operations/verify/hosts/ways-in";
+import { inspectScript, parseFacts } from "../../operations/verify/hosts/facts";
+import { modeProblems, parseModes } from "../../operations/verify/hosts/files";
+import { unexpectedSockets } from "../../operations/verify/hosts/programs";
+import { judgeProxy } from "../../operations/verify/hosts/proxy";
+import { conditionalRules, wantedSshdSettings } from "../../operations/verify/hosts/sshd";
+import { sampleDeployment } from "../harness/sample-deployment";
 import { ed25519 } from "./config-example";
 import { attempt, run } from "./files-tools";
 
@@ -239,7 +239,7 @@ test("a program that was replaced is no matter for an update: the host is made a
     sums: `${sum}  /usr/local/lib/secure-backups/rclone\n`,
     stamp: `0 ${sum}\n`,
   };
-  const findings = await judgeProxy(sampleOperations(), (name) => {
+  const findings = await judgeProxy(sampleDeployment(), (name) => {
     if (facts[name] === undefined) throw new Error(`nothing about ${name}`);
     return facts[name];
   });
@@ -320,7 +320,7 @@ describe("what clients may take of the proxy", () => {
       connection_limits: connections,
       "sshd:rcloneproxy": sshd,
     };
-    const findings = await judgeProxy(sampleOperations(), (name) => {
+    const findings = await judgeProxy(sampleDeployment(), (name) => {
       if (facts[name] === undefined) throw new Error(`nothing about ${name}`);
       return facts[name];
     });

@@ -1,10 +1,11 @@
 /** What verify makes of OpenStack's answers, and of connections that hosts tried. */
+import { type MadeHost } from "../../operations/deployment";
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { type AddressInfo, createServer } from "node:net";
 import { gzipSync } from "node:zlib";
-import type { FirewallRule, MadeHost } from "../../plan";
-import { run } from "../../scripts/lib/run";
+import type { FirewallRule } from "../../plan";
+import { run } from "../../operations/transport/run";
 import {
   type NeutronPort,
   connectScript,
@@ -14,7 +15,7 @@ import {
   outcomes,
   probeNetwork,
   textOfServer,
-} from "../../scripts/verify/openstack";
+} from "../../operations/verify/openstack";
 import {
   type NeutronRule,
   type Target,
@@ -23,8 +24,8 @@ import {
   differences,
   fromNeutron,
   wantedRules,
-} from "../../scripts/verify/openstack-rules";
-import { sampleOperations } from "../harness/sample-operations";
+} from "../../operations/verify/openstack-rules";
+import { sampleDeployment } from "../harness/sample-deployment";
 
 const ids = { proxy: "id-of-proxy", appserver: "id-of-appserver" };
 
@@ -306,9 +307,9 @@ describe("the members of a group", () => {
       "": { ports: [port("a", "x"), port("b", "x")], ports_links: [{ rel: "next" }, { rel: "previous" }] },
       "&marker=b": { ports: [port("c", ids.appserver)], ports_links: [{ rel: "previous" }] },
     };
-    const operations = sampleOperations({ network: { groups: ids, rules: [], hosts: [] } });
+    const deployment = sampleDeployment({ network: { groups: ids, rules: [], hosts: [] } });
     const findings = await probeNetwork(
-      operations,
+      deployment,
       Promise.resolve({
         endpoint: () => "https://network.example",
         get: (_type, path) => {

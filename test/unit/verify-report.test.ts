@@ -1,9 +1,9 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { Finding, probe, Undecided, Verdict } from "../../scripts/verify/probe";
-import { verify } from "../../scripts/verify/verify";
-import { sampleBucket, sampleOperations } from "../harness/sample-operations";
-import { exitStatus, renderReport, sortFindings, summarize, wrap } from "../../scripts/verify/report";
+import { Finding, probe, Undecided, Verdict } from "../../operations/verify/probe";
+import { verify } from "../../operations/verify/verify";
+import { sampleBucket, sampleDeployment } from "../harness/sample-deployment";
+import { exitStatus, renderReport, sortFindings, summarize, wrap } from "../../operations/verify/report";
 
 const finding = (verdict: Verdict, change: Partial<Finding> = {}): Finding => ({
   ring: 1,
@@ -183,6 +183,6 @@ test("progress says what has ended, and what failed in it", async () => {
   const said: string[] = [];
   const bucket = sampleBucket({ endpoint: "http://127.0.0.1:9" });
   const session = Promise.reject(new Error("no cloud"));
-  await verify(sampleOperations({ bucket }), { ring: 3, session, progress: (words) => said.push(words) });
+  await verify(sampleDeployment({ bucket }), { ring: 3, session, progress: (words) => said.push(words) });
   expect(said.at(-1)).toMatch(/^\d+ s: bucket: \d+ findings/);
 });

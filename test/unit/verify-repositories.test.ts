@@ -1,20 +1,20 @@
+import { type DeployedClient } from "../../operations/deployment";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
-import type { ClientOperations } from "../../plan";
 import {
   judgeRepository,
   probeRepositories,
   strays,
   type SeenRepository,
-} from "../../scripts/verify/bucket/repositories";
-import { judgeClock, s3Clock } from "../../scripts/verify/clock";
-import type { Verdict } from "../../scripts/verify/probe";
+} from "../../operations/verify/bucket/repositories";
+import { judgeClock, s3Clock } from "../../operations/verify/clock";
+import type { Verdict } from "../../operations/verify/probe";
 import { S3Store } from "../harness/s3-store";
-import { sampleBucket, sampleOperations } from "../harness/sample-operations";
+import { sampleBucket, sampleDeployment } from "../harness/sample-deployment";
 
 const NOW = Date.parse("2026-11-28T12:00:00Z");
 const DAY = 24 * 3600 * 1000;
 
-function client(name: string, change: Partial<ClientOperations> = {}): ClientOperations {
+function client(name: string, change: Partial<DeployedClient> = {}): DeployedClient {
   const repository = { name: "main", paths: [], excludes: [], publicKey: "", password: "p" };
   return { name, kind: "existing", frozen: false, repositories: [repository], ...change };
 }
@@ -26,7 +26,7 @@ describe("a repository", () => {
   const missing = { ...never, there: false };
   const above = { ...missing, above: true };
   const [keyOnly, frozen] = [client("web", { kind: "key-only" }), client("web", { frozen: true })];
-  test.each<[string, ClientOperations, SeenRepository, boolean | "open", RegExp, RegExp | undefined]>([
+  test.each<[string, DeployedClient, SeenRepository, boolean | "open", RegExp, RegExp | undefined]>([
     [
       "backed up yesterday",
       client("web"),
@@ -90,9 +90,9 @@ describe("the bucket's repositories", () => {
   });
   afterEach(() => store.stop());
 
-  const verdicts = async (clients: ClientOperations[]): Promise<[string, Verdict, string][]> => {
+  const verdicts = async (clients: DeployedClient[]): Promise<[string, Verdict, string][]> => {
     const bucket = sampleBucket({ endpoint: store.endpoint });
-    const findings = await probeRepositories(sampleOperations({ bucket, clients }));
+    const findings = await probeRepositories(sampleDeployment({ bucket, clients }));
     return findings.map(({ id, verdict, happened }) => [id, verdict, happened]);
   };
 

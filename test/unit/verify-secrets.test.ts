@@ -1,8 +1,8 @@
 import { generateKeyPairSync } from "node:crypto";
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { secretsIn, stackSecrets, withoutSecrets } from "../../scripts/verify/secrets";
-import { SAMPLE_HOST, sampleBucket, sampleOperations } from "../harness/sample-operations";
+import { secretsIn, stackSecrets, withoutSecrets } from "../../operations/verify/secrets";
+import { SAMPLE_HOST, sampleBucket, sampleDeployment } from "../harness/sample-deployment";
 
 const pem = () =>
   generateKeyPairSync("rsa", { modulusLength: 2048 })
@@ -12,9 +12,9 @@ const host = { ...SAMPLE_HOST, privateKey: pem() };
 const FILES = { paths: ["/srv"], excludes: [] };
 const PASSWORD = "correct horse battery staple";
 
-const OPERATIONS = sampleOperations({
+const OPERATIONS = sampleDeployment({
   bucket: sampleBucket({ writer: { accessKeyId: "WRITERID", secretAccessKey: "writer-secret-key" } }),
-  proxy: { ...sampleOperations().proxy, host },
+  proxy: { ...sampleDeployment().proxy, host },
   clients: [
     {
       name: "web",
@@ -46,7 +46,7 @@ describe("every secret of the stack is looked for", () => {
     expect(tooShort).toEqual(["the password of web/tiny"]);
   });
 
-  test("no value of Operations that is secret is missing", () => {
+  test("no value of Deployment that is secret is missing", () => {
     const secretFields = /^(secretAccessKey|privateKey|password|repositoryRootKey)$/;
     JSON.stringify(OPERATIONS, (field, value: unknown) => {
       if (secretFields.test(field) && value !== "short")

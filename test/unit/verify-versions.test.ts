@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { compareVersions, judgeVersion, KNOWN_BAD, Program } from "../../scripts/verify/hosts/known-bad";
+import { compareVersions, judgeVersion, KNOWN_BAD, Program } from "../../operations/verify/hosts/known-bad";
 
 const references = (entries: readonly { reference: string }[]) => entries.map(({ reference }) => reference);
 

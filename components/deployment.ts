@@ -1,0 +1,132 @@
+import {
+  DeployedBucket,
+  DeployedClient,
+  IdentityKeys,
+  MadeHost,
+  Deployment,
+  DEPLOYMENT_VERSION,
+} from "../operations/deployment";
+import * as pulumi from "@pulumi/pulumi";
+import { Group, Plan } from "../plan";
+import { BackupBucket, S3Credentials } from "./backup-bucket";
+import { Client } from "./client";
+import { ClientKeys, RepositoryKeys } from "./client-keys";
+import { Host } from "./host";
+import { Network } from "./network";
+import { Operator } from "./operator";
+import { Proxy } from "./proxy";
+
+/** @see deploymentOf */
+export interface DeploymentArgs {
+  plan: Plan;
+  operator: Operator;
+  network: Network;
+  bucket: BackupBucket;
+  proxy: Proxy;
+  /** Keys and hosts of `plan.clients`, in its order. */
+  keys: ClientKeys[];
+  clients: Client[];
+}
+
+/** What the operator's tools need to know of the stack, as one secret; nothing is read or made for it. */
+export function deploymentOf(args: DeploymentArgs): pulumi.Output<Deployment> {
+  const { plan, operator, network, proxy } = args;
+  const made = [
+    madeHost(plan.config.proxy.name, "proxy", proxy.host),
+    ...plan.clients.flatMap(({ name }, index) => {
+      const { host } = args.clients[index] as Client;
+      return host ? [madeHost(name, "appserver", host)] : [];
+    }),
+  ];
+  const clients = plan.clients.map((client, index) =>
+    deployedClient(client, args.keys[index] as ClientKeys, args.clients[index] as Client),
+  );
+  const known = pulumi
+    .all([
+      deployedBucket(plan, args.bucket),
+      proxy.host.access,
+      proxy.publicAddress,
+      pulumi.all(clients),
+      proxy.canary,
+      network.groups.proxy.id,
+      network.groups.appserver.id,
+      operator.rootKey,
+    ] as const)
+    .apply(([bucket, host, address, clients, canary, proxyGroup, appserverGroup, repositoryRootKey]) =>
+      pulumi.all(made).apply((hosts): Omit<Deployment, "stack"> => ({
+        version: DEPLOYMENT_VERSION,
+        bucket,
+        proxy: { host, address, rclone: plan.config.proxy.rclone },
+        restic: plan.config.restic,
+        clients,
+        canary,
+        network: { groups: { proxy: proxyGroup, appserver: appserverGroup }, rules: plan.firewall, hosts },
+        openRings: plan.openRings,
+        repositoryRootKey,
+      })),
+    );
+  return pulumi.secret(pulumi.all([known, operator.stack]).apply(([known, stack]) => ({ ...known, stack })));
+}
+
+function deployedBucket({ config, s3Endpoint }: Plan, bucket: BackupBucket): pulumi.Output<DeployedBucket> {
+  const { region, identities, versioning, noncurrentVersionDays, objectLock, bucket: name } = config.s3;
+  return pulumi
+    .all([
+      identityKeys(bucket.owner),
+      identities.writer && identityKeys(bucket.writer),
+      bucket.keeper && identityKeys(bucket.keeper),
+      bucket.bucket.policy,
+    ])
+    .apply(([owner, writer, keeper, policy]) => ({
+      endpoint: s3Endpoint,
+      region,
+      bucket: name,
+      owner,
+      writer,
+      keeper,
+      policy,
+      versioning,
+      noncurrentVersionDays,
+      objectLock,
+    }));
+}
+
+function identityKeys(keys: S3Credentials): pulumi.Output<IdentityKeys> {
+  return pulumi
+    .all([keys.accessKeyId, keys.secretAccessKey])
+    .apply(([accessKeyId, secretAccessKey]) => ({ accessKeyId, secretAccessKey }));
+}
+
+function deployedClient(
+  { name, kind, frozen, repositories: planned }: Plan["clients"][number],
+  keys: ClientKeys,
+  client: Client,
+): pulumi.Output<DeployedClient> {
+  const repositories = planned.map(({ name, paths, excludes, oneFileSystem }, index) => {
+    const { publicKey, privateKey, password } = keys.repositories[index] as RepositoryKeys;
+    return pulumi.all([publicKey, privateKey, password]).apply(([publicKey, privateKey, password]) => ({
+      name,
+      paths,
+      excludes,
+      oneFileSystem,
+      publicKey,
+      privateKey,
+      password,
+    }));
+  });
+  return pulumi
+    .all([client.access, pulumi.all(repositories)])
+    .apply(([host, repositories]) => ({ name, kind, frozen, host, repositories }));
+}
+
+function madeHost(name: string, group: Group, host: Host): pulumi.Output<MadeHost> {
+  return pulumi
+    .all([host.instanceId, host.portId, host.securityGroupIds])
+    .apply(([instanceId, portId, securityGroupIds]) => ({
+      name,
+      group,
+      instanceId,
+      portId,
+      securityGroupIds,
+    }));
+}

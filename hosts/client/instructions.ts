@@ -1,0 +1,139 @@
+import {
+  checkParameters,
+  COMMAND_FILE,
+  renderBackupCommand,
+  renderEnvironment,
+  renderExcludes,
+  renderKnownHosts,
+  renderPaths,
+  renderSshConfig,
+  renderStackMark,
+  renderTmpfiles,
+  STACK_MARK_FILE,
+  TMPFILES_FILE,
+} from "./client";
+import { guardLine, hostScript, shellQuote } from "../install";
+import {
+  CLIENT_SETTINGS,
+  fingerprint,
+  plainName,
+  plainPublicKey,
+  ProxyAddress,
+  repositoryAddress,
+} from "../names";
+
+/** A repository of a client whose operator gave us a public key only. */
+export interface KeyOnlyRepository {
+  name: string;
+  /** The public key that the proxy lets in. */
+  publicKey: string;
+  paths: readonly string[];
+  excludes: readonly string[];
+  /** Whether a backup stays on the file systems on which its paths lie. @default false */
+  oneFileSystem?: boolean;
+}
+
+/**
+ * What the operator of a key-only client has to do, as a shell script that says so in its comments: he reads it,
+ * runs it as root, and runs it again when it asks for a key or a password that is not there yet. Not secret: the
+ * passwords are handed over apart, from the stack output `passwords` (an object, "CLIENT/REPOSITORY" to password).
+ */
+export function renderInstructions(a: {
+  /** The identity of the stack, as in its other clients' installs. */
+  stack: string;
+  client: string;
+  bucket: string;
+  proxy: ProxyAddress;
+  repositories: readonly KeyOnlyRepository[];
+}): string {
+  const settings = CLIENT_SETTINGS;
+  const connections = a.repositories.map(({ name, publicKey }) => ({ name, key: publicKey }));
+  const names = a.repositories.map(({ name }) => name);
+  const example = names[0] ?? "REPOSITORY";
+  const knownHosts = renderKnownHosts(a.proxy);
+  const publicKeys = a.repositories.map(({ name, publicKey }) => `${plainPublicKey(name, publicKey)}\n`);
+  const checks = Object.entries(checkParameters({ stack: a.stack, known: [knownHosts, ...publicKeys] }));
+  return `#!/bin/sh
+# Backups of ${plainName("client", a.client)}. Save this as backups.sh and run it as root: sh backups.sh
+# It may run as often as you like. Needed: restic 0.12 or newer and the client of OpenSSH 8.0 or newer.
+#
+# The proxy is ${a.proxy.address}, port ${a.proxy.port}; its host key is ${fingerprint(a.proxy.hostKey)} (ed25519).
+#
+# For each repository it asks for two files that it cannot bring:
+# - the private key whose public half you handed over;
+# - the password. The stack's operator reads it with: pulumi stack output passwords --show-secrets
+set -eu
+umask 077
+
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export PATH
+
+fail() {
+  echo "$*" >&2
+  exit 1
+}
+
+need() { # need FILE WHAT
+  [ -s "$1" ] || fail "put $2 into $1, readable by root alone, and run this again"
+  chmod 0600 "$1"
+}
+
+put() { # put FILE MODE, the content on standard input
+  cat >"$1.new"
+  chmod "$2" "$1.new"
+  mv -f "$1.new" "$1"
+}
+
+${checks.map(([name, value]) => `${name}=${shellQuote(value)}`).join("\n")}
+
+${["ours.sh", "client/client-checks.sh"].map((name) => hostScript(name).replace(/^# shellcheck.*\n/, "")).join("\n")}
+# First a look at what is here; nothing changes before it is done.
+[ "$(id -u)" = 0 ] || fail "run this as root"
+need_settings
+${guardLine(COMMAND_FILE.path, COMMAND_FILE.signature)}
+${guardLine(TMPFILES_FILE.path, TMPFILES_FILE.signature)}
+command -v ssh >/dev/null || fail "ssh is missing: install the client of OpenSSH, then run this again"
+restic=/usr/local/lib/secure-backups/restic
+[ -x "$restic" ] || restic=$(command -v restic) || fail "restic is missing: install version 0.12 or newer, then run this again"
+need_restic "$restic" "Install a newer one, as from https://github.com/restic/restic/releases into /usr/local/bin, then run this again"
+
+# Settings
+mkdir -p ${[settings, ...names.map((name) => `${settings}/${name}`)].join(" ")}
+${putFile(STACK_MARK_FILE, renderStackMark(a.stack, a.bucket))}
+${putFile(`${settings}/known_hosts`, knownHosts)}
+${putFile(`${settings}/ssh_config`, renderSshConfig(a.proxy, connections))}
+${putFile(COMMAND_FILE.path, renderBackupCommand(), "0755")}
+${putFile(TMPFILES_FILE.path, renderTmpfiles())}
+mkdir -p /run/restic-backup
+${a.repositories
+  .map(
+    ({ name, publicKey, paths, excludes, oneFileSystem }) => `
+# Repository ${name}: ${repositoryAddress(a.bucket, a.client, name)}
+${putFile(`${settings}/${name}/env`, renderEnvironment({ ...a, repository: name, oneFileSystem }), "0600")}
+${printWords("%s\\0", renderPaths(paths).split("\0"))} >${settings}/${name}/paths
+${printWords("%s\\n", renderExcludes(excludes).split("\n"))} >${settings}/${name}/excludes
+need ${settings}/${name}/id_ed25519 'the private key of ${fingerprint(publicKey)}'
+need ${settings}/${name}/password 'the password of ${a.client}/${name}'
+${COMMAND_FILE.path} ${name} cat config >/dev/null || ${COMMAND_FILE.path} ${name} init
+`,
+  )
+  .join("")}
+echo "ready. Back up:  restic-backup ${example}"
+echo "       List:     restic-backup ${example} snapshots"
+echo "       Restore:  restic-backup ${example} restore latest --target /tmp/restored"
+# The same without restic-backup:
+#   set -a; . ${settings}/${example}/env; set +a
+#   restic -o rclone.program="ssh -F ${settings}/ssh_config ${example}" snapshots
+`;
+}
+
+/** A here-document that writes a text file. */
+function putFile(path: string, content: string, mode = "0644"): string {
+  return `put ${path} ${mode} <<'END_OF_FILE'\n${content}END_OF_FILE`;
+}
+
+/** A command that prints the words, each in the format; the last word, empty after its separator, is left out. */
+function printWords(format: string, words: readonly string[]): string {
+  const quoted = words.slice(0, -1).map(shellQuote);
+  return quoted.length === 0 ? ":" : `printf '${format}' ${quoted.join(" ")}`;
+}

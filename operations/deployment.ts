@@ -1,0 +1,114 @@
+import { Artifact } from "../config";
+import { FirewallRule, Group } from "../plan/firewall";
+import { OpenRing } from "../plan/identities";
+
+/** An SSH server as an operator's tool reaches it; the fields of a connection of `@pulumi/command`. */
+export interface SshEndpoint {
+  host: string;
+  port: number;
+  user: string;
+  /** The one host key that is accepted, `TYPE BASE64`. */
+  hostKey: string;
+  /** Secret. */
+  privateKey: string;
+}
+
+/** A host of the stack as the operator reaches it, through a jump host where there is one. */
+export interface HostAccess extends SshEndpoint {
+  proxy?: SshEndpoint;
+}
+
+/** The keys of an S3 identity. */
+export interface IdentityKeys {
+  accessKeyId: string;
+  /** Secret. */
+  secretAccessKey: string;
+}
+
+/** What the bucket must look like, as the last update left it. */
+export interface DeployedBucket {
+  /** With its scheme. */
+  endpoint: string;
+  region: string;
+  bucket: string;
+  owner: IdentityKeys;
+  /** Absent: the proxy holds the owner's keys. */
+  writer?: IdentityKeys;
+  keeper?: IdentityKeys;
+  /** JSON text of the policy that the update put and proved. */
+  policy: string;
+  /** What the configuration asks for. */
+  versioning: boolean;
+  /** Days for which old versions are kept. */
+  noncurrentVersionDays: number;
+  /** The retention of new objects; absent: no object lock. */
+  objectLock?: { mode: "GOVERNANCE" | "COMPLIANCE"; days: number };
+}
+
+/** A repository of a client. */
+export interface DeployedRepository {
+  name: string;
+  /** What its client backs up, and what of that it leaves out, as configured. */
+  paths: string[];
+  excludes: string[];
+  /** Whether a backup stays on the file systems on which its paths lie. @default false */
+  oneFileSystem?: boolean;
+  publicKey: string;
+  /** Secret. Absent where the client's operator made the key. */
+  privateKey?: string;
+  /** Secret. */
+  password: string;
+}
+
+/** A client. */
+export interface DeployedClient {
+  name: string;
+  kind: "vm" | "existing" | "key-only";
+  frozen: boolean;
+  /** Absent for a key-only client. A frozen one is not to be contacted. */
+  host?: HostAccess;
+  repositories: DeployedRepository[];
+}
+
+/** A host that the stack made, as OpenStack has it. */
+export interface MadeHost {
+  name: string;
+  group: Group;
+  instanceId: string;
+  portId: string;
+  /** All security groups of the port. */
+  securityGroupIds: string[];
+}
+
+/** The version of {@link Deployment}: another one whenever a field is added that tools rely on, or changes its meaning. */
+export const DEPLOYMENT_VERSION = 3;
+
+/**
+ * All that the operator's tools need to know of a deployed stack, so that they need no configuration of their own:
+ * the stack's secret output `deployment`.
+ */
+export interface Deployment {
+  version: typeof DEPLOYMENT_VERSION;
+  /** The identity by which the stack knows what is its own on a server; it survives a renaming. */
+  stack: string;
+  bucket: DeployedBucket;
+  proxy: {
+    host: HostAccess;
+    /** The address at which clients from elsewhere reach it, port 22. */
+    address: string;
+    rclone: Artifact;
+  };
+  /** The restic of the clients; absent: their distribution's. */
+  restic?: Artifact;
+  clients: DeployedClient[];
+  /** The key of the canary client, which opens the repository `.canary/verify` and is on no host. */
+  canary: { publicKey: string; privateKey: string };
+  network: {
+    groups: Record<Group, string>;
+    rules: FirewallRule[];
+    hosts: MadeHost[];
+  };
+  openRings: OpenRing[];
+  /** Secret. No host may have it. */
+  repositoryRootKey: string;
+}

@@ -1,0 +1,67 @@
+/** Ends the access of clients on the proxy itself, without Pulumi, OpenStack or S3: nothing of these can hold it up. */
+import { Deployment } from "../deployment";
+import {
+  CANARY,
+  cameToItsEnd,
+  Grant,
+  HostInstall,
+  installCommand,
+  proxyInstall,
+  PROXY_USER,
+} from "../../hosts";
+import { run } from "../transport/run";
+import { SshHost } from "../transport/ssh";
+
+/** Seconds for the proxy to take its new keys; what it does afterwards may last as long again. */
+const INSTALL_SECONDS = 600;
+
+/** What the update puts on the proxy once these clients are frozen, from what the last one left in the state. */
+export function proxyWithout(deployment: Deployment, frozen: ReadonlySet<string>): HostInstall {
+  const { bucket, clients, canary, proxy, network } = deployment;
+  const grants: Grant[] = clients
+    .filter(({ name, frozen: already }) => !already && !frozen.has(name))
+    .flatMap(({ name, repositories }) =>
+      repositories.map((repository) => ({
+        client: name,
+        repository: repository.name,
+        publicKey: repository.publicKey,
+      })),
+    );
+  return proxyInstall({
+    host: network.hosts.find(({ group }) => group === "proxy")?.name ?? "",
+    bucket: bucket.bucket,
+    rclone: proxy.rclone,
+    s3: { endpoint: bucket.endpoint, region: bucket.region, ...(bucket.writer ?? bucket.owner) },
+    grants: [{ ...CANARY, publicKey: canary.publicKey }, ...grants],
+  });
+}
+
+/**
+ * Installs that on the proxy, where the keys are what is changed first, and looks whether they are gone.
+ *
+ * @returns what of the installation failed after the keys were gone; `undefined` where all was done
+ * @throws Error where a key is still there, or the proxy cannot be reached
+ */
+export async function shutOut(
+  deployment: Deployment,
+  frozen: ReadonlySet<string>,
+  proxy: SshHost,
+): Promise<string | undefined> {
+  const { summary, script } = proxyWithout(deployment, frozen);
+  const [ssh, ...args] = [...proxy.command(), installCommand(summary)];
+  const install = await run(ssh, args, { input: script, accept: "any", timeout: INSTALL_SECONDS });
+  const { stdout: admitted } = await proxy.sh(`cat /etc/ssh/authorized_keys.d/${PROXY_USER}`);
+  const admits = (publicKey: string) => admitted.includes(publicKey.split(" ")[1] as string);
+  const left = deployment.clients
+    .filter(({ name }) => frozen.has(name))
+    .flatMap(({ name, repositories }) =>
+      repositories
+        .filter(({ publicKey }) => admits(publicKey))
+        .map((repository) => `${name}/${repository.name}`),
+    );
+  const said = install.stderr.trim().split("\n").at(-1) ?? "";
+  // An empty answer would show that no key is left.
+  if (!admits(deployment.canary.publicKey)) throw new Error(`the proxy's keys could not be read: ${said}`);
+  if (left.length > 0) throw new Error(`the proxy still admits ${left.join(", ")}: ${said}`);
+  return install.code === 0 && cameToItsEnd(install.stdout) ? undefined : said;
+}

@@ -1,0 +1,54 @@
+import { Deployment, DEPLOYMENT_VERSION } from "./deployment";
+import { Interrupted, run } from "./transport/run";
+
+/** Seconds that Pulumi may take to read its state. */
+const PULUMI_SECONDS = 120;
+
+/**
+ * What the operator's tools need to know of a deployed stack: its secret output `deployment`.
+ *
+ * @param stack name of the stack; default: the one that is selected
+ * @throws Error without Pulumi, stack, passphrase or output; it says what to do. No message holds a secret.
+ */
+export async function readDeployment(stack?: string): Promise<Deployment> {
+  const chosen = stack === undefined ? [] : ["--stack", stack];
+  const result = await run(
+    "pulumi",
+    ["stack", "output", "deployment", "--json", "--show-secrets", "--non-interactive", ...chosen],
+    { timeout: PULUMI_SECONDS, accept: "any" },
+  ).catch((error: unknown) => {
+    if (error instanceof Interrupted) throw error;
+    // Not passed on as a cause: what Pulumi printed before its time was up may hold the secrets.
+    throw new Error(
+      (error as NodeJS.ErrnoException).code === "ENOENT"
+        ? "pulumi is not on PATH: install it from https://www.pulumi.com/docs/install/"
+        : `pulumi did not read the stack's outputs within ${PULUMI_SECONDS} s: is its backend up?`,
+    );
+  });
+  if (result.code !== 0) throw new Error(problem(result.stderr, stack));
+  const deployment = JSON.parse(result.stdout) as Partial<Deployment>;
+  if (deployment.version !== DEPLOYMENT_VERSION) {
+    throw new Error(
+      `the output "deployment" of ${named(stack)} is not this version's: run pulumi up, or work in a checkout of the version that did it last`,
+    );
+  }
+  return deployment as Deployment;
+}
+
+function named(stack: string | undefined): string {
+  return stack === undefined ? "the selected stack" : `the stack "${stack}"`;
+}
+
+function problem(stderr: string, stack: string | undefined): string {
+  if (/no stack named/.test(stderr)) {
+    return `there is no stack "${stack ?? ""}": see pulumi stack ls, or log in to the backend that holds it`;
+  }
+  if (/no stack selected/.test(stderr)) {
+    return "no stack is selected: name one with --stack, or run pulumi stack select";
+  }
+  if (/does not have output property/.test(stderr)) {
+    return `${named(stack)} has no output "deployment" yet: run pulumi up`;
+  }
+  const words = stderr.replace(/\s+/g, " ").trim().slice(0, 300);
+  return `pulumi cannot read the outputs of ${named(stack)}: ${words}`;
+}

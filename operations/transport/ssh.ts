@@ -1,0 +1,94 @@
+import { HostAccess, SshEndpoint } from "../deployment";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import { inPosixShell } from "../../hosts";
+import { Result, run, RunOptions } from "./run";
+
+/** @see SshHost */
+export interface SshHostOptions {
+  /** Where keys and pinned host keys are kept, readable by this user alone. */
+  folder: string;
+  /** The command that ssh is started by, e.g. to enter another network; default: none. */
+  via?: readonly string[];
+}
+
+/** Reads a shell script on standard input and runs it as root; a login as root needs no sudo. */
+const AS_ROOT = inPosixShell(
+  'if [ "$(id -u)" = 0 ]; then exec /bin/sh -eu -s; else exec sudo -n /bin/sh -eu -s; fi',
+);
+
+/** A command of POSIX sh, whatever is in it, as one word for ssh: the login shell sees nothing of it but base64. */
+export function remoteCommand(command: string): string {
+  const base64 = Buffer.from(command, "utf8").toString("base64");
+  return inPosixShell(`eval "$(echo ${base64} | base64 -d)"`);
+}
+
+/** A host reached by OpenSSH with its host key pinned, through a jump host where there is one. */
+export class SshHost {
+  private config: string | undefined;
+
+  constructor(
+    private readonly access: HostAccess,
+    private readonly options: SshHostOptions,
+  ) {}
+
+  /** Runs a shell script as root on the host; the script travels on standard input. */
+  sh(script: string, options: Omit<RunOptions, "input"> = {}): Promise<Result> {
+    const [command, ...args] = [...(this.options.via ?? []), ...this.command(), AS_ROOT];
+    return run(command, args, { ...options, input: script });
+  }
+
+  /**
+   * The command line that connects; `args` are more options of ssh's, which come before its own configuration.
+   * Keys are in files that it names, never in it.
+   */
+  command(args: readonly string[] = []): string[] {
+    this.config ??= this.write();
+    return ["ssh", "-F", this.config, ...args, "host"];
+  }
+
+  private write(): string {
+    const { host, proxy } = this.access;
+    const { folder } = this.options;
+    fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const config = path.join(folder, `${host}.config`);
+    const jump = proxy === undefined ? "" : this.section("jump", proxy);
+    const via = proxy === undefined ? "" : "    ProxyJump jump\n";
+    replaceFile(
+      config,
+      `${jump}${this.section("host", this.access)}${via}
+Host *
+    GlobalKnownHostsFile /dev/null
+    StrictHostKeyChecking yes
+    UpdateHostKeys no
+    IdentitiesOnly yes
+    IdentityAgent none
+    BatchMode yes
+    ConnectTimeout 60
+    ServerAliveInterval 15
+`,
+    );
+    return config;
+  }
+
+  private section(name: "host" | "jump", { host, port, user, hostKey, privateKey }: SshEndpoint): string {
+    const file = path.join(this.options.folder, `${this.access.host}.${name}`);
+    replaceFile(`${file}.key`, `${privateKey.trimEnd()}\n`);
+    replaceFile(`${file}.known_hosts`, `${name} ${hostKey}\n`);
+    return `Host ${name}
+    HostName ${host}
+    Port ${String(port)}
+    User ${user}
+    HostKeyAlias ${name}
+    IdentityFile "${file}.key"
+    UserKnownHostsFile "${file}.known_hosts"
+`;
+  }
+}
+
+/** At once, for another process may read the file that was there. */
+function replaceFile(file: string, content: string): void {
+  const made = `${file}.${String(process.pid)}`;
+  fs.writeFileSync(made, content, { mode: 0o600 });
+  fs.renameSync(made, file);
+}

@@ -1,0 +1,64 @@
+/** What the writer overwrites stays there as an old version, which the owner reads. */
+import type { S3 } from "@aws-sdk/client-s3";
+import { answerOf, failure, isDenied } from "../../../s3/client";
+import { REFRESH, type Finding } from "../probe";
+import { DATA, NO_VERSIONS, open, place, ring2, textOf, type Bench, type Canary } from "./bench";
+
+/** The three calls that put other content under a key that exists. */
+const OVERWRITES: Record<string, { call: string; by: (s3: S3, canary: Canary) => Promise<unknown> }> = {
+  "s3.writer-overwrites": {
+    call: "PutObject",
+    by: (s3, canary) => s3.putObject({ ...canary, Body: "garbage" }),
+  },
+  "s3.writer-copies-over": {
+    call: "CopyObject",
+    by: async (s3, canary) => {
+      const source = { Bucket: canary.Bucket, Key: `${DATA}copy-source` };
+      await s3.putObject({ ...source, Body: "garbage" });
+      await s3.copyObject({ ...canary, CopySource: `${source.Bucket}/${source.Key}` });
+    },
+  },
+  "s3.writer-uploads-over": {
+    call: "a multipart upload",
+    by: async (s3, canary) => {
+      const { UploadId } = await s3.createMultipartUpload(canary);
+      try {
+        const { ETag } = await s3.uploadPart({ ...canary, UploadId, PartNumber: 1, Body: "garbage" });
+        const MultipartUpload = { Parts: [{ ETag, PartNumber: 1 }] };
+        await s3.completeMultipartUpload({ ...canary, UploadId, MultipartUpload });
+      } catch (error) {
+        await s3.abortMultipartUpload({ ...canary, UploadId }).catch(() => undefined);
+        throw error;
+      }
+    },
+  },
+};
+
+/** Overwrites a canary by each of these calls. */
+export function overwrites(bench: Bench): Promise<Finding>[] {
+  return Object.entries(OVERWRITES).map(([id, { call, by }]) => {
+    const about = {
+      id,
+      tried: `the writer overwrites a canary by ${call}`,
+      expected: "the owner still reads the old content",
+      remedy: bench.open.versioning ?? REFRESH,
+    };
+    if (bench.open.versioning !== undefined) return open(about, bench.open.versioning, NO_VERSIONS);
+    return ring2(about, async () => {
+      const { VersionId, ...canary } = await place(bench, `${DATA}${id.replace("s3.writer-", "")}`);
+      try {
+        await by(bench.writer, canary);
+      } catch (error) {
+        if (isDenied(error)) return { holds: true, happened: "refused, so nothing is overwritten" };
+        throw failure(bench.address, `overwrite a canary by ${call}`, error);
+      }
+      const old = await textOf(bench.owner, canary, VersionId ?? "null").catch((error: unknown) => {
+        if (answerOf(error).status === 404) return undefined;
+        throw failure(bench.address, "read the old version as the owner", error);
+      });
+      return old === "first"
+        ? { holds: true, happened: "the old version is there" }
+        : { holds: false, happened: "the old content is gone" };
+    });
+  });
+}

@@ -1,0 +1,90 @@
+import { Deployment } from "../deployment";
+
+/** A secret of the stack, and what it looks like where it has leaked. */
+export interface Secret {
+  /** What it is, for a report. */
+  name: string;
+  /** Any of these texts gives it away. */
+  traces: string[];
+}
+
+/** A shorter secret is found in texts by accident, so it is not searched for. */
+const LEAST_CHARACTERS = 8;
+
+/** Every secret of the stack. `tooShort` names those that cannot be searched for. */
+export function stackSecrets(deployment: Deployment): { secrets: Secret[]; tooShort: string[] } {
+  const { bucket, proxy, clients, canary, repositoryRootKey } = deployment;
+  const values: [name: string, value: string | undefined][] = [
+    ["the S3 secret key of the owner", bucket.owner.secretAccessKey],
+    ["the S3 secret key of the writer", bucket.writer?.secretAccessKey],
+    ["the S3 secret key of the keeper", bucket.keeper?.secretAccessKey],
+    ["the repository root key", repositoryRootKey],
+    ...clients.flatMap(({ name, repositories }) =>
+      repositories.map(({ name: repository, password }): [string, string] => [
+        `the password of ${name}/${repository}`,
+        password,
+      ]),
+    ),
+  ];
+  const keys: [name: string, key: string | undefined][] = [
+    ["the canary's private key", canary.privateKey],
+    ["the operator's private key", proxy.host.privateKey],
+    ["the private key of the jump host", proxy.host.proxy?.privateKey],
+    ...clients.flatMap(({ name, host, repositories }): [string, string | undefined][] => [
+      [`the private key to ${name}`, host?.privateKey],
+      ...repositories.map(({ name: repository, privateKey }): [string, string | undefined] => [
+        `the private key of ${name}/${repository}`,
+        privateKey,
+      ]),
+    ]),
+  ];
+  const given = values.filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return {
+    secrets: [
+      ...given
+        .filter(([, value]) => value.length >= LEAST_CHARACTERS)
+        .map(([name, value]) => ({ name, traces: [value, ...base64Traces(value)] })),
+      ...keys.flatMap(([name, key]) => (key === undefined ? [] : [{ name, traces: keyTraces(key) }])),
+    ],
+    tooShort: given.filter(([, value]) => value.length < LEAST_CHARACTERS).map(([name]) => name),
+  };
+}
+
+/**
+ * The value as it stands inside a longer text in base64, in which the hosts' files travel: it begins at any of
+ * three places, and its first and last characters there depend on its neighbours.
+ */
+function base64Traces(value: string): string[] {
+  return [0, 1, 2].map((before) => {
+    const bytes = Buffer.concat([Buffer.alloc(before), Buffer.from(value)]);
+    const text = bytes.toString("base64").replace(/=+$/, "");
+    return text.slice(before === 0 ? 0 : before + 1, bytes.length % 3 === 0 ? undefined : -1);
+  });
+}
+
+/** The lines of a private key that nobody else's has: not the first, which kind, cipher and public key fill. */
+function keyTraces(privateKey: string): string[] {
+  const lines = privateKey.split(/\r?\n/).filter((line) => /^[A-Za-z0-9+/]{24,}=*$/.test(line));
+  const own = lines.slice(Math.min(2, lines.length - 1));
+  return own.flatMap((line) => [line, ...base64Traces(line)]);
+}
+
+/** The names of the secrets that a text holds. */
+export function secretsIn(text: string, secrets: readonly Secret[]): string[] {
+  // base64 is broken into lines. Without a regular expression: over blanks without end one would take days.
+  const joined = text
+    .split("\n")
+    .map((line) => line.trim())
+    .join("");
+  return secrets
+    .filter(({ traces }) => traces.some((trace) => text.includes(trace) || joined.includes(trace)))
+    .map(({ name }) => name);
+}
+
+/** The text with every secret in it replaced by its name. */
+export function withoutSecrets(text: string, secrets: readonly Secret[]): string {
+  return secrets.reduce(
+    (rest, { name, traces }) => traces.reduce((rest, trace) => rest.replaceAll(trace, `«${name}»`), rest),
+    text,
+  );
+}

@@ -1,0 +1,290 @@
+import { CACHE, IN_LOCAL_CLOUD, LOCAL_CLOUD } from "./cloud";
+import { Deployment } from "../../operations/deployment";
+import { spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import * as fs from "node:fs";
+import * as path from "node:path";
+import * as YAML from "yaml";
+import { authorizedKeysLine, fingerprint, repositoryAddress } from "../../hosts";
+import { BootedHost } from "./booted-host";
+import { instructionsFor } from "../../operations/instructions";
+import { ROOT, Result, run, RunOptions } from "../../operations/transport/run";
+import { SshHost } from "../../operations/transport/ssh";
+import { SshKey, sshKey } from "../../operations/transport/ssh-key";
+
+/** What the local cloud tells about itself, in `$CACHE/local-cloud/run/facts.json`. */
+export interface CloudFacts {
+  projects: { owner: string; writer: string; keeper: string };
+  s3Endpoint: string;
+  artifactsUrl: string;
+  guestRoot: string;
+}
+
+/** The outputs of the stack that scripts and tests use. */
+export interface Outputs {
+  bucket: { name: string; versioning: string };
+  proxy: { address: string; fixedAddress: string; hostKey: string; hostKeyFingerprint: string };
+  clients: Record<
+    string,
+    {
+      kind: string;
+      address?: string;
+      instructions?: string;
+      repositories: Record<
+        string,
+        { address: string; publicKey: string; fingerprint: string; authorizedKeysLine: string }
+      >;
+    }
+  >;
+  operatorPublicKey: string;
+  operatorPrivateKey: string;
+  passwords: Record<string, string>;
+  repositoryRootKey: string;
+}
+
+const TOOLCHAIN = path.join(ROOT, "scripts/dev/toolchain");
+
+/** The project of the configuration keys, see Pulumi.yaml. */
+const PROJECT = "secure-backups";
+
+const FACTS = path.join(CACHE, "local-cloud/run/facts.json");
+
+/** The part of a client's configuration that this file reads. */
+interface ConfiguredClient {
+  name: string;
+  /** Given for an existing server. */
+  ssh?: { address: string };
+}
+
+/** The facts of the local cloud that runs now. */
+export function cloudFacts(): CloudFacts {
+  return JSON.parse(fs.readFileSync(FACTS, "utf8")) as CloudFacts;
+}
+
+/** Tells one run of the local cloud from another: each writes its facts once, when it is up. */
+function cloudId(): string {
+  return fs.statSync(FACTS).mtime.toISOString();
+}
+
+/**
+ * The stack `local` on the local cloud, with its state, passphrase and completed configuration in
+ * `$CACHE/demo`: nothing of a run is written into the checkout.
+ */
+export class LocalStack {
+  readonly folder = path.join(CACHE, "demo");
+  /** The copy of Pulumi.local.yaml that holds this machine's facts too. */
+  readonly configFile = path.join(this.folder, "Pulumi.local.yaml");
+  private env: Record<string, string> = {};
+
+  /**
+   * Makes the stack ready for use: state folder, passphrase, completed configuration. State of a cloud that is
+   * gone describes nothing any more and is removed.
+   */
+  async open(): Promise<void> {
+    fs.mkdirSync(this.folder, { recursive: true, mode: 0o700 });
+    const passphrase = path.join(this.folder, "passphrase");
+    if (!fs.existsSync(passphrase))
+      fs.writeFileSync(passphrase, randomBytes(32).toString("hex"), { mode: 0o600 });
+
+    const state = path.join(this.folder, "state");
+    const owner = path.join(this.folder, "cloud-id");
+    if (!fs.existsSync(owner) || fs.readFileSync(owner, "utf8") !== cloudId()) {
+      fs.rmSync(state, { recursive: true, force: true });
+      fs.rmSync(this.configFile, { force: true });
+      fs.writeFileSync(owner, cloudId());
+    }
+    fs.mkdirSync(state, { recursive: true });
+
+    const exports = (await run(path.join(TOOLCHAIN, "env"), [])).stdout;
+    const shell = await run("sh", ["-c", `${exports}\nenv -0`]);
+    const variables = shell.stdout.split("\0").map((line) => line.split(/=(.*)/s, 2) as [string, string]);
+    this.env = {
+      ...Object.fromEntries(variables.filter(([name]) => name === "PATH" || name.startsWith("PULUMI_"))),
+      PULUMI_BACKEND_URL: `file://${state}`,
+      PULUMI_CONFIG_PASSPHRASE_FILE: passphrase,
+      PULUMI_SKIP_UPDATE_CHECK: "true",
+    };
+    fs.copyFileSync(path.join(ROOT, "Pulumi.yaml"), path.join(this.folder, "Pulumi.yaml"));
+    await this.pulumi(["stack", "select", "--create"]);
+  }
+
+  /** The environment in which Pulumi, rclone and restic work on this stack. */
+  environment(): Record<string, string> {
+    return {
+      ...this.env,
+      PATH: `${path.join(CACHE, "artifacts")}:${this.env["PATH"] ?? ""}`,
+      PULUMI_OPTION_CONFIG_FILE: this.configFile,
+    };
+  }
+
+  /**
+   * Sets the configuration back to Pulumi.local.yaml, completed with this machine's facts. The existing servers that it
+   * names are started; they run until the cloud ends.
+   */
+  async resetConfig(): Promise<void> {
+    const document = YAML.parseDocument(fs.readFileSync(path.join(ROOT, "Pulumi.local.yaml"), "utf8"));
+    const set = (field: (string | number)[], value: string) => {
+      const [key, ...rest] = field;
+      document.setIn(["config", `${PROJECT}:${String(key)}`, ...rest], value);
+    };
+    const { encryptionsalt } = YAML.parse(fs.readFileSync(this.configFile, "utf8")) as Record<string, string>;
+    if (encryptionsalt !== undefined) document.setIn(["encryptionsalt"], encryptionsalt);
+    const facts = cloudFacts();
+    for (const [identity, project] of Object.entries(facts.projects)) {
+      set(["s3", "identities", identity, "projectId"], project);
+    }
+    for (const [field, artifact] of [
+      [["proxy", "rclone"], "rclone"],
+      [["restic"], "restic"],
+    ] as const) {
+      const made = JSON.parse(fs.readFileSync(path.join(CACHE, `artifacts/${artifact}.json`), "utf8")) as {
+        version: string;
+        sha256: string;
+      };
+      set([...field, "version"], made.version);
+      set([...field, "url"], `${facts.artifactsUrl.replace(/\/$/, "")}/${artifact}`);
+      set([...field, "sha256"], made.sha256);
+    }
+    const { config } = document.toJS() as { config: Record<string, ConfiguredClient[]> };
+    const existing = (config[`${PROJECT}:clients`] ?? []).flatMap(({ name, ssh }, place) =>
+      ssh === undefined ? [] : [{ name, place, address: ssh.address }],
+    );
+    const servers = await Promise.all(
+      existing.map(async ({ name, place, address }) => ({
+        place,
+        server: await BootedHost.start(name, address, await this.serverKey(name)),
+      })),
+    );
+    for (const { place, server } of servers) set(["clients", place, "ssh", "hostKey"], server.hostKey);
+    fs.writeFileSync(this.configFile, document.toString(), { mode: 0o600 });
+    for (const { place, server } of servers) {
+      await this.setConfig(`clients[${String(place)}].ssh.privateKey`, server.operator.privateKey, {
+        secret: true,
+      });
+    }
+  }
+
+  /** The key by which an existing server's operator has always logged in to it. */
+  private async serverKey(name: string): Promise<SshKey> {
+    const file = path.join(this.folder, `${name}-key.json`);
+    if (!fs.existsSync(file)) fs.writeFileSync(file, JSON.stringify(await sshKey()), { mode: 0o600 });
+    return JSON.parse(fs.readFileSync(file, "utf8")) as SshKey;
+  }
+
+  /** Sets one value of the configuration; `key` is a path below the project, e.g. `clients[0].name`. */
+  async setConfig(key: string, value: string, options: { secret?: boolean } = {}): Promise<void> {
+    const secret = options.secret ? ["--secret"] : [];
+    await this.pulumi(["config", "set", "--path", ...secret, `${PROJECT}:${key}`], { input: value });
+  }
+
+  /** Changes the configuration's text, as its owner does in an editor. */
+  editConfig(change: (text: string) => string): void {
+    fs.writeFileSync(this.configFile, change(fs.readFileSync(this.configFile, "utf8")));
+  }
+
+  /**
+   * Runs Pulumi on this stack, inside the cloud's network. What concerns the program runs in the checkout; the
+   * rest beside the configuration, for Pulumi writes a new stack's salt into the folder that it stands in.
+   */
+  pulumi(args: string[], options: RunOptions = {}): Promise<Result> {
+    const program = ["up", "preview", "refresh", "destroy"].includes(args[0] as string);
+    const place = program ? ["--config-file", this.configFile] : ["--cwd", this.folder];
+    return run(
+      LOCAL_CLOUD,
+      ["exec", "--", "pulumi", ...args, "--non-interactive", "--stack", "local", ...place],
+      { timeout: 1500, ...options, env: { ...this.env, ...options.env } },
+    );
+  }
+
+  up(args: string[] = [], options: RunOptions = {}): Promise<Result> {
+    return this.pulumi(["up", "--yes", "--skip-preview", "--suppress-progress", ...args], options);
+  }
+
+  /** Whether an update has made anything on the cloud that runs. */
+  async deployed(): Promise<boolean> {
+    const { stdout } = await this.pulumi(["stack", "export"]);
+    const { deployment } = JSON.parse(stdout) as { deployment: { resources?: unknown[] } };
+    return (deployment.resources ?? []).length > 0;
+  }
+
+  async outputs(): Promise<Outputs> {
+    const { stdout } = await this.pulumi(["stack", "output", "--json", "--show-secrets"]);
+    const outputs = JSON.parse(stdout) as Omit<Outputs, "clients"> & { deployment: Deployment };
+    return { ...outputs, clients: clientsOf(outputs.deployment) };
+  }
+
+  /** All that the operator's tools know of the deployed stack. */
+  async deployment(): Promise<Deployment> {
+    const { stdout } = await this.pulumi(["stack", "output", "deployment", "--json", "--show-secrets"]);
+    return JSON.parse(stdout) as Deployment;
+  }
+
+  /** A client of this stack or its proxy, as its operator reaches it by SSH. */
+  async host(name: string): Promise<SshHost> {
+    const { proxy, clients } = await this.deployment();
+    const access = name === "rclonesrv" ? proxy.host : clients.find((client) => client.name === name)?.host;
+    if (access === undefined) throw new Error(`the stack has no host ${name}`);
+    return new SshHost(access, { folder: path.join(this.folder, "ssh"), via: IN_LOCAL_CLOUD });
+  }
+}
+
+/** What the stack's state tells of each client and its repositories that is no secret. */
+function clientsOf(deployment: Deployment): Outputs["clients"] {
+  const { bucket } = deployment.bucket;
+  const clients = deployment.clients.map(({ name, kind, host, repositories }) => {
+    const described = repositories.map(({ name: repository, publicKey }) => [
+      repository,
+      {
+        address: repositoryAddress(bucket, name, repository),
+        publicKey,
+        fingerprint: fingerprint(publicKey),
+        authorizedKeysLine: authorizedKeysLine({ client: name, repository, publicKey }, bucket),
+      },
+    ]);
+    const instructions = kind === "key-only" ? instructionsFor(deployment, name) : undefined;
+    return [
+      name,
+      { kind, address: host?.host, instructions, repositories: Object.fromEntries(described) as object },
+    ];
+  });
+  return Object.fromEntries(clients) as Outputs["clients"];
+}
+
+/** Set in a process that {@link enterLocalCloud} started. */
+const ENTERED = "SECURE_BACKUPS_ENTERED";
+
+/**
+ * Makes an operator's command work on the stack `local` as it does on any other: starts this very program again
+ * in the local cloud's network, with the demo's state and with its rclone and restic on PATH, and ends as it does.
+ * Returns at once for every other stack, and in the program that was started.
+ */
+export async function enterLocalCloud(stack: string | undefined): Promise<void> {
+  if (stack !== "local" || process.env[ENTERED] !== undefined) return;
+  if (!fs.existsSync(FACTS)) throw new Error("the local cloud is not up: start it with npm run demo");
+  const local = new LocalStack();
+  await local.open();
+  const child = spawn(
+    LOCAL_CLOUD,
+    ["exec", "--", process.execPath, ...process.execArgv, ...process.argv.slice(1)],
+    { stdio: "inherit", env: { ...process.env, ...local.environment(), [ENTERED]: "yes" } },
+  );
+  const code = await new Promise<number>((resolve, reject) => {
+    child.on("error", reject).on("close", (status) => {
+      resolve(status ?? 1);
+    });
+  });
+  process.exit(code);
+}
+
+/** Starts the local cloud, and gets or builds the toolchain, where they are missing, side by side. */
+export async function ensureGround(): Promise<void> {
+  await Promise.all([
+    run(path.join(TOOLCHAIN, "ensure"), [], { timeout: 3600, show: true }),
+    run(LOCAL_CLOUD, ["up"], { timeout: 3600, show: true }),
+  ]);
+}
+
+/** Ends the local cloud and whatever runs in it. */
+export async function cloudDown(): Promise<void> {
+  await run(LOCAL_CLOUD, ["down"], { timeout: 120, show: true });
+}

@@ -1,7 +1,0 @@
-/** What stack and tests stand on: toolchain and local cloud, got or built where they are missing. */
-import { ensureGround } from "./lib/local-stack";
-
-ensureGround().catch((error: unknown) => {
-  console.error((error as Error).message);
-  process.exitCode = 1;
-});
