@@ -7,3 +7,12 @@ export function printable(text: string): string {
 export function printableLines(text: string): string {
   return text.split("\n").map(printable).join("\n");
 }
+
+/**
+ * A time as it is printed, in UTC.
+ *
+ * @param ms milliseconds since 1970
+ */
+export function moment(ms: number): string {
+  return new Date(ms).toISOString().replace(".000Z", "Z");
+}

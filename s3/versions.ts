@@ -3,7 +3,7 @@ import { isUtf8 } from "node:buffer";
 import { getHeapStatistics } from "node:v8";
 import type { ListObjectVersionsCommandOutput, S3 } from "@aws-sdk/client-s3";
 import { BucketAddress, explained, where } from "./client";
-import { Entry } from "../operations/recover/plan";
+import type { Entry } from "./history";
 
 /** A key of the bucket. S3 says that keys are text in UTF-8; services take others, too, by some of their calls. */
 interface Key {

@@ -1,27 +1,5 @@
-/** What has to be done to bring a repository back to a moment, worked out from its versions alone. */
-
-/** One version of an object, or one delete marker. */
-export interface Entry {
-  key: string;
-  /** Whether the key is none of text, so that no request can name it; `key` shows what can be shown of it. */
-  nameless?: true;
-  versionId: string;
-  /** Whether it is a delete marker. */
-  marker: boolean;
-  /** Whether it is what a plain GET of the key meets. */
-  latest: boolean;
-  /** When it was put, in milliseconds since 1970 by the service's clock. */
-  modified: number;
-  /** Bytes; 0 for a marker. */
-  size: number;
-  /** Without quotes; empty for a marker. */
-  etag: string;
-  /** The S3 identity that put it, where the service tells. */
-  by?: string;
-}
-
-/** A version of an object: an entry that is no delete marker. */
-export type Version = Entry & { marker: false };
+/** The actions that restore a repository to an earlier state, computed from its object versions alone. */
+import { historiesOf, isVersion, type Entry, type Version } from "../../s3/history";
 
 interface Act {
   key: string;
@@ -85,53 +63,8 @@ export interface Aim {
  */
 export const LARGEST_COPY = 1024 ** 3;
 
-/** The top folder of what recoveries move away; no client's name can be like it. */
-export const QUARANTINE = ".quarantine";
-
 /** S3's limit for a key, in bytes. */
 const LONGEST_KEY = 1024;
-
-/**
- * All entries of one key, newest first. S3 lists versions and markers each in their order, newest first, but how the
- * two lists go together is told by times alone, and those may be as coarse as a second. So at one time the version
- * counts for newer than the marker: rather bring back too much than too little. What is on top is told for sure.
- */
-export function historyOf(versions: readonly Entry[], markers: readonly Entry[]): Entry[] {
-  const history: Entry[] = [];
-  let v = 0;
-  let m = 0;
-  for (;;) {
-    const version = versions[v];
-    const marker = markers[m];
-    if (marker === undefined) return [...history, ...versions.slice(v)];
-    if (version === undefined) return [...history, ...markers.slice(m)];
-    if (marker.latest || (!version.latest && marker.modified > version.modified)) {
-      history.push(marker);
-      m += 1;
-    } else {
-      history.push(version);
-      v += 1;
-    }
-  }
-}
-
-/**
- * The history of each key; see {@link historyOf}.
- *
- * @param entries for each key versions, and markers, newest first
- */
-export function historiesOf(entries: readonly Entry[]): Map<string, Entry[]> {
-  const keys = new Map<string, { versions: Entry[]; markers: Entry[] }>();
-  for (const entry of entries) {
-    let lists = keys.get(entry.key);
-    if (lists === undefined) keys.set(entry.key, (lists = { versions: [], markers: [] }));
-    (entry.marker ? lists.markers : lists.versions).push(entry);
-  }
-  return new Map([...keys].map(([key, { versions, markers }]) => [key, historyOf(versions, markers)]));
-}
-
-/** Whether it is a version of an object, and no delete marker. */
-export const isVersion = (entry: Entry | undefined): entry is Version => entry !== undefined && !entry.marker;
 
 /**
  * Tells the copies that a recovery put on top of a version. The same size and ETag prove nothing: the same content

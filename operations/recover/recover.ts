@@ -8,11 +8,12 @@ import { repositoryPassword } from "../../plan/keys";
 import { explained } from "../../s3/client";
 import { applyActions, REMEDY, writeRecord } from "./apply";
 import { RecoverRequest } from "./arguments";
-import { Action, Aim, Entry, Plan, planRecovery, QUARANTINE } from "./plan";
+import { Action, Aim, Plan, planRecovery } from "./plan";
+import { type Entry, QUARANTINE } from "../../s3/history";
 import { identityNames } from "../identity-names";
-import { printableLines } from "../printable";
+import { moment, printableLines } from "../printable";
 import { withS3 } from "../../s3/with-s3";
-import { describePlan, firstOf, moment } from "./report";
+import { describePlan, firstOf } from "./report";
 import { endsSnapshots, namesDamage, requirePrograms, restic, ResticTarget } from "./restic";
 import { listVersions, plannableVersions } from "../../s3/versions";
 

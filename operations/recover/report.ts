@@ -1,6 +1,7 @@
 /** A plan in the words of the person who has to decide on it. */
-import { printable } from "../printable";
-import { Action, Entry, Kind, KINDS, kindOf, Plan } from "./plan";
+import type { Entry } from "../../s3/history";
+import { moment, printable } from "../printable";
+import { Action, Kind, KINDS, kindOf, Plan } from "./plan";
 
 /** Files that are named for each action. */
 const NAMED = 5;
@@ -12,11 +13,6 @@ export const NO_COPY = "too large, or its name too long, to be copied";
 export function firstOf(all: readonly string[], indent: string): string {
   const rest = all.length > NAMED ? [`and ${all.length - NAMED} more`] : [];
   return [...all.slice(0, NAMED), ...rest].map((line) => `${indent}${line}`).join("\n");
-}
-
-/** A moment as it is printed, and as `--at` takes it. */
-export function moment(ms: number): string {
-  return new Date(ms).toISOString().replace(".000Z", "Z");
 }
 
 /** Actions that are told together. */

@@ -1,7 +1,8 @@
 import type { S3 } from "@aws-sdk/client-s3";
 import { describe, expect, test } from "@jest/globals";
 import { Applied, applyActions } from "../../operations/recover/apply";
-import { Action, Entry, Version } from "../../operations/recover/plan";
+import type { Entry, Version } from "../../s3/history";
+import type { Action } from "../../operations/recover/plan";
 
 const ADDRESS = { endpoint: "s3.example.com", region: "r", bucket: "backups" };
 

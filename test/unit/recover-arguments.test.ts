@@ -1,7 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import * as fc from "fast-check";
 import { parseMoment, parseRequest } from "../../operations/recover/arguments";
-import { moment } from "../../operations/recover/report";
+import { moment } from "../../operations/printable";
 import { run } from "../../operations/transport/run";
 import { UsageError } from "../../operations/usage-error";
 

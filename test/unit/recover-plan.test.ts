@@ -1,14 +1,7 @@
 import { describe, expect, test } from "@jest/globals";
 import * as fc from "fast-check";
-import {
-  Action,
-  Aim,
-  Entry,
-  historyOf,
-  LARGEST_COPY,
-  Plan,
-  planRecovery,
-} from "../../operations/recover/plan";
+import { Action, Aim, LARGEST_COPY, Plan, planRecovery } from "../../operations/recover/plan";
+import { type Entry, historyOf } from "../../s3/history";
 
 const PREFIX = "web/main/";
 const OWNER = "the owner";

@@ -1,5 +1,6 @@
 import { expect, test } from "@jest/globals";
-import { Entry, planRecovery } from "../../operations/recover/plan";
+import type { Entry } from "../../s3/history";
+import { planRecovery } from "../../operations/recover/plan";
 import { printable, printableLines } from "../../operations/printable";
 import { describePlan } from "../../operations/recover/report";
 import { resticEnvironment } from "../../operations/recover/restic";

@@ -1,6 +1,6 @@
 /** What verify makes of an object's history. */
 import { describe, expect, test } from "@jest/globals";
-import type { Entry } from "../../operations/recover/plan";
+import type { Entry } from "../../s3/history";
 import { harmInWords, judgeHistory, unreadable, type Harm } from "../../operations/verify/bucket/damage";
 
 const OWNER = "the owner's ID";

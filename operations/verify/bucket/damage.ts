@@ -1,7 +1,6 @@
 /** What became of objects, judged by their versions alone: who overwrote or hid what somebody else had put. */
-import { printable } from "../../printable";
-import { isVersion, type Entry, type Version } from "../../recover/plan";
-import { moment } from "../../recover/report";
+import { isVersion, type Entry, type Version } from "../../../s3/history";
+import { moment, printable } from "../../printable";
 
 /** How somebody harmed an object. */
 export interface Harm {

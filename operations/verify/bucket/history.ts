@@ -8,7 +8,7 @@ import { CANARY } from "../../../hosts/names";
 import { answerOf, explained, failure } from "../../../s3/client";
 import { identityNames, type IdentityNames } from "../../identity-names";
 import { inParallel } from "../../parallel";
-import { historiesOf, isVersion, QUARANTINE, type Entry, type Version } from "../../recover/plan";
+import { historiesOf, isVersion, QUARANTINE, type Entry, type Version } from "../../../s3/history";
 import { listFolders, listVersions, versionPages } from "../../../s3/versions";
 import { Undecided, type Finding, type Seen } from "../probe";
 import { LOCK, NO_VERSIONS, open, place, ring2, type Bench } from "./bench";

@@ -8,7 +8,7 @@ import type { S3 } from "@aws-sdk/client-s3";
 import { connect, explained, type BucketAddress } from "../../../s3/client";
 import { inParallel } from "../../parallel";
 import { printable } from "../../printable";
-import { moment } from "../../recover/report";
+import { moment } from "../../printable";
 import { serviceClock } from "../clock";
 import { probe, type Finding, type Seen } from "../probe";
 
