@@ -4,8 +4,12 @@ import { Interrupted, run } from "./transport/run";
 /** Seconds that Pulumi may take to read its state. */
 const PULUMI_SECONDS = 120;
 
+/** The output's name, and the one that it had in version 0.1.0. */
+const OUTPUTS = ["deployment", "operations"] as const;
+
 /**
- * What the operator's tools need to know of a deployed stack: its secret output `deployment`.
+ * What the operator's tools need to know of a deployed stack: its secret output `deployment`. Reads the output of the
+ * version before as well, so that the tools of a new checkout work until its first update.
  *
  * @param stack name of the stack; default: the one that is selected
  * @throws Error without Pulumi, stack, passphrase or output; it says what to do. No message holds a secret.
@@ -14,7 +18,7 @@ export async function readDeployment(stack?: string): Promise<Deployment> {
   const chosen = stack === undefined ? [] : ["--stack", stack];
   const result = await run(
     "pulumi",
-    ["stack", "output", "deployment", "--json", "--show-secrets", "--non-interactive", ...chosen],
+    ["stack", "output", "--json", "--show-secrets", "--non-interactive", ...chosen],
     { timeout: PULUMI_SECONDS, accept: "any" },
   ).catch((error: unknown) => {
     if (error instanceof Interrupted) throw error;
@@ -26,10 +30,22 @@ export async function readDeployment(stack?: string): Promise<Deployment> {
     );
   });
   if (result.code !== 0) throw new Error(problem(result.stderr, stack));
-  const deployment = JSON.parse(result.stdout) as Partial<Deployment>;
+  return deploymentIn(JSON.parse(result.stdout) as Record<string, unknown>, named(stack));
+}
+
+/**
+ * The deployment among a stack's outputs, secrets in plain text.
+ *
+ * @param stack what a message calls the stack
+ * @throws Error that says what to do, without such an output or with one of another version
+ */
+export function deploymentIn(outputs: Readonly<Record<string, unknown>>, stack: string): Deployment {
+  const name = OUTPUTS.find((name) => outputs[name] !== undefined);
+  if (name === undefined) throw new Error(`${stack} has no output "${OUTPUTS[0]}" yet: run pulumi up`);
+  const deployment = outputs[name] as Partial<Deployment>;
   if (deployment.version !== DEPLOYMENT_VERSION) {
     throw new Error(
-      `the output "deployment" of ${named(stack)} is not this version's: run pulumi up, or work in a checkout of the version that did it last`,
+      `the output "${name}" of ${stack} is not this version's: run pulumi up, or work in a checkout of the version that did it last`,
     );
   }
   return deployment as Deployment;
@@ -45,9 +61,6 @@ function problem(stderr: string, stack: string | undefined): string {
   }
   if (/no stack selected/.test(stderr)) {
     return "no stack is selected: name one with --stack, or run pulumi stack select";
-  }
-  if (/does not have output property/.test(stderr)) {
-    return `${named(stack)} has no output "deployment" yet: run pulumi up`;
   }
   const words = stderr.replace(/\s+/g, " ").trim().slice(0, 300);
   return `pulumi cannot read the outputs of ${named(stack)}: ${words}`;

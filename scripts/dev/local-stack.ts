@@ -1,5 +1,6 @@
 import { CACHE, IN_LOCAL_CLOUD, LOCAL_CLOUD } from "./cloud";
 import { Deployment } from "../../operations/deployment";
+import { deploymentIn } from "../../operations/read-deployment";
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
@@ -66,15 +67,39 @@ function cloudId(): string {
   return fs.statSync(FACTS).mtime.toISOString();
 }
 
+/** @see LocalStack */
+export interface LocalStackOptions {
+  /** @default "local" */
+  name?: string;
+  /** The folder below `$CACHE` that holds what a run writes. @default "demo" */
+  folder?: string;
+  /** The checkout whose program runs, and whose Pulumi.local.yaml the configuration begins with. @default this one */
+  checkout?: string;
+}
+
 /**
- * The stack `local` on the local cloud, with its state, passphrase and completed configuration in
- * `$CACHE/demo`: nothing of a run is written into the checkout.
+ * A stack on the local cloud, with its state, passphrase and completed configuration in a folder of the cache: nothing
+ * of a run is written into the checkout.
  */
 export class LocalStack {
-  readonly folder = path.join(CACHE, "demo");
+  readonly name: string;
+  readonly folder: string;
   /** The copy of Pulumi.local.yaml that holds this machine's facts too. */
-  readonly configFile = path.join(this.folder, "Pulumi.local.yaml");
+  readonly configFile: string;
+  private checkout: string;
   private env: Record<string, string> = {};
+
+  constructor({ name = "local", folder = "demo", checkout = ROOT }: LocalStackOptions = {}) {
+    this.name = name;
+    this.folder = path.join(CACHE, folder);
+    this.configFile = path.join(this.folder, `Pulumi.${name}.yaml`);
+    this.checkout = checkout;
+  }
+
+  /** From now on the program of this checkout runs, with the state and the configuration that are there. */
+  useThisCheckout(): void {
+    this.checkout = ROOT;
+  }
 
   /**
    * Makes the stack ready for use: state folder, passphrase, completed configuration. State of a cloud that is
@@ -104,7 +129,7 @@ export class LocalStack {
       PULUMI_CONFIG_PASSPHRASE_FILE: passphrase,
       PULUMI_SKIP_UPDATE_CHECK: "true",
     };
-    fs.copyFileSync(path.join(ROOT, "Pulumi.yaml"), path.join(this.folder, "Pulumi.yaml"));
+    fs.copyFileSync(path.join(this.checkout, "Pulumi.yaml"), path.join(this.folder, "Pulumi.yaml"));
     await this.pulumi(["stack", "select", "--create"]);
   }
 
@@ -120,9 +145,14 @@ export class LocalStack {
   /**
    * Sets the configuration back to Pulumi.local.yaml, completed with this machine's facts. The existing servers that it
    * names are started; they run until the cloud ends.
+   *
+   * @param change made to Pulumi.local.yaml before anything else
    */
-  async resetConfig(): Promise<void> {
-    const document = YAML.parseDocument(fs.readFileSync(path.join(ROOT, "Pulumi.local.yaml"), "utf8"));
+  async resetConfig(change: (document: YAML.Document) => void = () => undefined): Promise<void> {
+    const document = YAML.parseDocument(
+      fs.readFileSync(path.join(this.checkout, "Pulumi.local.yaml"), "utf8"),
+    );
+    change(document);
     const set = (field: (string | number)[], value: string) => {
       const [key, ...rest] = field;
       document.setIn(["config", `${PROJECT}:${String(key)}`, ...rest], value);
@@ -183,15 +213,17 @@ export class LocalStack {
   }
 
   /**
-   * Runs Pulumi on this stack, inside the cloud's network. What concerns the program runs in the checkout; the
+   * Runs Pulumi on this stack, inside the cloud's network. What concerns the program runs in its checkout; the
    * rest beside the configuration, for Pulumi writes a new stack's salt into the folder that it stands in.
    */
   pulumi(args: string[], options: RunOptions = {}): Promise<Result> {
     const program = ["up", "preview", "refresh", "destroy"].includes(args[0] as string);
-    const place = program ? ["--config-file", this.configFile] : ["--cwd", this.folder];
+    const place = program
+      ? ["--cwd", this.checkout, "--config-file", this.configFile]
+      : ["--cwd", this.folder];
     return run(
       LOCAL_CLOUD,
-      ["exec", "--", "pulumi", ...args, "--non-interactive", "--stack", "local", ...place],
+      ["exec", "--", "pulumi", ...args, "--non-interactive", "--stack", this.name, ...place],
       { timeout: 1500, ...options, env: { ...this.env, ...options.env } },
     );
   }
@@ -209,14 +241,14 @@ export class LocalStack {
 
   async outputs(): Promise<Outputs> {
     const { stdout } = await this.pulumi(["stack", "output", "--json", "--show-secrets"]);
-    const outputs = JSON.parse(stdout) as Omit<Outputs, "clients"> & { deployment: Deployment };
-    return { ...outputs, clients: clientsOf(outputs.deployment) };
+    const outputs = JSON.parse(stdout) as Omit<Outputs, "clients"> & Record<string, unknown>;
+    return { ...outputs, clients: clientsOf(deploymentIn(outputs, this.name)) };
   }
 
   /** All that the operator's tools know of the deployed stack. */
   async deployment(): Promise<Deployment> {
-    const { stdout } = await this.pulumi(["stack", "output", "deployment", "--json", "--show-secrets"]);
-    return JSON.parse(stdout) as Deployment;
+    const { stdout } = await this.pulumi(["stack", "output", "--json", "--show-secrets"]);
+    return deploymentIn(JSON.parse(stdout) as Record<string, unknown>, this.name);
   }
 
   /** A client of this stack or its proxy, as its operator reaches it by SSH. */

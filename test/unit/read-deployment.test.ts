@@ -17,6 +17,11 @@ function pulumi(script: string): void {
   process.env.PATH = `${folder}:${PATH ?? ""}`;
 }
 
+/** Puts there a "pulumi" that prints a stack's outputs. */
+function prints(outputs: object): void {
+  pulumi(`printf '%s\\n' '${JSON.stringify(outputs).replaceAll("'", "'\\''")}'`);
+}
+
 const args = () => fs.readFileSync(path.join(folder, "args"), "utf8");
 
 beforeEach(() => {
@@ -29,22 +34,29 @@ afterEach(() => {
 });
 
 describe("the stack's deployment", () => {
-  test("are read from the selected stack, or from the one that is named", async () => {
+  test("is read from the selected stack, or from the one that is named", async () => {
     const deployment = {
       version: DEPLOYMENT_VERSION,
       bucket: { owner: { secretAccessKey: SECRET } },
       clients: [],
     };
-    pulumi(`printf '%s\\n' '${JSON.stringify(deployment).replaceAll("'", "'\\''")}'`);
+    prints({ deployment });
     expect(await readDeployment()).toEqual(deployment);
-    expect(args()).toBe("stack output deployment --json --show-secrets --non-interactive\n");
+    expect(args()).toBe("stack output --json --show-secrets --non-interactive\n");
     await readDeployment("prod");
     expect(args()).toContain("--stack prod");
   });
 
+  test("is read from the output of version 0.1.0 until the first update", async () => {
+    const described = { version: DEPLOYMENT_VERSION, clients: [] };
+    prints({ operations: described });
+    expect(await readDeployment()).toEqual(described);
+    prints({ operations: described, deployment: { ...described, stack: "0123456789abcdef" } });
+    expect(await readDeployment()).toHaveProperty("stack");
+  });
+
   test.each([
     ["no stack named", `error: no stack named 'prod' found`, /no stack "prod": see pulumi stack ls/],
-    ["no output", `error: current stack does not have output property 'deployment'`, /run pulumi up/],
     ["a wrong passphrase", `error: failed to decrypt: incorrect passphrase`, /incorrect passphrase/],
   ])("%s: the error tells the remedy", async (_what, stderr, message) => {
     pulumi(`echo "${stderr}" >&2; exit 1`);
@@ -59,9 +71,16 @@ describe("the stack's deployment", () => {
   test.each([
     ["without a version", { bucket: {}, clients: [] }],
     ["of another version", { version: DEPLOYMENT_VERSION - 1, bucket: {}, clients: [] }],
-  ])("an output %s is refused", async (_what, output) => {
-    pulumi(`echo '${JSON.stringify(output)}'`);
+  ])("an output %s is refused", async (_what, deployment) => {
+    prints({ deployment });
     await expect(readDeployment("prod")).rejects.toThrow(/not this version's: run pulumi up/);
+  });
+
+  test("a stack without the output: the error names the update that makes it", async () => {
+    prints({});
+    await expect(readDeployment("prod")).rejects.toThrow(
+      'the stack "prod" has no output "deployment" yet: run pulumi up',
+    );
   });
 
   test("no pulumi: the error tells where to get it", async () => {
