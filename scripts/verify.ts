@@ -1,7 +1,7 @@
 import { parseArgs } from "node:util";
 import { enterLocalCloud } from "./dev/local-stack";
 import { readDeployment } from "../operations/read-deployment";
-import { openStackSession, openStackSettings } from "../operations/verify/openstack-session";
+import { openStackSession, openStackSettings } from "../operations/verify/openstack/session";
 import { Ring } from "../operations/verify/probe";
 import { exitStatus, renderReport, summarize } from "../operations/verify/report";
 import { verify } from "../operations/verify/verify";

@@ -1,127 +1,157 @@
-/** The rings of defence; what each one holds is said in docs/threat-model.md. */
+/** The rings of defence; docs/threat-model.md says what each one withstands. */
 export type Ring = 1 | 2 | 3;
 
 /**
- * How a probe ended. `pass`: what must hold was seen to hold. `FAIL`: it was seen not to hold. `unknown`: it could
- * not be found out, which is never shown as a pass and fails the run too. `open`: the configuration leaves this
- * open on purpose, and the preview says so too.
+ * The result of a probe. `pass`: the expected was observed. `FAIL`: the opposite was observed. `unknown`: neither could
+ * be observed, which is never shown as a pass and fails the run too. `open`: the configuration leaves this open on
+ * purpose, and the preview says so too.
  */
 export type Verdict = "pass" | "FAIL" | "unknown" | "open";
 
-/** One line of the report. */
-export interface Finding {
+/** What a probe is about. */
+export interface ProbeAbout {
   ring: Ring;
   /** Stable and unique, in kebab-case and dotted by area: `s3.writer-deletes`, `sshd.forwarding-local`. */
   id: string;
-  /** What was tried, in words that an operator understands. */
+  /** What is tried, in words that an operator understands. */
   tried: string;
   expected: string;
-  happened: string;
-  verdict: Verdict;
-  /** What to do about it; given unless the verdict is `pass`. */
-  remedy?: string;
-}
-
-/** How files of a host that were changed by hand come back: an update alone sees no reason to write them again. */
-export const PUT_BACK =
-  "put the host's files back: pulumi up --replace URN, with the URN of its Command from pulumi stack --show-urns; " +
-  "and find out who changed them";
-
-/** What to do about a host on which a program was replaced: an update there runs among what the intruder left. */
-export const MAKE_ANEW =
-  "make this host anew by docs/incident.md: whoever could replace the program was root on it, and what else he " +
-  "changed cannot be told from within";
-
-/** How a setting comes back that Pulumi reads at refresh. */
-export const REFRESH = 'put it right by "pulumi up --refresh", and find out who changed it';
-
-/** What a probe is about, said before it is tried. */
-export interface ProbeAbout extends Pick<Finding, "ring" | "id" | "tried" | "expected"> {
   /** What to do where it does not hold. */
   remedy: string;
 }
 
-/** Where the probe looked and what it saw; `open` where the configuration leaves it open on purpose. */
+/** What a probe observed; `open` where the configuration leaves it open on purpose. */
 export interface Seen {
   holds: boolean | "open";
   happened: string;
-  /** What to do about just that; default: the probe's own remedy. */
+  /** @default the probe's own remedy */
   remedy?: string;
 }
 
-/** What an error says, on one line of a table. */
+/** One thing to try, and how to judge it. */
+export interface Probe extends ProbeAbout {
+  /** Tries it; whatever it throws makes the finding `unknown`. */
+  attempt: () => Seen | Promise<Seen>;
+  /** Seconds after which the finding is `unknown`. @default 150 */
+  seconds?: number;
+}
+
+/** One line of the report. */
+export interface Finding extends Omit<ProbeAbout, "remedy"> {
+  happened: string;
+  verdict: Verdict;
+  /** Given unless the verdict is `pass`. */
+  remedy?: string;
+}
+
+/** How to restore files of a host that were changed by hand: an update alone has no reason to write them again. */
+export const PUT_BACK =
+  "restore the host's files: pulumi up --replace URN, with the URN of its Command from pulumi stack --show-urns; " +
+  "then find out who changed them";
+
+/** What to do about a host on which a program was replaced: an update there would run on a compromised system. */
+export const REBUILD =
+  "rebuild this host by docs/incident.md: only root could replace the program, so the host can no longer be trusted";
+
+/** How to restore a setting that Pulumi reads at refresh. */
+export const REFRESH = 'restore it by "pulumi up --refresh", and find out who changed it';
+
+/** What was observed decides nothing, but the probe's own remedy would: a version that may be patched, for instance. */
+export class Undecided extends Error {}
+
+/** The remedies where a probe has no result: that of a failure would change what may be right. */
+const NOT_TRIED = "this is no result: fix what prevented the probe, and run verify again";
+const TIMED_OUT =
+  "this is no result: run verify again when hosts, network and services are less busy; if it happens again, find out " +
+  "what does not answer";
+
+/** The probe's own time was up. */
+class Timeout extends Error {
+  override name = "TimeoutError";
+}
+
+/** An error's message on one line, cut to 300 characters. */
 export function briefly(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return text.replace(/\s+/g, " ").slice(0, 300);
 }
 
-/** What is said where a whole part broke off outside of any probe: nothing of it was found out. */
-export function brokenOff(about: Pick<Finding, "ring" | "id" | "tried">, error: unknown): Finding {
-  return {
-    ...about,
-    expected: "it can be tried",
-    happened: `broke off: ${briefly(error)}`,
-    verdict: "unknown",
-    remedy: "see what happened; nothing of this part was found out",
-  };
+/** Runs one probe; never throws. */
+export async function runProbe(probe: Probe): Promise<Finding> {
+  return await started(probe).finding;
 }
 
 /**
- * What was seen decides nothing, and the probe's own remedy would: a version that may be patched, a deed whose doer the
- * service does not name.
+ * Runs probes one after the other. Each begins only when the attempt before has ended: an attempt may go on after its
+ * probe's time is up.
  */
-export class Undecided extends Error {}
+export async function inTurn(probes: readonly Probe[]): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const probe of probes) {
+    const { finding, attempted } = started(probe);
+    findings.push(await finding);
+    await attempted.catch(() => undefined);
+  }
+  return findings;
+}
 
-/** What to do where a probe came to no end: the remedy of a failure would mend what may be right. */
-const UNTRIED =
-  "this says nothing about what was asked: mend what kept it from being tried, and run verify again";
-const LATE =
-  "this says nothing about what was asked: run verify again when hosts, network and services are less busy; where it " +
-  "stays so, find out what does not answer";
+function started(probe: Probe): { finding: Promise<Finding>; attempted: Promise<unknown> } {
+  const attempted = Promise.resolve().then(probe.attempt);
+  return { finding: judged(probe, attempted), attempted };
+}
 
-/** No answer in time. */
-class Late extends Error {}
-
-/** How long a probe may take; one that takes longer has found nothing out. */
-const PROBE_SECONDS = 150;
-
-/**
- * Runs one probe. Whatever it throws, and a time that is up, make it `unknown`: only what was seen counts.
- *
- * @param seconds how long it may take
- */
-export async function probe(
-  about: ProbeAbout,
-  attempt: () => Promise<Seen>,
-  seconds = PROBE_SECONDS,
+async function judged(
+  { ring, id, tried, expected, remedy, seconds = 150 }: Probe,
+  attempted: Promise<Seen>,
 ): Promise<Finding> {
-  const { remedy, ...what } = about;
+  const about = { ring, id, tried, expected };
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
+  const timeout = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
-      reject(new Late(`no answer within ${String(seconds)} s`));
+      reject(new Timeout(`no answer within ${String(seconds)} s`));
     }, seconds * 1000);
   });
   try {
-    const seen = await Promise.race([attempt(), late]);
+    const seen = await Promise.race([attempted, timeout]);
     const { holds, happened } = seen;
-    if (holds === true) return { ...what, happened, verdict: "pass" };
-    return { ...what, happened, verdict: holds === "open" ? "open" : "FAIL", remedy: seen.remedy ?? remedy };
+    if (holds === true) return { ...about, happened, verdict: "pass" };
+    return { ...about, happened, verdict: holds === "open" ? "open" : "FAIL", remedy: seen.remedy ?? remedy };
   } catch (error) {
+    const undecided = error instanceof Undecided;
     return {
-      ...what,
-      happened: `${error instanceof Undecided ? "undecided" : "could not be tried"}: ${briefly(error)}`,
+      ...about,
+      happened: `${undecided ? "undecided" : "could not be tried"}: ${briefly(error)}`,
       verdict: "unknown",
-      remedy: error instanceof Undecided ? remedy : isLate(error) ? LATE : UNTRIED,
+      remedy: undecided ? remedy : isTimeout(error) ? TIMED_OUT : NOT_TRIED,
     };
   } finally {
     clearTimeout(timer);
   }
 }
 
-/** Whether somebody's time was up: this probe's, or that of the call that it made. */
-function isLate(error: unknown): boolean {
-  if (error instanceof Late || (error as Error | undefined)?.name === "TimeoutError") return true;
-  const { cause } = (error ?? {}) as { cause?: unknown };
-  return cause !== undefined && isLate(cause);
+/** Whether the probe's time was up, or that of a call that it made. */
+function isTimeout(error: unknown): boolean {
+  const { name, cause } = (error ?? {}) as { name?: string; cause?: unknown };
+  return name === "TimeoutError" || (cause !== undefined && isTimeout(cause));
+}
+
+/** Runs a whole area; where it throws outside of any probe, it has one `unknown` finding in each of its rings. */
+export async function runArea(
+  name: string,
+  rings: readonly Ring[],
+  work: () => Promise<Finding[]>,
+): Promise<Finding[]> {
+  try {
+    return await work();
+  } catch (error) {
+    return rings.map((ring) => ({
+      ring,
+      id: `area.${name}`,
+      tried: `all probes of ${name}`,
+      expected: "they can be tried",
+      happened: `broke off: ${briefly(error)}`,
+      verdict: "unknown",
+      remedy: "fix the cause and run verify again: this area has no results",
+    }));
+  }
 }

@@ -3,7 +3,7 @@ import * as fs from "node:fs";
 import { beforeAll, expect, jest, test } from "@jest/globals";
 import { cloudFacts } from "../../scripts/dev/local-stack";
 import { ROOT, run } from "../../operations/transport/run";
-import { openStackSession } from "../../operations/verify/openstack-session";
+import { openStackSession } from "../../operations/verify/openstack/session";
 
 jest.setTimeout(150_000);
 

@@ -26,7 +26,7 @@ import { planRecovery } from "../../operations/recover/plan";
 import { listVersions } from "../../s3/versions";
 import { probeBucket } from "../../operations/verify/bucket/bucket";
 import { ec2TokenRequest, s3TokenRequest } from "../../operations/verify/bucket/keystone-token";
-import type { OpenStackSession } from "../../operations/verify/openstack-session";
+import type { OpenStackSession } from "../../operations/verify/openstack/session";
 import type { Finding } from "../../operations/verify/probe";
 import { type Identity, s3Identity } from "../harness/s3-identity";
 import { sampleDeployment } from "../harness/sample-deployment";

@@ -15,7 +15,7 @@ describe("paths that leave the repository", () => {
   test.each([
     ["../verify/keys/id", "/bucket/.canary/verify/keys/id"],
     ["../../web/main/config", "/bucket/web/main/config"],
-  ])("every trick with %s lands there once it is decoded often enough", (target, landing) => {
+  ])("every trick with %s leads there once it is fully decoded", (target, landing) => {
     const tricks = pathTricks(target);
     expect(new Set(tricks).size).toBe(tricks.length);
     const landings = tricks.map((trick) => {
@@ -32,7 +32,7 @@ describe("paths that leave the repository", () => {
 
   test.each<[what: string, status: number, keys: string[]]>([
     ["refused", 400, [".canary/verify/keys/id"]],
-    ["taken as a plain name", 200, [".canary/verify/..%2fverify/keys/id-outside-1"]],
+    ["stored as a plain name", 200, [".canary/verify/..%2fverify/keys/id-outside-1"]],
     ["another one's landing", 404, [".canary/verify/keys/id-outside-10"]],
   ])("a write that is %s has not left it", (_what, status, keys) => {
     expect(written(status, ...keys)).toEqual([]);
@@ -43,14 +43,14 @@ describe("paths that leave the repository", () => {
     ["came back in, and failed", 500, [".canary/verify/keys/id-outside-1"], "WROTE"],
     ["came back in by a longer name", 200, [".canary/verify/keys/id-outside-1\0"], "WROTE"],
     ["is beside it", 200, [".canary/keys/id-outside-1"], "WROTE .canary/keys/id-outside-1"],
-    ["was tried in vain", 500, [], "was tried"],
+    ["was attempted and failed", 500, [], "was attempted"],
     ["is nowhere", 200, [".canary/verify/keys/id-outside-10"], "ACCEPTED"],
   ])("a write that %s is named", (_what, status, keys, named) => {
     expect(written(status, ...keys)).toEqual([expect.stringContaining(named)]);
   });
 });
 
-test("what ssh says of a jump host is not taken for the proxy's", () => {
+test("ssh's messages about a jump host do not count for the proxy", () => {
   const jump = `debug1: Host 'jump' is known and matches the ED25519 host key.
 Authenticated to 192.0.2.1 ([192.0.2.1]:22) using "publickey".\r\n`;
   const proxy = "debug1: Host 'host' is known and matches the ED25519 host key.\r\n";
@@ -58,7 +58,7 @@ Authenticated to 192.0.2.1 ([192.0.2.1]:22) using "publickey".\r\n`;
   const said = [jump, jump + proxy, jump + proxy + admitted];
   expect(said.map((words) => REACHED.test(words))).toEqual([false, true, true]);
   expect(said.map(letIn)).toEqual([false, false, true]);
-  // A taken proxy may say so without end, before anybody is let in.
+  // A compromised proxy may send this without end before a login.
   const started = Date.now();
   expect(letIn(proxy.repeat(10_000))).toBe(false);
   expect(Date.now() - started).toBeLessThan(1000);
@@ -68,17 +68,17 @@ describe("the session with rclone", () => {
   const session = (script: string) =>
     withResticSession(["sh", "-c", script], (request) => request("GET", "/config"));
 
-  test("that ended before the first request gives the program's last words", async () => {
+  test("that ended before the first request reports the program's last messages", async () => {
     await expect(session("echo 'Permission denied' >&2; exit 255")).rejects.toThrow("Permission denied");
   });
 
-  test("whose connection closes before the program gives its last words too", async () => {
+  test("whose connection closes before the program ends reports them, too", async () => {
     const slow = "exec <&- >&-; sleep 1; echo 'Connection closed by peer' >&2; exit 255";
     await expect(session(slow)).rejects.toThrow("Connection closed by peer");
   });
 });
 
-test("what is offered to the proxy is nobody's", async () => {
+test("forwarding offers the proxy nothing that exists", async () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "attacker-"));
   const { PATH } = process.env;
   const asked = path.join(folder, "asked");
@@ -111,7 +111,7 @@ test("what is offered to the proxy is nobody's", async () => {
   }
 });
 
-test("a proxy that does not answer is waited for once", async () => {
+test("waits once for a proxy that does not answer", async () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "attacker-"));
   const silent = net.createServer();
   const connections: net.Socket[] = [];

@@ -1,4 +1,4 @@
-/** What verify makes of OpenStack's answers, and of connections that hosts tried. */
+/** How verify judges OpenStack's answers, and connections that hosts tried. */
 import { type MadeHost } from "../../operations/deployment";
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
@@ -6,16 +6,12 @@ import { type AddressInfo, createServer } from "node:net";
 import { gzipSync } from "node:zlib";
 import type { FirewallRule } from "../../plan";
 import { run } from "../../operations/transport/run";
-import {
-  type NeutronPort,
-  connectScript,
-  judgeConnections,
-  judgeMembers,
-  judgePort,
-  outcomes,
-  probeNetwork,
-  textOfServer,
-} from "../../operations/verify/openstack";
+import type { NeutronPort } from "../../operations/verify/openstack/cloud";
+import { connectScript, judgeConnections, outcomes } from "../../operations/verify/openstack/connections";
+import { judgeMembers } from "../../operations/verify/openstack/groups";
+import { textOfServer } from "../../operations/verify/openstack/instances";
+import { probeNetwork } from "../../operations/verify/openstack/network";
+import { judgePort } from "../../operations/verify/openstack/ports";
 import {
   type NeutronRule,
   type Target,
@@ -24,13 +20,13 @@ import {
   differences,
   fromNeutron,
   wantedRules,
-} from "../../operations/verify/openstack-rules";
+} from "../../operations/verify/openstack/rules";
 import { sampleDeployment } from "../harness/sample-deployment";
 
 const ids = { proxy: "id-of-proxy", appserver: "id-of-appserver" };
 
-/** The rule as Neutron shows it once the stack has made it. */
-function made({ direction, protocol, port, peer }: FirewallRule): NeutronRule {
+/** A configured rule as Neutron shows it. */
+function asNeutronShows({ direction, protocol, port, peer }: FirewallRule): NeutronRule {
   const cidr = "cidr" in peer ? peer.cidr : null;
   return {
     direction,
@@ -64,11 +60,11 @@ const RULES: FirewallRule[] = [
 
 describe("the rules of a group", () => {
   const proxy = wantedRules(RULES, "proxy", ids);
-  const asMade = RULES.filter(({ group }) => group === "proxy").map(made);
+  const actual = RULES.filter(({ group }) => group === "proxy").map(asNeutronShows);
 
-  test("are the wanted ones, in whatever order and spelling Neutron shows them", () => {
+  test("are the configured ones, in any order and spelling that Neutron shows", () => {
     fc.assert(
-      fc.property(fc.shuffledSubarray(asMade, { minLength: asMade.length }), (rules) => {
+      fc.property(fc.shuffledSubarray(actual, { minLength: actual.length }), (rules) => {
         const spelled = rules.map((rule) => ({
           ...rule,
           protocol: { tcp: "6", udp: "17" }[rule.protocol ?? ""] ?? rule.protocol,
@@ -109,25 +105,25 @@ describe("the rules of a group", () => {
       { remote_address_group_id: "y" },
       "egress any all ports to the address group y (IPv4)",
     ],
-  ])("are told where there is more: %s", (_what, rule, words) => {
-    const rules = [...asMade, { ...everything, ...rule }].map(fromNeutron);
+  ])("are named where there are more: %s", (_what, rule, words) => {
+    const rules = [...actual, { ...everything, ...rule }].map(fromNeutron);
     expect(differences(proxy, rules)).toEqual({ extra: [words], missing: [] });
   });
 
-  test("are told where one is missing", () => {
-    expect(differences(proxy, asMade.slice(1).map(fromNeutron))).toEqual({
+  test("are named where one is missing", () => {
+    expect(differences(proxy, actual.slice(1).map(fromNeutron))).toEqual({
       extra: [],
       missing: ["ingress tcp 22 from the group id-of-appserver (IPv4)"],
     });
   });
 });
 
-describe("what the rules let out", () => {
+describe("what the rules allow", () => {
   const to = (address: string, port: number, groupIds: string[] = []) => ({ address, port, groupIds });
   const appserver = wantedRules(RULES, "appserver", ids);
   const proxy = wantedRules(RULES, "proxy", ids);
 
-  test("goes by address, port, group and protocol", () => {
+  test("depends on address, port, group and protocol", () => {
     expect(allows(appserver, to("10.0.0.5", 22, ["id-of-proxy"]))).toBe(true);
     expect(allows(appserver, to("10.0.0.5", 22, ["id-of-appserver"]))).toBe(false);
     expect(allows(appserver, to("10.0.0.5", 80, ["id-of-proxy"]))).toBe(false);
@@ -140,7 +136,7 @@ describe("what the rules let out", () => {
     expect(allows([], to("203.0.113.9", 9999))).toBe(false);
   });
 
-  test("parts what is tried: the closed, and the open as its control", () => {
+  test("divides what is tried into the closed, and the open as its control", () => {
     const others = [{ addresses: ["10.0.0.6"], groupIds: ["id-of-appserver"] }];
     const services = [{ address: "192.0.2.10", port: 7480 }];
     const tried = connectionsToTry({ rules: proxy, addresses: ["10.0.0.5"] }, others, services);
@@ -175,38 +171,38 @@ describe("connections", () => {
     `a banner\nconnect 192.0.2.1:22 ${one}\nconnect [2001:db8::1]:80 ${two}\nconnect 192.0.2.9:7480 ${control}\n`;
   const judge = (text: string) => judgeConnections({ closed, open }, outcomes(text));
 
-  test("that come to nothing, beside one that is made, pass", () => {
+  test("without an answer pass, beside one that is answered", () => {
     expect(judge(printed("nothing", "ENETUNREACH", "open"))).toEqual({
       holds: true,
-      happened: "nothing came of 192.0.2.1:22, [2001:db8::1]:80; 192.0.2.9:7480 was reached",
+      happened: "no answer from 192.0.2.1:22, [2001:db8::1]:80; 192.0.2.9:7480 answers",
     });
   });
 
-  test("that are made or refused by the far end went through", () => {
+  test("that the far end accepts or refuses fail", () => {
     expect(judge(printed("open", "nothing", "open"))).toEqual({
       holds: false,
       happened: "192.0.2.1:22 answers",
     });
     expect(judge(printed("ECONNREFUSED", "nothing", "open"))).toEqual({
       holds: false,
-      happened: "192.0.2.1:22 refuses, so it was reached",
+      happened: "192.0.2.1:22 refuses, so it can be reached",
     });
   });
 
-  test("say nothing where the control fails, one is not told, or is unclear", () => {
+  test("prove nothing where the control fails, or one is missing or unclear", () => {
     expect(() => judge(printed("nothing", "ETIMEDOUT", "nothing"))).toThrow(
-      /what the rules allow was not reached/,
+      /what the rules allow does not answer/,
     );
     expect(() => judge("connect 192.0.2.1:22 nothing\nconnect 192.0.2.9:7480 open\n")).toThrow(
-      /unclear what came of \[2001:db8::1\]:80/,
+      /the result for \[2001:db8::1\]:80 is unclear/,
     );
-    expect(() => judge(printed("EINVAL", "nothing", "open"))).toThrow(/unclear what came of 192.0.2.1:22/);
+    expect(() => judge(printed("EINVAL", "nothing", "open"))).toThrow(/the result for 192.0.2.1:22 is unclear/);
     expect(() => judge("")).toThrow(/unclear/);
     expect(() => judgeConnections({ closed: [], open }, new Map())).toThrow(/everything/);
   });
 });
 
-test("the script that hosts run tells an open port from one that refuses", async () => {
+test("the script that hosts run distinguishes an open port from one that refuses", async () => {
   const [listening, closed] = [createServer(), createServer()];
   const ports = await Promise.all(
     [listening, closed].map(async (server) => {
@@ -257,14 +253,14 @@ describe("a port", () => {
       /send as 0.0.0.0\/0/,
     ],
     ["no port", undefined, /does not have this port/],
-  ])("is told: %s", (_what, changed, words) => {
+  ])("fails: %s", (_what, changed, words) => {
     const { holds, happened } = judgePort(changed, host);
     expect(holds).toBe(false);
     expect(happened).toMatch(words);
   });
 
-  test("is as made", () => {
-    expect(judgePort(port, host)).toEqual({ holds: true, happened: "as made" });
+  test("passes as created", () => {
+    expect(judgePort(port, host)).toEqual({ holds: true, happened: "as created" });
     const older = { ...port, port_security_enabled: undefined, allowed_address_pairs: undefined };
     expect(judgePort(older, host).holds).toBe(true);
   });
@@ -286,23 +282,23 @@ describe("the members of a group", () => {
   const own = [port("port-of-web"), port("port-of-db")];
 
   test("are the stack's hosts in it", () => {
-    expect(judgeMembers(own, ids.appserver, hosts)).toEqual({ holds: true, happened: "2, as made" });
+    expect(judgeMembers(own, ids.appserver, hosts)).toEqual({ holds: true, happened: "these 2" });
   });
 
-  test("a stranger, and a host of another group, are told", () => {
-    for (const id of ["port-of-stranger", "port-of-proxy"]) {
+  test("another port, and a host of another group, are named", () => {
+    for (const id of ["port-of-another", "port-of-proxy"]) {
       expect(judgeMembers([...own, port(id)], ids.appserver, hosts)).toEqual({
         holds: false,
-        happened: `more than the stack's: port ${id} (10.0.0.9) of the instance instance-of-${id}`,
+        happened: `not the stack's: port ${id} (10.0.0.9) of the instance instance-of-${id}`,
       });
     }
   });
 
-  test("say nothing where the stack's own are not among them", () => {
+  test("prove nothing where the stack's own are not among them", () => {
     expect(() => judgeMembers(own.slice(1), ids.appserver, hosts)).toThrow(/lacks the port of web$/);
   });
 
-  test("are read to the last page, also where Neutron does not filter them", async () => {
+  test("are read to the last page, even where Neutron does not filter them", async () => {
     const pages: Record<string, unknown> = {
       "": { ports: [port("a", "x"), port("b", "x")], ports_links: [{ rel: "next" }, { rel: "previous" }] },
       "&marker=b": { ports: [port("c", ids.appserver)], ports_links: [{ rel: "previous" }] },
@@ -329,7 +325,7 @@ describe("the members of a group", () => {
   });
 });
 
-test("user data are read in plain, zipped or not", () => {
+test("user data are decoded, compressed or not", () => {
   const secret = "a secret in the user data";
   for (const bytes of [Buffer.from(secret), gzipSync(secret)]) {
     const server = { metadata: { a: "b" }, "OS-EXT-SRV-ATTR:user_data": bytes.toString("base64") };

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
-import { Finding, probe, Undecided, Verdict } from "../../operations/verify/probe";
+import { Finding, runProbe, Undecided, Verdict } from "../../operations/verify/probe";
 import { verify } from "../../operations/verify/verify";
 import { sampleBucket, sampleDeployment } from "../harness/sample-deployment";
 import { exitStatus, renderReport, sortFindings, summarize, wrap } from "../../operations/verify/report";
@@ -28,48 +28,48 @@ describe("the exit status", () => {
     expect(exitStatus(verdicts.map((verdict) => finding(verdict)))).toBe(status);
   });
 
-  test("is that of an untried probe for one that throws, with its reason and remedy", async () => {
+  test("is 2 for a probe that throws, whose finding has the cause and a remedy", async () => {
     const about = { ring: 1, id: "a.b", tried: "t", expected: "e", remedy: "r" } as const;
-    const thrown = await probe(about, () => Promise.reject(new Error("no\n  answer")));
+    const thrown = await runProbe({ ...about, attempt: () => Promise.reject(new Error("no\n  answer")) });
     expect(thrown).toMatchObject({
       verdict: "unknown",
       happened: "could not be tried: no answer",
-      remedy: expect.stringMatching(/says nothing about what was asked: mend what kept it/),
+      remedy: expect.stringMatching(/this is no result: fix what prevented the probe/),
     });
     expect(exitStatus([finding("pass"), thrown])).toBe(2);
   });
 });
 
-describe("what to do about a probe without an end", () => {
-  const about = { ring: 1, id: "a.b", tried: "t", expected: "e", remedy: "mend the bucket" } as const;
-  const late = expect.stringMatching(/says nothing about what was asked: run verify again when .* less busy/);
+describe("the remedy of a probe without a result", () => {
+  const about = { ring: 1, id: "a.b", tried: "t", expected: "e", remedy: "fix the bucket" } as const;
+  const late = expect.stringMatching(/this is no result: run verify again when .* less busy/);
   test("is to try again where its time was up", async () => {
-    const finding = await probe(about, () => new Promise(() => undefined), 0.05);
+    const finding = await runProbe({ ...about, attempt: () => new Promise(() => undefined), seconds: 0.05 });
     expect(finding).toMatchObject({ happened: "could not be tried: no answer within 0.05 s", remedy: late });
   });
   test.each([
     ["the call", Object.assign(new Error("x"), { name: "TimeoutError" })],
     ["a call of it", new Error("x", { cause: Object.assign(new Error("y"), { name: "TimeoutError" }) })],
   ])("is to try again where the time of %s was up", async (_what, error) => {
-    expect(await probe(about, () => Promise.reject(error))).toMatchObject({
+    expect(await runProbe({ ...about, attempt: () => Promise.reject(error) })).toMatchObject({
       verdict: "unknown",
       remedy: late,
     });
   });
-  test("is the remedy of a failure where what was seen decides nothing", async () => {
-    const finding = await probe(about, () => Promise.reject(new Undecided("it may be patched")));
+  test("is the remedy of a failure where the observation decides nothing", async () => {
+    const finding = await runProbe({ ...about, attempt: () => Promise.reject(new Undecided("it may be patched")) });
     expect(finding).toMatchObject({
       verdict: "unknown",
       happened: "undecided: it may be patched",
-      remedy: "mend the bucket",
+      remedy: "fix the bucket",
     });
   });
 });
 
-test("what is seen can name its own remedy", async () => {
+test("an observation can have its own remedy", async () => {
   const about = { ring: 1, id: "a.b", tried: "t", expected: "e", remedy: "r" } as const;
   const seen = { holds: false, happened: "h", remedy: "its own" };
-  expect(await probe(about, () => Promise.resolve(seen))).toMatchObject({
+  expect(await runProbe({ ...about, attempt: () => seen })).toMatchObject({
     verdict: "FAIL",
     remedy: "its own",
   });
@@ -84,7 +84,7 @@ test("findings are sorted by ring, then id, whatever order they came in", () => 
   expect(sortFindings(sorted.toReversed())).toEqual(sorted);
 });
 
-test("each ring is counted for itself", () => {
+test("each ring is counted separately", () => {
   const findings = [finding("pass"), finding("pass"), finding("unknown"), finding("open", { ring: 3 })];
   expect(summarize(findings)).toEqual([
     { ring: 1, pass: 2, FAIL: 0, unknown: 1, open: 0 },
@@ -103,7 +103,7 @@ describe("the report", () => {
     finding("FAIL", { ring: 2, id: "b.FAIL" }),
   ];
 
-  test("shows what is amiss, the worst first, and counts what passed", () => {
+  test("shows what failed first, then unknown and open, and counts what passed", () => {
     expect(renderReport(findings, 60)).toMatchInlineSnapshot(`
      "FAIL area.FAIL (ring 1)
          tried: what FAIL tried
@@ -142,14 +142,14 @@ describe("the report", () => {
     `);
   });
 
-  test("shows what passed where all is asked for, at its end", () => {
+  test("shows what passed at its end, with --all", () => {
     const report = renderReport(findings, 60, true);
     expect(report).toContain("pass a.first (ring 1)\n    tried: what pass tried\n");
     expect(report.indexOf("pass a.first")).toBeGreaterThan(report.indexOf("open area.open"));
     expect(report).not.toContain("--all");
   });
 
-  test("keeps to the width, and loses no word of what is not passed", () => {
+  test("keeps to the width, and loses no word", () => {
     fc.assert(
       fc.property(
         fc.constantFrom(...verdicts),
@@ -171,7 +171,7 @@ describe("the report", () => {
     );
   });
 
-  test("lets no control character of a host reach the terminal", () => {
+  test("passes no control character of a host to the terminal", () => {
     const report = renderReport([finding("FAIL", { happened: "\u001b]0;owned\u0007 \u202e\r\nnext" })], 100);
     // eslint-disable-next-line no-control-regex -- these are what must not be there
     expect(report).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/);
@@ -179,7 +179,7 @@ describe("the report", () => {
   });
 });
 
-test("progress says what has ended, and what failed in it", async () => {
+test("progress names the areas that have ended, with the number of findings", async () => {
   const said: string[] = [];
   const bucket = sampleBucket({ endpoint: "http://127.0.0.1:9" });
   const session = Promise.reject(new Error("no cloud"));

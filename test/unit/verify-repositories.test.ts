@@ -151,6 +151,6 @@ describe("a clock", () => {
     expect(judgeClock(reading)).toEqual({ holds, happened });
   });
   test("that tells nothing is no clock that is right", () => {
-    expect(() => judgeClock({ shown: NaN, earliest: NOW, latest: NOW })).toThrow("it tells no time");
+    expect(() => judgeClock({ shown: NaN, earliest: NOW, latest: NOW })).toThrow("it reports no time");
   });
 });

@@ -3,7 +3,7 @@ import { type DeployedBucket } from "../../deployment";
 import type { S3 } from "@aws-sdk/client-s3";
 import { CANARY } from "../../../hosts/names";
 import { answerOf, explained, failure, isDenied, putAsProxy, type BucketAddress } from "../../../s3/client";
-import { probe, type Finding, type ProbeAbout, type Seen } from "../probe";
+import { runProbe, type Finding, type ProbeAbout, type Seen } from "../probe";
 
 /** The canary's repository. */
 const REPOSITORY = `${CANARY.client}/${CANARY.repository}/`;
@@ -28,7 +28,7 @@ export const ACLS_STAND =
 type About = Omit<ProbeAbout, "ring">;
 /** Runs one probe of ring 2. */
 export const ring2 = (about: About, attempt: () => Promise<Seen>): Promise<Finding> =>
-  probe({ ring: 2, ...about }, attempt);
+  runProbe({ ring: 2, ...about, attempt });
 
 /** The bucket and the hands that reach for it. */
 export interface Bench {

@@ -5,7 +5,7 @@
  */
 import { type Deployment } from "../../deployment";
 import { connect } from "../../../s3/client";
-import { openStackSession, type OpenStackSession } from "../openstack-session";
+import { openStackSession, type OpenStackSession } from "../openstack/session";
 import type { Finding } from "../probe";
 import { anonymous } from "./anonymous";
 import type { Bench } from "./bench";

@@ -2,7 +2,7 @@
 import { type IdentityKeys } from "../../deployment";
 import type { S3 } from "@aws-sdk/client-s3";
 import { explained } from "../../../s3/client";
-import type { OpenStackSession } from "../openstack-session";
+import type { OpenStackSession } from "../openstack/session";
 import type { Finding } from "../probe";
 import { open, ring2, type Bench, type Hand } from "./bench";
 import { tokenFor } from "./keystone-token";

@@ -10,7 +10,7 @@ import { inParallel } from "../../parallel";
 import { printable } from "../../printable";
 import { moment } from "../../printable";
 import { serviceClock } from "../clock";
-import { probe, type Finding, type Seen } from "../probe";
+import { runProbe, type Finding, type Seen } from "../probe";
 
 /** What a repository of restic's is made of. */
 const PARTS = ["config", "data/", "index/", "keys/", "locks/", "snapshots/"];
@@ -102,24 +102,21 @@ export async function probeRepositories(deployment: Deployment): Promise<Finding
   try {
     const repositories = await inParallel(AT_ONCE, all, ({ client, name }) => {
       const place = `${client.name}/${name}/`;
-      return probe(
-        {
+      return runProbe({
           ring: 1,
           id: `repository.${client.name}.${name}`,
           tried: `the owner looks for ${place}config, and for the newest snapshot there`,
           expected: `it is where it belongs, and something was backed up in the last ${String(SILENT_DAYS)} days`,
           remedy: "see what happened: nothing was found out about it",
-        },
-        async () => {
+        attempt: async () => {
           const seen = await inTime(look.repository(client.name, place));
           return judgeRepository(client, name, seen, Date.now());
         },
-      );
+      });
     });
     return [
       ...repositories,
-      await probe(
-        {
+      await runProbe({
           ring: 1,
           id: "repository.beside",
           tried: "the owner lists the bucket, each client and each repository, but not the folders in these",
@@ -127,9 +124,8 @@ export async function probeRepositories(deployment: Deployment): Promise<Finding
           remedy:
             "find out who put it there; in a repository npm run recover moves it away, and a repository right below a " +
             `client is moved as in ${MOVE_IT}`,
-        },
-        () => besides(look, clients, inTime),
-      ),
+        attempt: () => besides(look, clients, inTime),
+      }),
       await serviceClock(bucket.endpoint),
     ];
   } finally {

@@ -1,60 +1,54 @@
-/** The forced command: no command or variable of the client's makes it another session with rclone. */
+/** The forced command: neither another command nor a variable changes the client's session with rclone. */
 import { Deployment } from "../../deployment";
-import { Finding } from "../probe";
-import { Attacker, COMMAND_REMEDY, lastWords, mustHaveConnected, probeAlone, refusedOrNot } from "./attacker";
+import { Probe, Seen } from "../probe";
+import { Attacker, COMMAND_REMEDY, lastWords, mustHaveConnected, refusedOrNot } from "./attacker";
 import { CanaryRepository, needControl, readBack, refusal } from "./canary-repository";
 
-/** Asks for other sessions with rclone, and looks whether they are still the forced command's. */
-export async function attackForcedCommand(
+/** Requests other sessions with rclone, and checks that they are still the forced command's. */
+export function commandAttacks(
   canary: Attacker,
   repository: Pick<CanaryRepository, "id" | "works" | "removes">,
   deployment: Deployment,
-): Promise<Finding[]> {
+): Probe[] {
   const { id } = repository;
-  // One after the other, as all that asks for a login.
   return [
-    await probeAlone(
-      {
+    {
         ring: 1,
         id: "attack.command-rclone",
         tried: "start rclone without --append-only on the whole bucket",
         expected: "the forced command runs instead",
         remedy: COMMAND_REMEDY,
-      },
-      async () => {
+      attempt: async () => {
         needControl(repository, "removes");
         return canary.session(async (request) => {
           const read = await readBack(request, `/keys/${id}`);
-          if (read.status !== 200)
-            return {
-              holds: false,
-              happened: `the own repository answers ${String(read.status)}: another session`,
-            };
+          if (read.status !== 200) {
+            const happened = `its own repository answers ${String(read.status)}: another session`;
+            return { holds: false, happened };
+          }
           const { holds, happened } = refusal(await request("DELETE", `/keys/${id}`));
-          return { holds, happened: `reads the own repository as before; deletion ${happened}` };
+          return { holds, happened: `it reads its own repository as before; deletion ${happened}` };
         }, `rclone serve restic --stdio s3-resticrepo:${deployment.bucket.bucket}`);
       },
-    ),
-    await probeAlone(
-      {
+    },
+    {
         ring: 1,
         id: "attack.environment",
-        tried: "send variables of the loader and of rclone whose effect would be seen",
-        expected: "no effect; sshd.acceptenv looks for all variables, from within",
+        tried: "send variables of the loader and of rclone with visible effects",
+        expected: "no effect; sshd.acceptenv checks all variables, on the proxy",
         remedy: COMMAND_REMEDY,
-      },
-      () => sendVariables(canary, id),
-    ),
+      attempt: () => sendVariables(canary, id),
+    },
   ];
 }
 
-/** The loader and rclone say on standard error what they cannot find, by its name. */
-async function sendVariables(canary: Attacker, id: string) {
+/** The loader and rclone report on standard error what they cannot find. */
+async function sendVariables(canary: Attacker, id: string): Promise<Seen> {
   const mark = `/nonexistent/${id}`;
   const variables = `LD_PRELOAD=${mark}.so RCLONE_CONFIG=${mark} RCLONE_VERBOSE=2`;
   const result = await canary.answerTo(["-o", `SetEnv=${variables}`], ["rclone serve restic --stdio"], "", 1);
   mustHaveConnected(result);
-  // ssh says what it sends.
+  // ssh prints what it sends, as debug messages.
   const words = result.stderr.split("\n").filter((line) => !line.startsWith("debug"));
   const effects = [
     ["LD_PRELOAD", `${mark}.so`],

@@ -8,29 +8,29 @@ import * as path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { briefly } from "../probe";
 
-/** What rclone answered to one request. */
+/** rclone's answer to one request. */
 export interface ResticAnswer {
   status: number;
   body: Buffer;
 }
 
-/** Sends one request of restic's REST protocol; `target` goes out as it stands, `..` and all. */
+/** Sends one request of restic's REST protocol; `target` is sent unchanged, with `..` too. */
 export type ResticRequest = (method: string, target: string, body?: string) => Promise<ResticAnswer>;
 
 const ANSWER_SECONDS = 60;
-/** A small proxy may need some time to log a client in and to start rclone. */
+/** A small proxy may need long for a login and to start rclone. */
 const START_SECONDS = 120;
-/** Whatever the far end does, the session ends then. */
+/** The whole session, whatever the far end does. */
 const SESSION_SECONDS = 400;
-/** A connection closes some time before the program that had it has said why and ended. */
+/** From the end of the connection until ssh has printed the reason and ended. */
 const LAST_WORDS_MILLISECONDS = 2000;
-/** Nothing that a canary holds is larger; what another sends is cut. */
+/** All objects of the canary's are smaller; a longer answer is cut. */
 const MOST_BYTES = 64 * 1024;
 
 /**
- * Opens the connection that restic has: HTTP/2 over the standard streams of `rclone serve restic --stdio`, which
- * `command` (ssh with its arguments) starts. It ends when `work` does. A request that gets no answer throws ssh's
- * last words.
+ * Opens a connection as restic does: HTTP/2 over the standard streams of `rclone serve restic --stdio`, which the
+ * command (ssh with its arguments) starts. It is closed when `work` ends. A request without an answer throws ssh's last
+ * messages.
  */
 export async function withResticSession<T>(
   [program, ...args]: readonly [string, ...string[]],
@@ -40,11 +40,11 @@ export async function withResticSession<T>(
     stdio: ["pipe", "pipe", "pipe"],
     timeout: SESSION_SECONDS * 1000,
   });
-  let words = "";
+  let messages = "";
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    words = (words + text).slice(-1000);
+    messages = (messages + text).slice(-1000);
   });
-  const lost = (reason: string) => new Error(`${reason}: ${words.trim() || "nothing was said"}`);
+  const lost = (reason: string) => new Error(`${reason}: ${messages.trim() || "it printed nothing"}`);
   const ended = new Promise<never>((_, reject) => {
     child.on("error", reject);
     child.on("close", () => {
@@ -52,7 +52,7 @@ export async function withResticSession<T>(
     });
   });
   ended.catch(() => {
-    // Whoever waits for an answer is told.
+    // Each request reports it.
   });
   const { socket, close } = await socketOf(child).catch((error: unknown) => {
     child.kill();
@@ -60,11 +60,11 @@ export async function withResticSession<T>(
   });
   const session = http2.connect("http://localhost", { createConnection: () => socket });
   session.on("error", () => {
-    // A request that is under way says it, or the end of the program does.
+    // A request under way reports it, or the end of the program does.
   });
   const started = once(session, "remoteSettings", { signal: AbortSignal.timeout(START_SECONDS * 1000) });
   await Promise.race([started, ended]).catch(() => {
-    // Each request will say that there is no answer.
+    // Each request will report that there is no answer.
   });
   const answer: ResticRequest = (method, target, body) =>
     new Promise((resolve, reject) => {
@@ -108,8 +108,8 @@ export async function withResticSession<T>(
 }
 
 /**
- * The standard streams of a program as one socket. Node's HTTP/2 breaks down over any other kind of stream when the
- * far end closes it too early, and an attacker's does.
+ * The standard streams of a program as one socket. Over any other kind of stream Node's HTTP/2 crashes when the far
+ * end closes it too early, as an attacker may.
  */
 async function socketOf(
   child: ChildProcessWithoutNullStreams,
@@ -122,7 +122,7 @@ async function socketOf(
   const [far] = (await once(server, "connection")) as [net.Socket];
   for (const stream of [far, child.stdin, child.stdout]) {
     stream.on("error", () => {
-      // Either end may be gone first; whoever waits for an answer is told.
+      // Either end may close first; the request under way reports it.
     });
   }
   far.pipe(child.stdin);

@@ -1,4 +1,4 @@
-/** The canary's repository after a run: what the run put there is taken away again. */
+/** Removes what a run added to the canary's repository. */
 import { Deployment } from "../../deployment";
 import { CANARY } from "../../../hosts";
 import { inParallel } from "../../parallel";
@@ -6,14 +6,14 @@ import { withS3 } from "../../../s3/with-s3";
 import { listVersions } from "../../../s3/versions";
 import { content, MOST_VERSIONS } from "./canary-repository";
 
-/** What runs before this one left when they were interrupted is older. */
+/** Objects of earlier, interrupted runs are older. */
 const LEFTOVER_MILLISECONDS = 3600_000;
 const TIDY_AT_ONCE = 4;
 
 /**
- * The owner takes the canary's objects of this run away, versions and all; the repository's config stays, for a run
- * beside this one needs it, unless an attack has changed it. Whether the owner may is a finding of the bucket's: here
- * nothing comes of it.
+ * Removes the canary's objects of this run as the owner, with all versions. The repository's config stays, because a
+ * concurrent run needs it, unless an attack has changed it. Errors are ignored here: the probes of the bucket find out
+ * whether the owner may do this.
  */
 export async function tidy({ bucket }: Deployment, id: string): Promise<void> {
   const Bucket = bucket.bucket;
@@ -24,12 +24,12 @@ export async function tidy({ bucket }: Deployment, id: string): Promise<void> {
     await withS3(bucket, bucket.owner, async (owner) => {
       // A write that left the repository is beside it.
       const all = await listVersions(owner, bucket, `${CANARY.client}/`, MOST_VERSIONS);
-      // By its size: what the writer put, the owner may not be able to read.
-      const spoilt = all.some(
+      // By its size: the owner may not be able to read what the writer put.
+      const changed = all.some(
         ({ key, latest, size }) => key === config && latest && size !== Buffer.byteLength(content("config")),
       );
       const left = all.filter(({ key, modified }) => {
-        if (key === config) return spoilt;
+        if (key === config) return changed;
         const leftover = key.startsWith(repository) && Date.now() - modified > LEFTOVER_MILLISECONDS;
         return leftover || key.includes(id);
       });
@@ -38,6 +38,6 @@ export async function tidy({ bucket }: Deployment, id: string): Promise<void> {
       });
     });
   } catch {
-    // They are small, and the next run tries again.
+    // The objects are small, and the next run tries again.
   }
 }

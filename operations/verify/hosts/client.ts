@@ -9,7 +9,7 @@ import {
   renderKnownHosts,
   renderPaths,
 } from "../../../hosts";
-import { Finding, MAKE_ANEW, ProbeAbout, PUT_BACK } from "../probe";
+import { Finding, REBUILD, ProbeAbout, PUT_BACK } from "../probe";
 import { HostFacts, judge, seen } from "./facts";
 import { contentSeen, modeProblems, parseModes } from "./files";
 import { clientLeaks, identitiesSeen, LEAK_REMEDY, PLACES } from "./leaks";
@@ -138,7 +138,7 @@ export function judgeClient(
               "client.restic-program",
               `the SHA-256 of the restic on ${name}`,
               `that of the configured ${restic.version}`,
-              MAKE_ANEW,
+              REBUILD,
             ),
             () => programSeen(facts, RESTIC_PROGRAM, restic),
           ),

@@ -3,7 +3,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { gunzipSync } from "node:zlib";
 import { hostScript, shellQuote } from "../../../hosts";
-import { Finding, probe, ProbeAbout, Seen } from "../probe";
+import { Finding, ProbeAbout, runProbe, Seen } from "../probe";
 
 /** What a host printed about itself. Throws for a fact that it could not tell: that is never taken for an empty one. */
 export type HostFacts = (name: string) => string;
@@ -45,7 +45,7 @@ export const linesOf = (text: string): string[] => text.split("\n").filter((line
 
 /** A judgement of facts as a probe. */
 export function judge(about: ProbeAbout, see: () => Seen): Promise<Finding> {
-  return probe(about, () => Promise.resolve().then(see));
+  return runProbe({ ...about, attempt: see });
 }
 
 /** Problems of one judgement that are named: whoever is root on a host can make any number. */

@@ -1,7 +1,7 @@
 /** The programs of a host: their versions, and what runs and listens on the proxy. */
 import { Deployment } from "../../deployment";
 import { Artifact } from "../../../config";
-import { Finding, MAKE_ANEW, ProbeAbout, Seen, Undecided } from "../probe";
+import { Finding, REBUILD, ProbeAbout, Seen, Undecided } from "../probe";
 import { HostFacts, judge, linesOf, seen } from "./facts";
 import { parseSums } from "./files";
 import { judgeVersion, Program } from "./known-bad";
@@ -83,7 +83,7 @@ export function judgePrograms({ proxy: { rclone } }: Deployment, facts: HostFact
         id: "files.rclone-program",
         tried: "the SHA-256 of the rclone that serves clients",
         expected: `that of the configured ${rclone.version}`,
-        remedy: MAKE_ANEW,
+        remedy: REBUILD,
       },
       () => programSeen(facts, RCLONE_PROGRAM, rclone),
     ),

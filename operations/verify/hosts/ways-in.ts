@@ -4,7 +4,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { run } from "../../transport/run";
 import { withTemporaryFolder } from "../../transport/temporary-folder";
-import { Finding, probe, Seen } from "../probe";
+import { Finding, runProbe, Seen } from "../probe";
 import { HostFacts, judge, linesOf, seen } from "./facts";
 
 /** Seconds that ssh-keygen may take. */
@@ -17,8 +17,7 @@ const REFUSING =
 /** Judges all keys that sshd would take besides the clients', and how sshd was started. */
 export function judgeWaysIn({ proxy }: Deployment, facts: HostFacts): Promise<Finding[]> {
   return Promise.all([
-    probe(
-      {
+    runProbe({
         ring: 1,
         id: "users.keys",
         tried: "the authorized_keys of every account of the proxy, and what else is in authorized_keys.d",
@@ -26,9 +25,8 @@ export function judgeWaysIn({ proxy }: Deployment, facts: HostFacts): Promise<Fi
         remedy:
           "make the proxy anew by docs/incident.md, unless you know who put the line there: then remove the line. " +
           "Who could was root there, or that account",
-      },
-      async () => keysSeen(linesOf(facts("user_keys")), await publicKeyOf(proxy.host.privateKey)),
-    ),
+      attempt: async () => keysSeen(linesOf(facts("user_keys")), await publicKeyOf(proxy.host.privateKey)),
+    }),
     judge(
       {
         ring: 1,

@@ -1,16 +1,16 @@
-/** Access to the cloud as the stack itself has it: through the provider that the operator has configured anyway. */
+/** Access to the cloud through the provider that the operator has configured for the stack anyway. */
 import * as openstack from "@pulumi/openstack";
 import * as automation from "@pulumi/pulumi/automation";
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { ROOT, run } from "../transport/run";
-import { withTemporaryFolder } from "../transport/temporary-folder";
-import { ask } from "./http";
+import { ROOT, run } from "../../transport/run";
+import { withTemporaryFolder } from "../../transport/temporary-folder";
+import { ask } from "../http";
 
 /** A session with the cloud. */
 export interface OpenStackSession {
-  /** The URL of a service by its type in the catalog, such as `network`. @throws Error where there is none */
+  /** The URL of a service by its type in the catalog, such as `network`. @throws Error for an unknown type */
   endpoint: (type: string) => string;
   /**
    * Asks a service; `path` begins with a slash.
@@ -19,22 +19,22 @@ export interface OpenStackSession {
   get: (type: string, path: string, headers?: Record<string, string>) => Promise<unknown>;
 }
 
-/** Seconds that getting a token may take: Pulumi starts, and the provider logs in. */
+/** Seconds to get a token: Pulumi starts, and the provider logs in. */
 const LOGIN_SECONDS = 140;
 
 const REMEDY =
-  "check that OS_* or clouds.yaml are set as for pulumi up, and where the cloud has certificates of its own CA, " +
-  "NODE_EXTRA_CA_CERTS too";
+  "set OS_* or clouds.yaml as for pulumi up, and NODE_EXTRA_CA_CERTS too where the cloud's certificates are of its " +
+  "own CA";
 
-/** The stack's own settings of the provider, `openstack:*`, which go before the environment. */
+/** The stack's own settings of the provider, `openstack:*`, which take precedence over the environment. */
 export async function openStackSettings(stack?: string): Promise<Record<string, string>> {
   const chosen = stack === undefined ? [] : ["--stack", stack];
   const name = (await run("pulumi", ["stack", "--show-name", "--non-interactive", ...chosen])).stdout.trim();
   const file = path.join(ROOT, `Pulumi.${name}.yaml`);
   if (!fs.existsSync(file) || !/^\s*["']?openstack:/m.test(fs.readFileSync(file, "utf8"))) return {};
   const { stdout } = await run("pulumi", ["config", "--json", "--show-secrets", ...chosen]).catch(() => {
-    // Not passed on: what Pulumi printed may hold the secrets.
-    throw new Error(`pulumi config does not read ${file}: is the passphrase set?`);
+    // Not passed on: what Pulumi printed may contain the secrets.
+    throw new Error(`pulumi config cannot read ${file}: is the passphrase set?`);
   });
   const config = JSON.parse(stdout) as Record<string, { value?: string }>;
   return Object.fromEntries(
@@ -46,15 +46,15 @@ export async function openStackSettings(stack?: string): Promise<Record<string, 
 
 /**
  * Logs in as `pulumi up` does: a program of one line asks the provider for a token and the catalog, in a preview
- * with a state of its own that is removed again. The token is in this process's memory alone.
+ * with a temporary state. The token stays in this process's memory.
  *
  * @param settings what the stack's configuration sets under `openstack:`
- * @throws Error that says what to check
+ * @throws Error with the remedy
  */
 export async function openStackSession(settings: Record<string, string> = {}): Promise<OpenStackSession> {
   const scope = await authScope(settings).catch((error: unknown) => {
     const { message } = error as Error;
-    // Pulumi's and the provider's words come in many lines of which one says what is wrong.
+    // Pulumi and the provider print many lines, of which one names the cause.
     const why = /ENOENT/.test(message)
       ? "pulumi is not on PATH"
       : (/^\s*(?:\* |error: )(.+)$/m.exec(message)?.[1] ?? message.split("\n", 1)[0] ?? "");
@@ -101,10 +101,10 @@ async function authScope(settings: Record<string, string>): Promise<openstack.id
       {
         workDir: folder,
         projectSettings: { name: "verify", runtime: "nodejs", backend: { url } },
-        // As a file of this folder: pulumi config set would show passwords in the process list.
+        // In a file of this folder: pulumi config set would show passwords in the process list.
         stackSettings: { verify: { config: settings } },
         envVars: {
-          // What the operator set for every command of his concerns his own stack.
+          // What the operator has set for all commands is meant for their own stack.
           ...Object.fromEntries(options.map((name) => [name, ""])),
           PULUMI_BACKEND_URL: url,
           PULUMI_CONFIG_PASSPHRASE: randomBytes(16).toString("hex"),

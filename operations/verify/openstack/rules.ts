@@ -1,8 +1,8 @@
-/** Security group rules, as wanted and as OpenStack has them: pure comparisons. */
+/** Security group rules, as configured and as OpenStack has them: pure comparisons. */
 import { BlockList, isIP } from "node:net";
-import type { FirewallRule, Group } from "../../plan";
+import type { FirewallRule, Group } from "../../../plan";
 
-/** A rule of a security group in Neutron's terms; only what decides what it lets through. */
+/** A rule of a security group in Neutron's terms; only what decides what it allows. */
 export interface GroupRule {
   direction: "ingress" | "egress";
   ethertype: "IPv4" | "IPv6";
@@ -13,7 +13,7 @@ export interface GroupRule {
   peer: { cidr: string } | { groupId: string } | { addressGroupId: string };
 }
 
-/** A rule as Neutron's API spells it. */
+/** A rule as Neutron's API shows it. */
 export interface NeutronRule {
   direction: "ingress" | "egress";
   ethertype: "IPv4" | "IPv6";
@@ -25,12 +25,12 @@ export interface NeutronRule {
   remote_address_group_id?: string | null;
 }
 
-/** Neutron takes and shows numbers of protocols too. */
+/** Neutron accepts and shows protocols by number, too. */
 const PROTOCOLS: Record<string, string> = { "6": "tcp", "17": "udp", "1": "icmp", "58": "ipv6-icmp" };
 
 const ANYWHERE = { IPv4: "0.0.0.0/0", IPv6: "::/0" };
 
-/** What Neutron says, in the terms of this file. */
+/** A rule of Neutron's API in the terms of this file. */
 export function fromNeutron(rule: NeutronRule): GroupRule {
   const { direction, ethertype, protocol, port_range_min: first, port_range_max: last } = rule;
   return {
@@ -46,7 +46,7 @@ export function fromNeutron(rule: NeutronRule): GroupRule {
   };
 }
 
-/** What the stack wants of one of its groups, in the terms of this file. */
+/** The configured rules of one group, in the terms of this file. */
 export function wantedRules(
   rules: readonly FirewallRule[],
   group: Group,
@@ -63,7 +63,7 @@ export function wantedRules(
     }));
 }
 
-/** A rule in words, such as `egress tcp 22 to 192.0.2.1/32`; two rules that let the same through read the same. */
+/** A rule as text, such as `egress tcp 22 to 192.0.2.1/32`; rules that allow the same have the same text. */
 export function ruleText({ direction, ethertype, protocol, ports, peer }: GroupRule): string {
   const range =
     ports === undefined
@@ -71,31 +71,29 @@ export function ruleText({ direction, ethertype, protocol, ports, peer }: GroupR
       : ports.first === ports.last
         ? String(ports.first)
         : `${String(ports.first)}-${String(ports.last)}`;
-  const far =
+  const farEnd =
     "cidr" in peer
       ? peer.cidr
       : "groupId" in peer
         ? `the group ${peer.groupId} (${ethertype})`
         : `the address group ${peer.addressGroupId} (${ethertype})`;
-  return `${direction} ${protocol} ${range} ${direction === "egress" ? "to" : "from"} ${far}`;
+  return `${direction} ${protocol} ${range} ${direction === "egress" ? "to" : "from"} ${farEnd}`;
 }
 
-/** The rules that only one side has, in words. */
+/** The rules that only one side has, as text. */
 export function differences(
   wanted: readonly GroupRule[],
   actual: readonly GroupRule[],
 ): { extra: string[]; missing: string[] } {
-  const [should, is] = [wanted, actual].map((rules) => new Set(rules.map(ruleText))) as [
-    Set<string>,
-    Set<string>,
-  ];
+  const should = new Set(wanted.map(ruleText));
+  const is = new Set(actual.map(ruleText));
   return {
     extra: [...is].filter((rule) => !should.has(rule)).sort(),
     missing: [...should].filter((rule) => !is.has(rule)).sort(),
   };
 }
 
-/** A far end of a TCP connection. */
+/** The far end of a TCP connection. */
 export interface Target {
   /** IP address. */
   address: string;
@@ -104,13 +102,13 @@ export interface Target {
   groupIds: string[];
 }
 
-/** Whether these rules let a TCP connection out. */
+/** Whether these rules allow an outgoing TCP connection. */
 export function allows(rules: readonly GroupRule[], { address, port, groupIds }: Target): boolean {
   return rules.some(({ direction, protocol, ports, peer }) => {
     if (direction !== "egress" || !["tcp", "any"].includes(protocol)) return false;
     if (ports !== undefined && (port < ports.first || port > ports.last)) return false;
     if ("groupId" in peer) return groupIds.includes(peer.groupId);
-    // Who is in an address group is not known here: it may be the target.
+    // The members of an address group are not known here: the target may be one.
     return "addressGroupId" in peer || contains(peer.cidr, address);
   });
 }
@@ -125,20 +123,27 @@ function contains(cidr: string, address: string): boolean {
   return list.check(address, name);
 }
 
-/** The one address that a CIDR stands for; `undefined` where it stands for more. */
+/** The address of a CIDR with one address only. */
 function only(cidr: string): string | undefined {
   const [address = "", length = ""] = cidr.split("/");
   return ["", isIP(address) === 6 ? "128" : "32"].includes(length) ? address : undefined;
 }
 
-/** Where the metadata service of every OpenStack answers. */
+/** The address of the metadata service in every OpenStack. */
 const METADATA = "169.254.169.254";
 
+/** What a host tries to reach. */
+export interface ConnectionsToTry {
+  /** What no rule allows. */
+  closed: Target[];
+  /** What a rule allows: the control, without which closed connections prove nothing. */
+  open: Target[];
+}
+
 /**
- * What a host tries to reach, by what its rules say of it: `closed` must not come about, `open` is the control
- * without which closed connections say nothing.
+ * What a host tries to reach, by its rules.
  *
- * @param host the host's rules outwards and its own address
+ * @param host the host's rules and its own addresses
  * @param others the stack's other hosts
  * @param services addresses and ports of S3 and OpenStack
  */
@@ -146,7 +151,7 @@ export function connectionsToTry(
   host: { rules: readonly GroupRule[]; addresses: readonly string[] },
   others: readonly { addresses: readonly string[]; groupIds: string[] }[],
   services: readonly { address: string; port: number }[],
-): { closed: Target[]; open: Target[] } {
+): ConnectionsToTry {
   const neighbours = host.rules.flatMap(({ direction, peer }) => {
     const address = direction === "egress" && "cidr" in peer ? only(peer.cidr) : undefined;
     return address === undefined ? [] : [address];
