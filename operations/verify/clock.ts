@@ -30,13 +30,13 @@ export function judgeClock({ shown, earliest, latest }: ClockReading): Seen {
 /** Whether a host's clock agrees with this machine's. */
 export function hostClock(name: string, read: () => Promise<ClockReading>): Promise<Finding> {
   return runProbe({
-      ring: 1,
-      id: `clock.${name}`,
-      tried: `compare the clock of ${name} with that of this machine`,
-      expected: `at most ${String(TOLERATED_SECONDS)} s apart`,
-      remedy:
-        `let ${name} reach time servers (egress.ntp), and look at its time service: timedatectl, or chronyc tracking; ` +
-        "if s3.clock fails too, the clock of this machine is wrong",
+    ring: 1,
+    id: `clock.${name}`,
+    tried: `compare the clock of ${name} with that of this machine`,
+    expected: `at most ${String(TOLERATED_SECONDS)} s apart`,
+    remedy:
+      `let ${name} reach time servers (egress.ntp), and look at its time service: timedatectl, or chronyc tracking; ` +
+      "if s3.clock fails too, the clock of this machine is wrong",
     attempt: async () => judgeClock(await read()),
   });
 }
@@ -44,11 +44,12 @@ export function hostClock(name: string, read: () => Promise<ClockReading>): Prom
 /** Whether the S3 service's clock agrees with this machine's. */
 export function serviceClock(endpoint: string): Promise<Finding> {
   return runProbe({
-      ring: 1,
-      id: "s3.clock",
-      tried: "compare the time of an answer of the S3 service with the clock of this machine",
-      expected: `at most ${String(TOLERATED_SECONDS)} s apart: S3 refuses requests that are a quarter of an hour off`,
-      remedy: "look at the clock of this machine; if that is right, report it to the operator of the S3 service",
+    ring: 1,
+    id: "s3.clock",
+    tried: "compare the time of an answer of the S3 service with the clock of this machine",
+    expected: `at most ${String(TOLERATED_SECONDS)} s apart: S3 refuses requests that are a quarter of an hour off`,
+    remedy:
+      "look at the clock of this machine; if that is right, report it to the operator of the S3 service",
     attempt: async () => judgeClock(await s3Clock(endpoint)),
   });
 }

@@ -1,26 +1,26 @@
 import { printable } from "../printable";
 import { Finding, Ring, Verdict } from "./probe";
 
-/** How many findings of a ring ended how. */
+/** The number of findings of a ring by verdict. */
 export interface RingSummary extends Record<Verdict, number> {
   ring: Ring;
 }
 
 const VERDICTS: readonly Verdict[] = ["FAIL", "unknown", "open", "pass"];
 
-/** What a ring withstands, as its heading says it. */
+/** The compromise that each ring withstands. */
 const RINGS: Record<Ring, string> = {
-  1: "a client is taken",
-  2: "the proxy is taken, root included",
-  3: "the cloud account is taken",
+  1: "a client is compromised",
+  2: "the proxy is compromised, root included",
+  3: "the cloud account is compromised",
 };
 
-/** Findings by ring, then id: the same deployment gives the same order. */
+/** Sorts findings by ring, then id. */
 export function sortFindings(findings: readonly Finding[]): Finding[] {
   return [...findings].sort((a, b) => a.ring - b.ring || (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
 }
 
-/** The numbers of each ring that has findings. */
+/** Counts the findings of each ring that has any. */
 export function summarize(findings: readonly Finding[]): RingSummary[] {
   const rings = [...new Set(findings.map(({ ring }) => ring))].sort();
   return rings.map((ring) => {
@@ -31,8 +31,8 @@ export function summarize(findings: readonly Finding[]): RingSummary[] {
 }
 
 /**
- * 0: all that was tried holds. 1: something does not. 2: nothing is known not to hold, but something could not be
- * tried. A ring that the configuration leaves open changes nothing. Nothing tried at all is no success either.
+ * 0: everything that was tried holds. 1: something does not. 2: nothing failed, but something could not be tried, or
+ * nothing was. A ring that the configuration leaves open changes nothing.
  */
 export function exitStatus(findings: readonly Finding[]): 0 | 1 | 2 {
   if (findings.some(({ verdict }) => verdict === "FAIL")) return 1;
@@ -40,8 +40,9 @@ export function exitStatus(findings: readonly Finding[]): 0 | 1 | 2 {
 }
 
 /**
- * The report for a terminal of `width` columns: what is amiss, the worst first, each with all that is known of it; what
- * passed only where it is asked for; and the numbers of each ring.
+ * The report for a terminal of `width` columns: the findings, failures first, then the counts of each ring.
+ *
+ * @param all whether to show what passed, too
  */
 export function renderReport(findings: readonly Finding[], width: number, all = false): string {
   const sorted = sortFindings(findings);
@@ -59,19 +60,19 @@ export function renderReport(findings: readonly Finding[], width: number, all = 
 }
 
 function summaryLine({ ring, ...counts }: RingSummary): string {
-  const words: Record<Verdict, string> = {
+  const labels: Record<Verdict, string> = {
     pass: "passed",
     FAIL: "FAILED",
     unknown: "could not be tried",
     open: "left open by the configuration",
   };
-  const said = VERDICTS.filter((verdict) => verdict === "pass" || counts[verdict] > 0).map(
-    (verdict) => `${String(counts[verdict])} ${words[verdict]}`,
+  const numbers = VERDICTS.filter((verdict) => verdict === "pass" || counts[verdict] > 0).map(
+    (verdict) => `${String(counts[verdict])} ${labels[verdict]}`,
   );
-  return `Ring ${String(ring)}, ${RINGS[ring]}: ${said.join(", ")}`;
+  return `Ring ${String(ring)}, ${RINGS[ring]}: ${numbers.join(", ")}`;
 }
 
-/** One finding: its verdict and name, and below it what was tried and seen. */
+/** One finding: its verdict and id, then what was tried and what happened. */
 function block({ ring, id, tried, expected, happened, verdict, remedy }: Finding, width: number): string {
   const fields = Object.entries({
     tried,
@@ -89,7 +90,7 @@ function block({ ring, id, tried, expected, happened, verdict, remedy }: Finding
   ].join("\n");
 }
 
-/** Breaks a text into lines of at most `width` characters, between words where it can. */
+/** Breaks a text into lines of at most `width` characters, between words where possible. */
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = "";

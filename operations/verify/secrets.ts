@@ -1,17 +1,17 @@
 import { Deployment } from "../deployment";
 
-/** A secret of the stack, and what it looks like where it has leaked. */
+/** A secret of the stack, and how it appears where it has leaked. */
 export interface Secret {
-  /** What it is, for a report. */
+  /** Its name in reports. */
   name: string;
-  /** Any of these texts gives it away. */
+  /** Strings, each of which shows that it has leaked. */
   traces: string[];
 }
 
-/** A shorter secret is found in texts by accident, so it is not searched for. */
-const LEAST_CHARACTERS = 8;
+/** A shorter secret occurs in texts by chance, so it is not searched for. */
+const MIN_CHARACTERS = 8;
 
-/** Every secret of the stack. `tooShort` names those that cannot be searched for. */
+/** All secrets of the stack; `tooShort` names those that cannot be searched for. */
 export function stackSecrets(deployment: Deployment): { secrets: Secret[]; tooShort: string[] } {
   const { bucket, proxy, clients, canary, repositoryRootKey } = deployment;
   const values: [name: string, value: string | undefined][] = [
@@ -42,17 +42,17 @@ export function stackSecrets(deployment: Deployment): { secrets: Secret[]; tooSh
   return {
     secrets: [
       ...given
-        .filter(([, value]) => value.length >= LEAST_CHARACTERS)
+        .filter(([, value]) => value.length >= MIN_CHARACTERS)
         .map(([name, value]) => ({ name, traces: [value, ...base64Traces(value)] })),
       ...keys.flatMap(([name, key]) => (key === undefined ? [] : [{ name, traces: keyTraces(key) }])),
     ],
-    tooShort: given.filter(([, value]) => value.length < LEAST_CHARACTERS).map(([name]) => name),
+    tooShort: given.filter(([, value]) => value.length < MIN_CHARACTERS).map(([name]) => name),
   };
 }
 
 /**
- * The value as it stands inside a longer text in base64, in which the hosts' files travel: it begins at any of
- * three places, and its first and last characters there depend on its neighbours.
+ * The value inside a longer base64 text, the encoding in which hosts get their files: it has one of three alignments,
+ * and its first and last characters depend on its neighbours.
  */
 function base64Traces(value: string): string[] {
   return [0, 1, 2].map((before) => {
@@ -62,16 +62,16 @@ function base64Traces(value: string): string[] {
   });
 }
 
-/** The lines of a private key that nobody else's has: not the first, which kind, cipher and public key fill. */
+/** The lines that are unique to a private key: not the first two, which contain type, cipher and public key. */
 function keyTraces(privateKey: string): string[] {
   const lines = privateKey.split(/\r?\n/).filter((line) => /^[A-Za-z0-9+/]{24,}=*$/.test(line));
   const own = lines.slice(Math.min(2, lines.length - 1));
   return own.flatMap((line) => [line, ...base64Traces(line)]);
 }
 
-/** The names of the secrets that a text holds. */
+/** The names of the secrets that a text contains. */
 export function secretsIn(text: string, secrets: readonly Secret[]): string[] {
-  // base64 is broken into lines. Without a regular expression: over blanks without end one would take days.
+  // base64 may be broken into lines. No regular expression: over millions of blanks one would take days.
   const joined = text
     .split("\n")
     .map((line) => line.trim())
@@ -81,7 +81,7 @@ export function secretsIn(text: string, secrets: readonly Secret[]): string[] {
     .map(({ name }) => name);
 }
 
-/** The text with every secret in it replaced by its name. */
+/** Replaces every secret in a text by its name. */
 export function withoutSecrets(text: string, secrets: readonly Secret[]): string {
   return secrets.reduce(
     (rest, { name, traces }) => traces.reduce((rest, trace) => rest.replaceAll(trace, `«${name}»`), rest),

@@ -201,7 +201,7 @@ echo 'keeper ${bucket.keeper?.accessKeyId ?? ""}' >/opt/retention/env`);
     expect(conf.stdout.trim()).toBe("640");
   });
 
-  test("a client is taken: its repository comes back to the byte, by the documented commands", async () => {
+  test("the documented commands restore the repository of a compromised client to the byte", async () => {
     const tree = TREES[1] as Tree;
     const taken = { CLIENT: tree.client, REPOSITORY: tree.repository, WHEN: await quietMoment() };
     const before = await described(await stack.host(tree.client), tree.source);
@@ -236,7 +236,7 @@ echo 'keeper ${bucket.keeper?.accessKeyId ?? ""}' >/opt/retention/env`);
     });
     expect((await restic(tree.client, `${own} snapshots`)).code).not.toBe(0);
 
-    const section = "A client is taken";
+    const section = "A client is compromised";
     // As in production: what the documented commands replace must be unprotected by them.
     await stack.setConfig("protect", "true");
     await follow(section, 1, taken);
@@ -256,7 +256,7 @@ echo 'keeper ${bucket.keeper?.accessKeyId ?? ""}' >/opt/retention/env`);
     for (const { ssh } of stolen) await expectRefused(ssh);
   });
 
-  test("the proxy is taken: every repository comes back to the byte, by the documented commands", async () => {
+  test("the documented commands restore every repository after a compromise of the proxy to the byte", async () => {
     const trees = await contents();
     const before = await deployment();
     const WHEN = await quietMoment();
@@ -308,7 +308,7 @@ $rclone copy --ignore-times . "$bucket"`,
       expect((await restic(client, `${repository} snapshots`)).code).not.toBe(0);
     }
 
-    const section = "The proxy is taken";
+    const section = "The proxy is compromised";
     await follow(section, 1);
     const revoked = Date.now();
     await follow(section, 2, { WHEN });
@@ -322,11 +322,11 @@ $rclone copy --ignore-times . "$bucket"`,
     }
   });
 
-  test("the workstation is taken: S3 keys, operator's key and client keys that were on it open nothing any more, and what they hid comes back", async () => {
+  test("after a compromise of the workstation its S3 keys, operator key and client keys open nothing, and hidden objects come back", async () => {
     const trees = await contents();
     const before = await deployment();
     const WHEN = await quietMoment();
-    const section = "The operator's workstation is taken";
+    const section = "The operator's workstation is compromised";
     // He does with the owner's keys what can be undone: a client would begin the hidden repository anew.
     const asOwner = (args: string[], options: RunOptions = {}) =>
       rclone(before.bucket, before.bucket.owner, args, options);

@@ -196,7 +196,9 @@ describe("connections", () => {
     expect(() => judge("connect 192.0.2.1:22 nothing\nconnect 192.0.2.9:7480 open\n")).toThrow(
       /the result for \[2001:db8::1\]:80 is unclear/,
     );
-    expect(() => judge(printed("EINVAL", "nothing", "open"))).toThrow(/the result for 192.0.2.1:22 is unclear/);
+    expect(() => judge(printed("EINVAL", "nothing", "open"))).toThrow(
+      /the result for 192.0.2.1:22 is unclear/,
+    );
     expect(() => judge("")).toThrow(/unclear/);
     expect(() => judgeConnections({ closed: [], open }, new Map())).toThrow(/everything/);
   });

@@ -57,7 +57,10 @@ describe("the remedy of a probe without a result", () => {
     });
   });
   test("is the remedy of a failure where the observation decides nothing", async () => {
-    const finding = await runProbe({ ...about, attempt: () => Promise.reject(new Undecided("it may be patched")) });
+    const finding = await runProbe({
+      ...about,
+      attempt: () => Promise.reject(new Undecided("it may be patched")),
+    });
     expect(finding).toMatchObject({
       verdict: "unknown",
       happened: "undecided: it may be patched",
@@ -130,11 +133,11 @@ describe("the report", () => {
          happened: what happened to open
          what to do: remedy of open
 
-     Ring 1, a client is taken: 1 FAILED, 1 could not be tried, 1
+     Ring 1, a client is compromised: 1 FAILED, 1 could not be
+     tried, 1 passed
+     Ring 2, the proxy is compromised, root included: 1 FAILED, 0
      passed
-     Ring 2, the proxy is taken, root included: 1 FAILED, 0
-     passed
-     Ring 3, the cloud account is taken: 1 left open by the
+     Ring 3, the cloud account is compromised: 1 left open by the
      configuration, 0 passed
 
      What passed is shown with --all (1).

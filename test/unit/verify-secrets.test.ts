@@ -32,7 +32,7 @@ const OPERATIONS = sampleDeployment({
 const { secrets, tooShort } = stackSecrets(OPERATIONS);
 
 describe("every secret of the stack is looked for", () => {
-  test("by name, and what is too short is said", () => {
+  test("by name, and those that are too short are named", () => {
     expect(secrets.map(({ name }) => name)).toEqual([
       "the S3 secret key of the owner",
       "the S3 secret key of the writer",
@@ -55,7 +55,7 @@ describe("every secret of the stack is looked for", () => {
     });
   });
 
-  test("no public value is taken for one", () => {
+  test("finds no public value", () => {
     expect(secretsIn("OWNERID WRITERID ssh-ed25519 AAAA https://s3.example debian short", secrets)).toEqual(
       [],
     );
@@ -81,12 +81,12 @@ describe("a secret is found", () => {
   });
 });
 
-test("a text without secrets names what stood there", () => {
+test("withoutSecrets replaces each secret by its name", () => {
   const text = withoutSecrets(`password '${PASSWORD}' refused`, secrets);
   expect(text).toBe("password '«the password of web/main»' refused");
 });
 
-test("a host that prints blanks without end does not hold up the search", () => {
+test("millions of blanks do not slow the search down", () => {
   const started = Date.now();
   expect(secretsIn(`a${" ".repeat(4_000_000)}b`, secrets)).toEqual([]);
   expect(Date.now() - started).toBeLessThan(5000);

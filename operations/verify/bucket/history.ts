@@ -53,7 +53,7 @@ interface Tally {
 /** Whether what the bucket's versions tell of the repositories is backups, and recoveries of the owner's. */
 export function history(bench: Bench, clients: readonly DeployedClient[]): Promise<Finding>[] {
   const remedy =
-    "the proxy's keys are in other hands: docs/incident.md, The proxy is taken; to see what was done, and to bring " +
+    "the proxy's keys are in other hands: docs/incident.md, The proxy is compromised; to see what was done, and to bring " +
     "each repository back: npm run recover -- --client CLIENT --repository REPOSITORY (or --all) --at TIME, with a time before " +
     `the first change; old versions stay for ${String(bench.bucket.noncurrentVersionDays)} days`;
   const abouts = {

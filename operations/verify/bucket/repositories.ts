@@ -103,11 +103,11 @@ export async function probeRepositories(deployment: Deployment): Promise<Finding
     const repositories = await inParallel(AT_ONCE, all, ({ client, name }) => {
       const place = `${client.name}/${name}/`;
       return runProbe({
-          ring: 1,
-          id: `repository.${client.name}.${name}`,
-          tried: `the owner looks for ${place}config, and for the newest snapshot there`,
-          expected: `it is where it belongs, and something was backed up in the last ${String(SILENT_DAYS)} days`,
-          remedy: "see what happened: nothing was found out about it",
+        ring: 1,
+        id: `repository.${client.name}.${name}`,
+        tried: `the owner looks for ${place}config, and for the newest snapshot there`,
+        expected: `it is where it belongs, and something was backed up in the last ${String(SILENT_DAYS)} days`,
+        remedy: "see what happened: nothing was found out about it",
         attempt: async () => {
           const seen = await inTime(look.repository(client.name, place));
           return judgeRepository(client, name, seen, Date.now());
@@ -117,13 +117,13 @@ export async function probeRepositories(deployment: Deployment): Promise<Finding
     return [
       ...repositories,
       await runProbe({
-          ring: 1,
-          id: "repository.beside",
-          tried: "the owner lists the bucket, each client and each repository, but not the folders in these",
-          expected: "clients, repositories and what restic keeps in them, and nothing else",
-          remedy:
-            "find out who put it there; in a repository npm run recover moves it away, and a repository right below a " +
-            `client is moved as in ${MOVE_IT}`,
+        ring: 1,
+        id: "repository.beside",
+        tried: "the owner lists the bucket, each client and each repository, but not the folders in these",
+        expected: "clients, repositories and what restic keeps in them, and nothing else",
+        remedy:
+          "find out who put it there; in a repository npm run recover moves it away, and a repository right below a " +
+          `client is moved as in ${MOVE_IT}`,
         attempt: () => besides(look, clients, inTime),
       }),
       await serviceClock(bucket.endpoint),

@@ -8,7 +8,8 @@ const control = (name: string, tried: string, attempt: () => Promise<Seen>): Pro
   id: `control.${name}`,
   tried,
   expected: "works",
-  remedy: "make sure that this machine reaches port 22 of the proxy, and that rclone on it reaches the bucket",
+  remedy:
+    "make sure that this machine reaches port 22 of the proxy, and that rclone on it reaches the bucket",
   attempt,
 });
 
@@ -25,8 +26,7 @@ export async function tryControls(
       if (existing.status === 200) config = existing.body.toString();
       const types = existing.status === 200 ? KEPT : [...KEPT, "config"];
       const statuses = [created.status];
-      for (const type of types)
-        statuses.push((await request("POST", place(type, id), content(type))).status);
+      for (const type of types) statuses.push((await request("POST", place(type, id), content(type))).status);
       return {
         holds: statuses.every((status) => status === 200),
         happened: `answers ${statuses.join(", ")}`,

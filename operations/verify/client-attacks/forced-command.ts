@@ -13,11 +13,11 @@ export function commandAttacks(
   const { id } = repository;
   return [
     {
-        ring: 1,
-        id: "attack.command-rclone",
-        tried: "start rclone without --append-only on the whole bucket",
-        expected: "the forced command runs instead",
-        remedy: COMMAND_REMEDY,
+      ring: 1,
+      id: "attack.command-rclone",
+      tried: "start rclone without --append-only on the whole bucket",
+      expected: "the forced command runs instead",
+      remedy: COMMAND_REMEDY,
       attempt: async () => {
         needControl(repository, "removes");
         return canary.session(async (request) => {
@@ -32,11 +32,11 @@ export function commandAttacks(
       },
     },
     {
-        ring: 1,
-        id: "attack.environment",
-        tried: "send variables of the loader and of rclone with visible effects",
-        expected: "no effect; sshd.acceptenv checks all variables, on the proxy",
-        remedy: COMMAND_REMEDY,
+      ring: 1,
+      id: "attack.environment",
+      tried: "send variables of the loader and of rclone with visible effects",
+      expected: "no effect; sshd.acceptenv checks all variables, on the proxy",
+      remedy: COMMAND_REMEDY,
       attempt: () => sendVariables(canary, id),
     },
   ];

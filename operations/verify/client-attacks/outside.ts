@@ -75,26 +75,22 @@ export function outsideAttacks(repository: CanaryRepository, deployment: Deploym
         ? seen
         : { holds: false, happened: `the object is GONE (${String(status)}); ${seen.happened}` };
     }),
-    attack(
-      "read-other-repositories",
-      "read the other clients' repositories by such paths",
-      async () => {
-        needControl(repository);
-        const others = await existing(bucket, [
-          ...deployment.clients.flatMap(({ name, repositories }) =>
-            repositories.slice(0, 1).map((other) => `${name}/${other.name}/config`),
-          ),
-          // The proof of the bucket's policy adds one in every stack.
-          CANARY_KEY,
-        ]);
-        if (others.length === 0) throw new Error("no other repository contains anything yet");
-        const { holds, happened } = await tryAll(
-          "GET",
-          others.flatMap((key) => pathTricks(`../../${key}`)),
-        );
-        return { holds, happened: `${String(others.length)} repositories with content: ${happened}` };
-      },
-    ),
+    attack("read-other-repositories", "read the other clients' repositories by such paths", async () => {
+      needControl(repository);
+      const others = await existing(bucket, [
+        ...deployment.clients.flatMap(({ name, repositories }) =>
+          repositories.slice(0, 1).map((other) => `${name}/${other.name}/config`),
+        ),
+        // The proof of the bucket's policy adds one in every stack.
+        CANARY_KEY,
+      ]);
+      if (others.length === 0) throw new Error("no other repository contains anything yet");
+      const { holds, happened } = await tryAll(
+        "GET",
+        others.flatMap((key) => pathTricks(`../../${key}`)),
+      );
+      return { holds, happened: `${String(others.length)} repositories with content: ${happened}` };
+    }),
   ];
 }
 

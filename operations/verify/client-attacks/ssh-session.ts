@@ -53,17 +53,12 @@ export async function attackSession(canary: Attacker): Promise<Finding[]> {
       }
       return refusedOrNot(ran, `${String(commands.length)} commands, none ran`);
     }),
-    attack(
-      "sftp",
-      "start the sftp subsystem (scp uses it too)",
-      "only the forced command runs",
-      async () => {
-        const result = await canary.answerTo(["-s"], ["sftp"], SFTP_INIT, SFTP_TYPE_BYTES);
-        mustHaveConnected(result);
-        const served = result.stdout.charCodeAt(SFTP_TYPE_BYTES - 1) === SFTP_VERSION;
-        return { holds: !served, happened: served ? "an sftp server ANSWERED" : "no sftp server answered" };
-      },
-    ),
+    attack("sftp", "start the sftp subsystem (scp uses it too)", "only the forced command runs", async () => {
+      const result = await canary.answerTo(["-s"], ["sftp"], SFTP_INIT, SFTP_TYPE_BYTES);
+      mustHaveConnected(result);
+      const served = result.stdout.charCodeAt(SFTP_TYPE_BYTES - 1) === SFTP_VERSION;
+      return { holds: !served, happened: served ? "an sftp server ANSWERED" : "no sftp server answered" };
+    }),
     attack("host-keys", "request other host keys than ed25519", "there are none", async () => {
       // ssh reports the offer of any sshd: this one must have the pinned key, too.
       mustHaveConnected(await first);

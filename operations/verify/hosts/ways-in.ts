@@ -18,13 +18,13 @@ const REFUSING =
 export function judgeWaysIn({ proxy }: Deployment, facts: HostFacts): Promise<Finding[]> {
   return Promise.all([
     runProbe({
-        ring: 1,
-        id: "users.keys",
-        tried: "the authorized_keys of every account of the proxy, and what else is in authorized_keys.d",
-        expected: "the operator's key alone",
-        remedy:
-          "make the proxy anew by docs/incident.md, unless you know who put the line there: then remove the line. " +
-          "Who could was root there, or that account",
+      ring: 1,
+      id: "users.keys",
+      tried: "the authorized_keys of every account of the proxy, and what else is in authorized_keys.d",
+      expected: "the operator's key alone",
+      remedy:
+        "make the proxy anew by docs/incident.md, unless you know who put the line there: then remove the line. " +
+        "Who could was root there, or that account",
       attempt: async () => keysSeen(linesOf(facts("user_keys")), await publicKeyOf(proxy.host.privateKey)),
     }),
     judge(

@@ -30,7 +30,8 @@ export async function closedConnections(
     id: `net.closed.${host.name}`,
     tried: `${host.name} connects to what no rule allows: other hosts, S3 or OpenStack, the metadata service`,
     expected: "no answer, while what is allowed answers",
-    remedy: "look at the rules of all its security groups, and whether the cloud enforces them on this network",
+    remedy:
+      "look at the rules of all its security groups, and whether the cloud enforces them on this network",
     attempt: async () => {
       const access = accessTo(deployment, host);
       if (access === undefined) {

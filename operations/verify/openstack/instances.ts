@@ -12,7 +12,8 @@ export function noSecretInInstance(cloud: Cloud, host: MadeHost, secrets: readon
     ring: 1,
     id: `net.instance.${host.name}`,
     tried: `read the instance ${host.name} from OpenStack, with its metadata and user data`,
-    expected: "no secret of the stack but its own host key: the host's users and the project's members can read it",
+    expected:
+      "no secret of the stack but its own host key: the host's users and the project's members can read it",
     remedy: "replace the secret (docs/handbook.md says how), then the host",
     attempt: async () => {
       const server = await cloud.server(host.instanceId);
