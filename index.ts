@@ -5,6 +5,7 @@ import { ClientKeys } from "./components/client-keys";
 import { refuseDeadAgent } from "./components/connection";
 import { refuseFlavorsWithoutDisk } from "./components/flavors";
 import { HostEnvironment } from "./components/host";
+import { announceBoots } from "./components/install";
 import { Network } from "./components/network";
 import { HostLookups, lookUp } from "./components/lookup";
 import { deploymentOf } from "./components/deployment";
@@ -30,6 +31,12 @@ export = async () => {
   const name = state.nameOf("secure-backups:index:Operator") ?? `${pulumi.getProject()}-${pulumi.getStack()}`;
   const found = await lookUp(plan, name, state);
   await refuseFlavorsWithoutDisk(plan.disksOfFlavors.filter(({ name }) => !state.hasHost(name)));
+
+  const made = [
+    config.proxy.name,
+    ...plan.clients.flatMap(({ kind, frozen, name }) => (kind === "vm" && !frozen ? [name] : [])),
+  ];
+  announceBoots(made.filter((host) => !state.hasHost(host)));
 
   const operator = new Operator(name, {
     access: config.access,

@@ -2,7 +2,7 @@ import { HostAccess } from "../operations/deployment";
 import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { Artifact } from "../config";
-import { clientInstall } from "../hosts";
+import { clientInstall, clientPaths } from "../hosts";
 import { ClientPlan } from "../plan";
 import { ClientKeys } from "./client-keys";
 import { hostAccess, reached } from "./connection";
@@ -92,10 +92,15 @@ export class Client extends pulumi.ComponentResource {
         }),
       );
     // Whoever holds a frozen client's machine gets nothing new from us, and cannot hold up an update.
-    const put = (what: InstallArgs, after: pulumi.Resource[] = []) =>
+    const paths = clientPaths(repositories.map(({ name }) => name));
+    const put = (what: Omit<InstallArgs, "content" | "paths">, after: pulumi.Resource[] = []) =>
       client.frozen
         ? undefined
-        : install(client.name, what, { parent: this, dependsOn: [proxy.installed, ...after] });
+        : install(
+            client.name,
+            { ...what, content, paths },
+            { parent: this, dependsOn: [proxy.installed, ...after] },
+          );
     if (client.kind === "vm") {
       const host = new Host(
         client.name,
@@ -112,14 +117,14 @@ export class Client extends pulumi.ComponentResource {
       this.host = host;
       this.access = host.access;
       this.installed = put(
-        { access: host.access, state: "booting", content, triggers: [host.instanceId] },
+        { access: host.access, state: "booting", triggers: [host.instanceId] },
         args.host.network.reachable,
       );
     } else {
       const { privateKey, ...target } = client.ssh;
       const access = privateKey === undefined ? args.host.access : { ...args.host.access, privateKey };
       this.access = hostAccess(target, access);
-      this.installed = put({ access: this.access, state: "running", content });
+      this.installed = put({ access: this.access, state: "running" });
     }
     this.registerOutputs();
   }

@@ -9,7 +9,7 @@ import { shown, SshTarget } from "../config";
  * 90 last for more than five. A server that nobody starts gets those that last for eleven seconds: what it refuses then,
  * a host key among other things, it will refuse always.
  */
-const DIAL_ERROR_LIMIT = { booting: 90, running: 10 };
+export const DIAL_ERROR_LIMIT = { booting: 90, running: 10 };
 const PER_DIAL_TIMEOUT_SECONDS = 15;
 
 /** A host as a remote command reaches it. The host key is never optional: nothing here trusts on first use. */

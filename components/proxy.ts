@@ -2,7 +2,7 @@ import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import { StackConfig } from "../config";
-import { CANARY, proxyInstall } from "../hosts";
+import { CANARY, PROXY_PATHS, proxyInstall } from "../hosts";
 import { BackupBucket } from "./backup-bucket";
 import { ClientKeys } from "./client-keys";
 import { Host, HostEnvironment } from "./host";
@@ -103,7 +103,7 @@ export class Proxy extends pulumi.ComponentResource {
       );
     this.installed = install(
       proxy.name,
-      { access: host.access, state: "booting", content, triggers: [host.instanceId] },
+      { access: host.access, state: "booting", content, paths: PROXY_PATHS, triggers: [host.instanceId] },
       { parent: this, dependsOn: [bucket.bucket, ...args.host.network.reachable] },
     );
     this.registerOutputs({ address: this.publicAddress });

@@ -6,11 +6,12 @@ export {
   cameToItsEnd,
   type HostInstall,
   hostScript,
+  INSTALL_COMMAND,
   inPosixShell,
-  installCommand,
   shellQuote,
 } from "./install";
 export * from "./client/instructions";
 export * from "./names";
 export * from "./proxy/proxy";
 export * from "./user-data";
+export * from "./summary";

@@ -1,6 +1,7 @@
 import { createHash, createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { InstallSummary } from "./summary";
 
 /** A program to download: what a host installs after it has checked the sum. */
 export interface Artifact {
@@ -14,8 +15,8 @@ export interface Artifact {
 
 /** All that one host gets, as one command. */
 export interface HostInstall {
-  /** Not secret: one line for each file (mode, owner:group, path, digest) and for whom it concerns. */
-  summary: string;
+  /** Not secret: what a preview shows. */
+  summary: InstallSummary;
   /** Secret: the POSIX sh script with the content of every file, for `sh -s` as root to read on stdin. */
   script: string;
 }
@@ -88,19 +89,13 @@ export function inPosixShell(program: string): string {
 }
 
 /**
- * The text of the remote command: the summary as comments, so that a preview shows what changes, then one line
- * that reads the install script on stdin as root. Holds no secret. Fails unless the whole script arrived and ran.
+ * The remote command of every install: reads the install script on stdin and runs it as root, for 50 minutes at most.
+ * Fails unless the whole script arrived and ran. Short, for Pulumi prints it before the error of an install that fails.
  */
-export function installCommand(summary: string): string {
-  // The last comment is empty: tcsh joins a comment that ends in a backslash with the next line.
-  const comments = [...summary.split(/\r\n|\r|\n/), ""].map((line) => `# ${line}`.trimEnd()).join("\n");
-  const program =
-    `if [ "$(id -u)" = 0 ]; then set --; else set -- sudo -n; fi; ` +
-    `"$@" timeout -k 10 3000 /bin/sh -s; status=$?; case $status in ${COMPLETE}) exit 0 ;; ` +
-    `0) echo "secure-backups: the install script did not arrive whole: run the update again" >&2; exit 1 ;; ` +
-    `*) exit $status ;; esac`;
-  return `${comments}\n${inPosixShell(program)}\n`;
-}
+export const INSTALL_COMMAND = inPosixShell(
+  `[ $(id -u) = 0 ] && s= || s="sudo -n"; $s timeout -k 10 3000 sh -s; case $? in ${COMPLETE}) exit 0 ;; ` +
+    `0) echo "secure-backups: the script was cut off: run the update again" >&2; exit 1 ;; *) exit $? ;; esac`,
+);
 
 /** Whether an install whose command succeeded with this output really ran: it says so at its end. */
 export function cameToItsEnd(stdout: string): boolean {
@@ -133,13 +128,15 @@ export function assembleInstall(a: {
   const library = ["lib.sh", "ours.sh", ...a.hostScripts].map(hostScript).join("");
   const script = wrapScript(["set -eu", ...assignments, ...functions, library].join("\n"));
   const files = Object.values(a.groups).flat().filter(isFile);
-  const summary = [
-    `${a.title}, script ${digest(script)}`,
-    ...files.flatMap((file) => [
-      `${file.mode} ${file.owner} ${file.path} ${digest(file.content, file.digestKey)}`,
-      ...(file.concerns ?? []).map((line) => `  ${line}`),
-    ]),
-  ].join("\n");
+  const summaries = files.map(({ path, mode, owner, content, digestKey, concerns = [] }) => [
+    path,
+    { mode, owner, digest: digest(content, digestKey), concerns },
+  ]);
+  const summary = {
+    title: a.title,
+    script: digest(script),
+    files: Object.fromEntries(summaries) as InstallSummary["files"],
+  };
   return { summary, script };
 }
 

@@ -104,7 +104,7 @@ async function freeze(request: FreezeRequest): Promise<number> {
   const done = await shutOutNow(request.stack, new Set(all));
   // No client is contacted: one that does not answer, or holds the connection, would hold up all others.
   const clients = `urn:pulumi:${stack.split("/").at(-1) ?? ""}::**Client$command:remote:Command::**`;
-  if (await update(stack, ["--exclude", clients])) return 0;
+  if (await update(stack, ["--exclude", clients, "--exclude-dependents"])) return 0;
   say(
     `freeze: the update FAILED, see above. ${done ? "They are shut out all the same, until an update with another configuration" : "They are NOT shut out"}: mend that, and run this again`,
   );

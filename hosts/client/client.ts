@@ -281,6 +281,22 @@ export function clientInstall(a: {
   });
 }
 
+/** The paths of all files of a client's install. */
+export function clientPaths(repositories: readonly string[]): string[] {
+  return [
+    STACK_MARK_FILE,
+    COMMAND_FILE.path,
+    TMPFILES_FILE.path,
+    `${CLIENT_SETTINGS}/known_hosts`,
+    `${CLIENT_SETTINGS}/ssh_config`,
+    ...repositories.flatMap((name) =>
+      [".secure-backups", "env", "id_ed25519", "paths", "excludes"].map(
+        (file) => `${CLIENT_SETTINGS}/${name}/${file}`,
+      ),
+    ),
+  ];
+}
+
 function renderPrivateKey({ privateKey }: Pick<ClientRepository, "privateKey">): string {
   return `${privateKey.trimEnd()}\n`;
 }

@@ -342,6 +342,19 @@ export function proxyInstall(a: {
   });
 }
 
+/** The paths of all files of the proxy's install. */
+export const PROXY_PATHS = [
+  "/usr/local/bin/rclone",
+  `/home/${PROXY_USER}/.config/rclone/rclone.conf`,
+  `/etc/ssh/sshd_config.d/${SSHD_FILE}`,
+  `/etc/ssh/sshd_config.d/${SSHD_IDLE_FILE}`,
+  "/etc/tmpfiles.d/rcloneproxy.conf",
+  "/etc/systemd/system/user-UID.slice.d/secure-backups.conf",
+  CONNECTION_LIMITS,
+  `/etc/systemd/system/${CONNECTION_LIMITS_UNIT}`,
+  `/etc/ssh/authorized_keys.d/${PROXY_USER}`,
+];
+
 function grantName(grant: Grant): string {
   return `${grant.client}/${grant.repository}`;
 }

@@ -5,7 +5,7 @@ import {
   cameToItsEnd,
   Grant,
   HostInstall,
-  installCommand,
+  INSTALL_COMMAND,
   proxyInstall,
   PROXY_USER,
 } from "../../hosts";
@@ -47,8 +47,8 @@ export async function shutOut(
   frozen: ReadonlySet<string>,
   proxy: SshHost,
 ): Promise<string | undefined> {
-  const { summary, script } = proxyWithout(deployment, frozen);
-  const [ssh, ...args] = [...proxy.command(), installCommand(summary)];
+  const { script } = proxyWithout(deployment, frozen);
+  const [ssh, ...args] = [...proxy.command(), INSTALL_COMMAND];
   const install = await run(ssh, args, { input: script, accept: "any", timeout: INSTALL_SECONDS });
   const { stdout: admitted } = await proxy.sh(`cat /etc/ssh/authorized_keys.d/${PROXY_USER}`);
   const admits = (publicKey: string) => admitted.includes(publicKey.split(" ")[1] as string);

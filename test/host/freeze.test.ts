@@ -5,7 +5,7 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
-import { installCommand, PROXY_USER } from "../../hosts";
+import { INSTALL_COMMAND, PROXY_USER } from "../../hosts";
 import { proxyWithout, shutOut } from "../../operations/freeze/shut-out";
 import { BootedHost } from "../../scripts/dev/booted-host";
 import { cloudFacts } from "../../scripts/dev/local-stack";
@@ -51,8 +51,8 @@ beforeAll(async () => {
     })),
   });
   // As an update leaves it, but for the last step, which asks S3.
-  const { summary, script } = proxyWithout(deployment, new Set());
-  const [ssh, ...args] = [...proxy.ssh.command(), installCommand(summary)];
+  const { script } = proxyWithout(deployment, new Set());
+  const [ssh, ...args] = [...proxy.ssh.command(), INSTALL_COMMAND];
   await run(ssh, args, { input: script, accept: "any" });
 });
 

@@ -1,9 +1,9 @@
 import { Deployment } from "../../operations/deployment";
-import { beforeAll, describe, expect, test } from "@jest/globals";
+import { beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { generateKeyPairSync } from "node:crypto";
 import { readFileSync } from "node:fs";
 import * as pulumi from "@pulumi/pulumi";
-import { stackIdentity } from "../../hosts";
+import { FILES_TYPE, INSTALL_COMMAND, stackIdentity } from "../../hosts";
 import { instructionsFor } from "../../operations/instructions";
 import { Lookup, mockedStack, Registered } from "../harness/mocked-stack";
 import { ed25519 } from "./config-example";
@@ -89,6 +89,8 @@ function isSecret(output: unknown): Promise<boolean> {
   return pulumi.isSecret(pulumi.output(output));
 }
 
+const said = jest.spyOn(pulumi.log, "info").mockResolvedValue();
+
 beforeAll(async () => {
   ({ resources, exports, asked } = await mockedStack(CONFIG));
 });
@@ -126,11 +128,16 @@ describe("secrets", () => {
     }
   });
 
-  test("the text of a remote command names files and never holds their content", () => {
-    const { inputs } = only("command:remote:Command", "rclonesrv");
-    expect(inputs.create).toContain("/home/rcloneproxy/.config/rclone/rclone.conf");
-    expect(inputs.create).toContain("web/main");
-    expect(inputs.create).not.toMatch(/[A-Za-z0-9+/]{80}/);
+  test("a remote command's own text is the same for all hosts, and what a preview shows holds no content", () => {
+    const commands = ["rclonesrv", "web", "old"].map((host) => only("command:remote:Command", host).inputs);
+    expect(commands.map(({ create }) => create)).toEqual(Array(3).fill(INSTALL_COMMAND));
+    const { inputs } = only(FILES_TYPE, "rclonesrv");
+    expect(inputs).toMatchObject({
+      install: { title: expect.stringContaining("rclone 1.76.0"), script: expect.any(String) },
+      "/home/rcloneproxy/.config/rclone/rclone.conf": { mode: "0640", owner: "root:rcloneproxy" },
+    });
+    expect(JSON.stringify(inputs)).toContain("web/main");
+    expect(JSON.stringify(inputs)).not.toMatch(/[A-Za-z0-9+/]{80}/);
   });
 
   test("user data holds one secret, the host's own key", () => {
@@ -217,6 +224,12 @@ describe("hosts", () => {
     expect(limits).toEqual([90, 90, 10]);
   });
 
+  test("an update says which new ones it waits for", () => {
+    expect(said.mock.calls).toEqual([
+      [expect.stringMatching(/^waiting for rclonesrv, web to boot, .*Dial 1\/90 /)],
+    ]);
+  });
+
   test("every connection pins the host key that the stack made or was given", () => {
     const connectionOf = (host: string) =>
       (only("command:remote:Command", host).inputs.connection as { secret: { hostKey: string } }).secret;
@@ -269,9 +282,9 @@ test("a frozen client keeps machine and keys, has no access, and is not contacte
   expect(names("command:remote:Command")).not.toContain("taken");
   expect(names("openstack:compute/instance:Instance")).toContain("taken");
   expect(names("tls:index/privateKey:PrivateKey")).toContain("taken-main");
-  const { inputs } = only("command:remote:Command", "rclonesrv");
-  expect(inputs.create).toContain("web/main");
-  expect(inputs.create).not.toContain("taken");
+  const shown = JSON.stringify(only(FILES_TYPE, "rclonesrv").inputs);
+  expect(shown).toContain("web/main");
+  expect(shown).not.toContain("taken");
   expect(await plain(exports.passwords)).toHaveProperty(["taken/main"]);
 });
 
@@ -279,7 +292,8 @@ test("the canary has a key of its own and access to the proxy, and its private h
   expect(names("tls:index/privateKey:PrivateKey")).toContain("canary");
   for (const host of ["rclonesrv", "web", "old"]) {
     const { inputs } = only("command:remote:Command", host);
-    expect([host, String(inputs.create).includes(".canary/verify")]).toEqual([host, host === "rclonesrv"]);
+    const shown = JSON.stringify(only(FILES_TYPE, host).inputs);
+    expect([host, shown.includes(".canary/verify")]).toEqual([host, host === "rclonesrv"]);
     expect((inputs.stdin as { secret: string }).secret).not.toContain("private key of canary");
   }
 });
