@@ -64,7 +64,6 @@ export = async () => {
   const keys = plan.clients.map(
     (client) => new ClientKeys(client.name, { client, rootKey: operator.rootKey }),
   );
-  const admitted = keys.filter((_, index) => plan.clients[index]?.frozen === false);
   const proxyHost = new Proxy(config.proxy.name, {
     host,
     proxy: config.proxy,
@@ -72,20 +71,19 @@ export = async () => {
     s3: config.s3,
     endpoint: plan.s3Endpoint,
     bucket: backupBucket,
-    clients: admitted,
+    clients: keys,
     floatingIpPool: plan.proxyFloatingIp ? pool : undefined,
   });
-  const clientHosts = plan.clients.map(
-    (client, index) =>
-      new Client(client.name, {
+  const clients = keys.map(
+    (keys) =>
+      new Client(keys.client.name, {
         stack: operator.stack,
-        client,
-        keys: keys[index] as ClientKeys,
+        keys,
         proxy: proxyHost,
         bucket: config.s3.bucket,
         restic: config.restic,
         host,
-        found: found.hosts[client.name],
+        found: found.hosts[keys.client.name],
         floatingIpPool: config.access.via === "floating-ip" ? pool : undefined,
       }),
   );
@@ -120,11 +118,15 @@ export = async () => {
 
   /** Repository passwords by `CLIENT/REPOSITORY`, secret. */
   const passwords = pulumi.secret(
-    Object.fromEntries(
-      keys.flatMap((client) =>
-        client.repositories.map(({ repository, password }) => [`${client.client}/${repository}`, password]),
-      ),
-    ),
+    pulumi
+      .all(
+        keys.map(({ client, repositories }) =>
+          repositories.apply((all) =>
+            all.map(({ name, password }) => [`${client.name}/${name}`, password] as const),
+          ),
+        ),
+      )
+      .apply((clients) => Object.fromEntries(clients.flat())),
   );
 
   /** The root of all derived passwords, secret: whoever holds it can read the backups, removed clients' too. */
@@ -137,8 +139,7 @@ export = async () => {
     network,
     bucket: backupBucket,
     proxy: proxyHost,
-    keys,
-    clients: clientHosts,
+    clients,
   });
 
   return {

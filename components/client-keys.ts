@@ -1,16 +1,8 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
+import { KeyPair } from "../config";
+import { DeployedRepository } from "../operations/deployment";
 import { ClientPlan, repositoryPassword } from "../plan";
-
-/** The key pair and the password of one repository. */
-export interface RepositoryKeys {
-  repository: string;
-  publicKey: pulumi.Output<string>;
-  /** Absent where the client's operator made the key and gave us its public half. */
-  privateKey?: pulumi.Output<string>;
-  /** The password of the restic repository, a secret. */
-  password: pulumi.Output<string>;
-}
 
 /** @see ClientKeys */
 export interface ClientKeysArgs {
@@ -24,8 +16,9 @@ export interface ClientKeysArgs {
  * repository and nothing else, and each repository's password. Rotate a key by replacing its one resource.
  */
 export class ClientKeys extends pulumi.ComponentResource {
-  readonly client: string;
-  readonly repositories: RepositoryKeys[];
+  readonly client: ClientPlan;
+  /** Its repositories with their keys and passwords; a secret. */
+  readonly repositories: pulumi.Output<DeployedRepository[]>;
 
   constructor(name: string, args: ClientKeysArgs, opts?: pulumi.ComponentResourceOptions) {
     const { client, rootKey } = args;
@@ -35,23 +28,26 @@ export class ClientKeys extends pulumi.ComponentResource {
       { repositories: client.repositories.map(({ name }) => name) },
       opts,
     );
-    this.client = client.name;
-    this.repositories = client.repositories.map((repository) => {
-      const password =
-        repository.password === undefined
-          ? rootKey.apply((key) => repositoryPassword(key, client.name, repository.name))
-          : pulumi.output(repository.password);
-      const common = { repository: repository.name, password: pulumi.secret(password) };
-      if (repository.publicKey !== undefined) {
-        return { ...common, publicKey: pulumi.output(repository.publicKey) };
-      }
-      const key = new tls.PrivateKey(repository.keyName, { algorithm: "ED25519" }, { parent: this });
-      return {
-        ...common,
-        publicKey: key.publicKeyOpenssh.apply((text) => text.trim()),
-        privateKey: pulumi.secret(key.privateKeyOpenssh),
-      };
+    this.client = client;
+    const repositories = client.repositories.map(({ keyName, address, ...repository }) => {
+      const password = pulumi.output(
+        repository.password ?? rootKey.apply((key) => repositoryPassword(key, client.name, repository.name)),
+      );
+      const keys: { publicKey: pulumi.Input<string>; privateKey?: pulumi.Output<string> } =
+        repository.publicKey === undefined ? this.keyPair(keyName) : { publicKey: repository.publicKey };
+      return pulumi
+        .all([keys, password])
+        .apply(([keys, password]): DeployedRepository => ({ ...repository, ...keys, password }));
     });
+    this.repositories = pulumi.secret(pulumi.all(repositories));
     this.registerOutputs();
+  }
+
+  private keyPair(name: string): Record<keyof KeyPair, pulumi.Output<string>> {
+    const key = new tls.PrivateKey(name, { algorithm: "ED25519" }, { parent: this });
+    return {
+      publicKey: key.publicKeyOpenssh.apply((line) => line.trim()),
+      privateKey: key.privateKeyOpenssh,
+    };
   }
 }

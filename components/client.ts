@@ -1,9 +1,8 @@
-import { HostAccess } from "../operations/deployment";
 import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { Artifact } from "../config";
+import { Artifact, KeyPair } from "../config";
 import { clientInstall, clientPaths } from "../hosts";
-import { ClientPlan } from "../plan";
+import { DeployedRepository, HostAccess } from "../operations/deployment";
 import { ClientKeys } from "./client-keys";
 import { hostAccess, reached } from "./connection";
 import { Host, HostEnvironment } from "./host";
@@ -17,7 +16,7 @@ const SSH_PORT = 22;
 export interface ClientArgs {
   /** The identity of the stack, by which it knows what is its own on a server. */
   stack: pulumi.Output<string>;
-  client: ClientPlan;
+  /** The client to make, with its keys. */
   keys: ClientKeys;
   proxy: Proxy;
   bucket: string;
@@ -36,6 +35,7 @@ export interface ClientArgs {
  * there, and nothing of it is reached.
  */
 export class Client extends pulumi.ComponentResource {
+  readonly keys: ClientKeys;
   /** The machine made here; absent for clients of other kinds. */
   readonly host?: Host;
   /** How the operator reaches the client, a secret; absent for a key-only one. */
@@ -44,14 +44,9 @@ export class Client extends pulumi.ComponentResource {
   readonly installed?: remote.Command;
 
   constructor(name: string, args: ClientArgs, opts?: pulumi.ComponentResourceOptions) {
-    const { client, proxy } = args;
-    const repositories = client.repositories.map(({ name, address, paths, excludes, oneFileSystem }) => ({
-      name,
-      address,
-      paths,
-      excludes,
-      oneFileSystem,
-    }));
+    const { keys, proxy } = args;
+    const { client } = keys;
+    const repositories = client.repositories.map(({ keyName, password, publicKey, ...shown }) => shown);
     const ssh = client.kind === "existing" ? reached(client.ssh) : undefined;
     super(
       "secure-backups:index:Client",
@@ -59,6 +54,7 @@ export class Client extends pulumi.ComponentResource {
       { kind: client.kind, frozen: client.frozen, ssh, repositories },
       opts,
     );
+    this.keys = keys;
     const endpoint = (address: pulumi.Output<string>) =>
       pulumi
         .all([address, proxy.hostKey])
@@ -69,26 +65,21 @@ export class Client extends pulumi.ComponentResource {
       return;
     }
 
-    const secrets = pulumi.all(
-      args.keys.repositories.map(({ repository, password, privateKey }) => ({
-        repository,
-        password,
-        privateKey: privateKey as pulumi.Output<string>,
-      })),
-    );
     const content = pulumi
-      .all([args.stack, endpoint(client.kind === "vm" ? proxy.fixedAddress : proxy.publicAddress), secrets])
-      .apply(([stack, proxy, secrets]) =>
+      .all([
+        args.stack,
+        endpoint(client.kind === "vm" ? proxy.fixedAddress : proxy.publicAddress),
+        keys.repositories,
+      ])
+      .apply(([stack, proxy, repositories]) =>
         clientInstall({
           stack,
           client: client.name,
           bucket: args.bucket,
           proxy,
           restic: args.restic,
-          repositories: repositories.map(({ name, paths, excludes, oneFileSystem }, index) => {
-            const { password, privateKey } = secrets[index] as (typeof secrets)[number];
-            return { name, paths, excludes, oneFileSystem, password, privateKey };
-          }),
+          // Only a key-only client brings public keys of its own.
+          repositories: repositories as (DeployedRepository & KeyPair)[],
         }),
       );
     // Whoever holds a frozen client's machine gets nothing new from us, and cannot hold up an update.

@@ -1,16 +1,14 @@
 import {
   DeployedBucket,
   DeployedClient,
-  IdentityKeys,
   MadeHost,
   Deployment,
   DEPLOYMENT_VERSION,
 } from "../operations/deployment";
 import * as pulumi from "@pulumi/pulumi";
 import { Group, Plan } from "../plan";
-import { BackupBucket, S3Credentials } from "./backup-bucket";
+import { BackupBucket } from "./backup-bucket";
 import { Client } from "./client";
-import { ClientKeys, RepositoryKeys } from "./client-keys";
 import { Host } from "./host";
 import { Network } from "./network";
 import { Operator } from "./operator";
@@ -23,8 +21,6 @@ export interface DeploymentArgs {
   network: Network;
   bucket: BackupBucket;
   proxy: Proxy;
-  /** Keys and hosts of `plan.clients`, in its order. */
-  keys: ClientKeys[];
   clients: Client[];
 }
 
@@ -33,20 +29,16 @@ export function deploymentOf(args: DeploymentArgs): pulumi.Output<Deployment> {
   const { plan, operator, network, proxy } = args;
   const made = [
     madeHost(plan.config.proxy.name, "proxy", proxy.host),
-    ...plan.clients.flatMap(({ name }, index) => {
-      const { host } = args.clients[index] as Client;
-      return host ? [madeHost(name, "appserver", host)] : [];
-    }),
+    ...args.clients.flatMap(({ keys, host }) =>
+      host ? [madeHost(keys.client.name, "appserver", host)] : [],
+    ),
   ];
-  const clients = plan.clients.map((client, index) =>
-    deployedClient(client, args.keys[index] as ClientKeys, args.clients[index] as Client),
-  );
   const known = pulumi
     .all([
       deployedBucket(plan, args.bucket),
       proxy.host.access,
       proxy.publicAddress,
-      pulumi.all(clients),
+      pulumi.all(args.clients.map(deployedClient)),
       proxy.canary,
       network.groups.proxy.id,
       network.groups.appserver.id,
@@ -71,12 +63,7 @@ export function deploymentOf(args: DeploymentArgs): pulumi.Output<Deployment> {
 function deployedBucket({ config, s3Endpoint }: Plan, bucket: BackupBucket): pulumi.Output<DeployedBucket> {
   const { region, identities, versioning, noncurrentVersionDays, objectLock, bucket: name } = config.s3;
   return pulumi
-    .all([
-      identityKeys(bucket.owner),
-      identities.writer && identityKeys(bucket.writer),
-      bucket.keeper && identityKeys(bucket.keeper),
-      bucket.bucket.policy,
-    ])
+    .all([bucket.owner, identities.writer && bucket.writer, bucket.keeper, bucket.bucket.policy])
     .apply(([owner, writer, keeper, policy]) => ({
       endpoint: s3Endpoint,
       region,
@@ -91,31 +78,10 @@ function deployedBucket({ config, s3Endpoint }: Plan, bucket: BackupBucket): pul
     }));
 }
 
-function identityKeys(keys: S3Credentials): pulumi.Output<IdentityKeys> {
+function deployedClient({ keys, access }: Client): pulumi.Output<DeployedClient> {
+  const { name, kind, frozen } = keys.client;
   return pulumi
-    .all([keys.accessKeyId, keys.secretAccessKey])
-    .apply(([accessKeyId, secretAccessKey]) => ({ accessKeyId, secretAccessKey }));
-}
-
-function deployedClient(
-  { name, kind, frozen, repositories: planned }: Plan["clients"][number],
-  keys: ClientKeys,
-  client: Client,
-): pulumi.Output<DeployedClient> {
-  const repositories = planned.map(({ name, paths, excludes, oneFileSystem }, index) => {
-    const { publicKey, privateKey, password } = keys.repositories[index] as RepositoryKeys;
-    return pulumi.all([publicKey, privateKey, password]).apply(([publicKey, privateKey, password]) => ({
-      name,
-      paths,
-      excludes,
-      oneFileSystem,
-      publicKey,
-      privateKey,
-      password,
-    }));
-  });
-  return pulumi
-    .all([client.access, pulumi.all(repositories)])
+    .all([access, keys.repositories])
     .apply(([host, repositories]) => ({ name, kind, frozen, host, repositories }));
 }
 

@@ -1,8 +1,8 @@
 import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
-import { StackConfig } from "../config";
-import { CANARY, PROXY_PATHS, proxyInstall } from "../hosts";
+import { KeyPair, StackConfig } from "../config";
+import { CANARY, grantsOf, PROXY_PATHS, proxyInstall } from "../hosts";
 import { BackupBucket } from "./backup-bucket";
 import { ClientKeys } from "./client-keys";
 import { Host, HostEnvironment } from "./host";
@@ -19,7 +19,7 @@ export interface ProxyArgs {
   /** The S3 endpoint with its scheme. */
   endpoint: string;
   bucket: BackupBucket;
-  /** Every client that may use the proxy, with the repositories its keys open. */
+  /** Every client; a frozen one may not use the proxy. */
   clients: ClientKeys[];
   floatingIpPool?: string;
 }
@@ -37,7 +37,7 @@ export class Proxy extends pulumi.ComponentResource {
   /** The machine itself. */
   readonly host: Host;
   /** The key of the canary client, made here and put on no host; a secret. */
-  readonly canary: pulumi.Output<{ publicKey: string; privateKey: string }>;
+  readonly canary: pulumi.Output<KeyPair>;
   /** Done when the proxy serves every client it is to serve. */
   readonly installed: remote.Command;
 
@@ -52,9 +52,9 @@ export class Proxy extends pulumi.ComponentResource {
         rclone: `${proxy.rclone.version} (sha256 ${proxy.rclone.sha256}) from ${proxy.rclone.url}`,
         repositories: [
           `${CANARY.client}/${CANARY.repository}`,
-          ...args.clients.flatMap((client) =>
-            client.repositories.map(({ repository }) => `${client.client}/${repository}`),
-          ),
+          ...args.clients
+            .filter(({ client }) => !client.frozen)
+            .flatMap(({ client }) => client.repositories.map(({ name }) => `${client.name}/${name}`)),
         ],
       },
       opts,
@@ -84,21 +84,19 @@ export class Proxy extends pulumi.ComponentResource {
       privateKey: pulumi.secret(canary.privateKeyOpenssh),
     });
 
-    const grants = pulumi.all([
-      { ...CANARY, publicKey: canaryPublicKey },
-      ...args.clients.flatMap(({ client, repositories }) =>
-        repositories.map(({ repository, publicKey }) => ({ client, repository, publicKey })),
-      ),
-    ]);
     const content = pulumi
-      .all([grants, bucket.writer.accessKeyId, bucket.writer.secretAccessKey])
-      .apply(([grants, accessKeyId, secretAccessKey]) =>
+      .all([
+        args.clients.map(({ client, repositories }) => ({ ...client, repositories })),
+        canaryPublicKey,
+        bucket.writer,
+      ])
+      .apply(([clients, publicKey, writer]) =>
         proxyInstall({
           host: proxy.name,
           bucket: s3.bucket,
           rclone: proxy.rclone,
-          s3: { endpoint: args.endpoint, region: s3.region, accessKeyId, secretAccessKey },
-          grants,
+          s3: { endpoint: args.endpoint, region: s3.region, ...writer },
+          grants: grantsOf(clients, { publicKey }),
         }),
       );
     this.installed = install(

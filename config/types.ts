@@ -254,12 +254,16 @@ export interface ProjectIdentity {
   projectId: string;
 }
 
-/** Credentials made elsewhere. */
-export interface KeyIdentity {
+/** An access key of the S3 service. */
+export interface S3Credentials {
   /** Access key ID: printable ASCII without space, comma, slash and equals sign. Required. */
-  accessKeyId: string;
+  readonly accessKeyId: string;
   /** Secret. The secret access key. Required. */
-  secretAccessKey: string;
+  readonly secretAccessKey: string;
+}
+
+/** Credentials made elsewhere. */
+export interface KeyIdentity extends S3Credentials {
   /**
    * Who this is in a bucket policy: an ARN such as `arn:aws:iam::PROJECT_ID:root`.
    * Required for writer and keeper. For the owner needed where objects belong to the identity that wrote them (Ceph
@@ -313,8 +317,19 @@ export interface KeyOnlyClient extends CommonClient {
   sourceCidrs: string[];
 }
 
-/** One restic repository of one client, at `BUCKET/CLIENT/REPOSITORY`. */
-export interface RepositoryConfig {
+/** An SSH key pair. */
+export interface KeyPair {
+  /** `TYPE BASE64`, with or without a comment. */
+  publicKey: string;
+  /** Secret. PEM or OpenSSH. */
+  privateKey: string;
+}
+
+/**
+ * The settings of a repository that its client's machine needs. Every later form of a repository extends this type and
+ * is made by a spread: a field that is added here reaches the plan, the deployment record and the host's renderers.
+ */
+export interface RepositorySettings {
   /** Last part of its address: as strict as a client's name. Required. */
   name: string;
   /**
@@ -332,6 +347,10 @@ export interface RepositoryConfig {
    * @default false
    */
   oneFileSystem: boolean;
+}
+
+/** One restic repository of one client, at `BUCKET/CLIENT/REPOSITORY`. */
+export interface RepositoryConfig extends RepositorySettings {
   /** Secret. The password of a repository that exists already. Default: derived from the stack's root key. */
   password?: string;
   /**

@@ -2,7 +2,6 @@
 export { bucketPolicy, keystonePrincipal } from "../plan/bucket-policy";
 export * from "./client/client";
 export {
-  type Artifact,
   cameToItsEnd,
   type HostInstall,
   hostScript,

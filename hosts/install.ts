@@ -3,16 +3,6 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { InstallSummary } from "./summary";
 
-/** A program to download: what a host installs after it has checked the sum. */
-export interface Artifact {
-  /** The version that the program itself must report, as `1.76.0`. */
-  version: string;
-  /** http or https address of the program itself, a `.zip` (rclone) or a `.bz2` (restic). */
-  url: string;
-  /** SHA-256 of the file at `url`, in lower-case hex. */
-  sha256: string;
-}
-
 /** All that one host gets, as one command. */
 export interface HostInstall {
   /** Not secret: what a preview shows. */

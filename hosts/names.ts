@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { KeyPair, RepositorySettings } from "../config";
 
 /** The rclone remote of the proxy: the section of its rclone.conf. */
 export const REMOTE = "s3-resticrepo";
@@ -13,11 +14,28 @@ export const CLIENT_SETTINGS = "/etc/restic-backup";
 export const CANARY = { client: ".canary", repository: "verify" } as const;
 
 /** The right of one client's key to append to one repository. */
-export interface Grant {
+export interface Grant extends Pick<KeyPair, "publicKey"> {
   client: string;
   repository: string;
-  /** `ssh-ed25519 AAAA…`; a comment after it is left out. */
-  publicKey: string;
+}
+
+/** The rights of the canary, and of every client that is not frozen. */
+export function grantsOf(
+  clients: readonly {
+    name: string;
+    frozen: boolean;
+    repositories: readonly (Pick<RepositorySettings, "name"> & Pick<KeyPair, "publicKey">)[];
+  }[],
+  canary: Pick<KeyPair, "publicKey">,
+): Grant[] {
+  return [
+    { ...CANARY, publicKey: canary.publicKey },
+    ...clients
+      .filter(({ frozen }) => !frozen)
+      .flatMap(({ name: client, repositories }) =>
+        repositories.map(({ name: repository, publicKey }) => ({ client, repository, publicKey })),
+      ),
+  ];
 }
 
 /** How a client reaches the proxy. */

@@ -1,4 +1,11 @@
-import { Artifact } from "../config";
+import {
+  Artifact,
+  ClientConfig,
+  KeyPair,
+  ObjectLockConfig,
+  RepositorySettings,
+  S3Credentials,
+} from "../config";
 import { FirewallRule, Group } from "../plan/firewall";
 import { OpenRing } from "../plan/identities";
 
@@ -18,23 +25,16 @@ export interface HostAccess extends SshEndpoint {
   proxy?: SshEndpoint;
 }
 
-/** The keys of an S3 identity. */
-export interface IdentityKeys {
-  accessKeyId: string;
-  /** Secret. */
-  secretAccessKey: string;
-}
-
 /** What the bucket must look like, as the last update left it. */
 export interface DeployedBucket {
   /** With its scheme. */
   endpoint: string;
   region: string;
   bucket: string;
-  owner: IdentityKeys;
+  owner: S3Credentials;
   /** Absent: the proxy holds the owner's keys. */
-  writer?: IdentityKeys;
-  keeper?: IdentityKeys;
+  writer?: S3Credentials;
+  keeper?: S3Credentials;
   /** JSON text of the policy that the update put and proved. */
   policy: string;
   /** What the configuration asks for. */
@@ -42,20 +42,12 @@ export interface DeployedBucket {
   /** Days for which old versions are kept. */
   noncurrentVersionDays: number;
   /** The retention of new objects; absent: no object lock. */
-  objectLock?: { mode: "GOVERNANCE" | "COMPLIANCE"; days: number };
+  objectLock?: ObjectLockConfig;
 }
 
-/** A repository of a client. */
-export interface DeployedRepository {
-  name: string;
-  /** What its client backs up, and what of that it leaves out, as configured. */
-  paths: string[];
-  excludes: string[];
-  /** Whether a backup stays on the file systems on which its paths lie. @default false */
-  oneFileSystem?: boolean;
-  publicKey: string;
-  /** Secret. Absent where the client's operator made the key. */
-  privateKey?: string;
+/** A repository of a client; the private key is absent where the client's operator made the key. */
+export interface DeployedRepository
+  extends RepositorySettings, Pick<KeyPair, "publicKey">, Partial<Pick<KeyPair, "privateKey">> {
   /** Secret. */
   password: string;
 }
@@ -63,7 +55,7 @@ export interface DeployedRepository {
 /** A client. */
 export interface DeployedClient {
   name: string;
-  kind: "vm" | "existing" | "key-only";
+  kind: ClientConfig["kind"];
   frozen: boolean;
   /** Absent for a key-only client. A frozen one is not to be contacted. */
   host?: HostAccess;
@@ -102,7 +94,7 @@ export interface Deployment {
   restic?: Artifact;
   clients: DeployedClient[];
   /** The key of the canary client, which opens the repository `.canary/verify` and is on no host. */
-  canary: { publicKey: string; privateKey: string };
+  canary: KeyPair;
   network: {
     groups: Record<Group, string>;
     rules: FirewallRule[];

@@ -1,5 +1,8 @@
 /** The connection to an S3 service, and its answers in words that an operator can act on. */
 import type { PutObjectCommandOutput, S3 } from "@aws-sdk/client-s3";
+import type { S3Credentials } from "../config";
+
+export type { S3Credentials };
 
 /** A bucket and the service that holds it. */
 export interface BucketAddress {
@@ -9,12 +12,6 @@ export interface BucketAddress {
   readonly region: string;
   /** Name of the bucket. */
   readonly bucket: string;
-}
-
-/** A key pair of S3. */
-export interface S3Credentials {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
 }
 
 /** What S3 said about a failed call. */

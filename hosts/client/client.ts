@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { Artifact, assembleInstall, HostEntry, hostScript, HostInstall } from "../install";
+import { Artifact, KeyPair, RepositorySettings } from "../../config";
+import { assembleInstall, HostEntry, hostScript, HostInstall } from "../install";
 import {
   CLIENT_SETTINGS,
   plainName,
@@ -9,19 +10,10 @@ import {
   repositoryAddress,
 } from "../names";
 
-/** A repository as its client has it. */
-export interface ClientRepository {
-  name: string;
-  /** Secret: the restic password. */
+/** A repository as its client's machine has it. */
+export interface ClientRepository extends RepositorySettings, Pick<KeyPair, "privateKey"> {
+  /** Secret. The restic password. */
   password: string;
-  /** Secret: the OpenSSH private key that the proxy lets in for this repository alone. */
-  privateKey: string;
-  /** Absolute paths to back up. */
-  paths: readonly string[];
-  /** restic exclude patterns, each meant as it stands: no variable, comment or trimming. */
-  excludes: readonly string[];
-  /** Whether a backup stays on the file systems on which its paths lie. @default false */
-  oneFileSystem?: boolean;
 }
 
 /** What of a repository is needed to connect: the key is not shown, it only tells one connection from another. */
@@ -85,22 +77,19 @@ export function environmentLine(name: string, value: string): string {
 }
 
 /** The environment of one repository; without a password when its operator keeps that in a file beside it. */
-export function renderEnvironment(a: {
-  bucket: string;
-  client: string;
-  repository: string;
-  password?: string;
-  /** @default false */
-  oneFileSystem?: boolean;
-}): string {
+export function renderEnvironment(
+  { bucket, client }: { bucket: string; client: string },
+  repository: RepositorySettings & { password?: string },
+): string {
+  const { name, password } = repository;
   return (
-    environmentLine("RESTIC_REPOSITORY", repositoryAddress(a.bucket, a.client, a.repository)) +
-    (a.password === undefined
-      ? environmentLine("RESTIC_PASSWORD_FILE", `${CLIENT_SETTINGS}/${a.repository}/password`)
-      : environmentLine("RESTIC_PASSWORD", a.password)) +
+    environmentLine("RESTIC_REPOSITORY", repositoryAddress(bucket, client, name)) +
+    (password === undefined
+      ? environmentLine("RESTIC_PASSWORD_FILE", `${CLIENT_SETTINGS}/${name}/password`)
+      : environmentLine("RESTIC_PASSWORD", password)) +
     environmentLine("RESTIC_CACHE_DIR", CACHE_DIR) +
     // restic has a flag for it and no variable: restic-backup gives the flag.
-    (a.oneFileSystem === true ? environmentLine("RESTIC_BACKUP_ONE_FILE_SYSTEM", "yes") : "")
+    (repository.oneFileSystem ? environmentLine("RESTIC_BACKUP_ONE_FILE_SYSTEM", "yes") : "")
   );
 }
 
@@ -315,7 +304,7 @@ function repositoryEntries(a: { client: string; bucket: string }, r: ClientRepos
     {
       path: `${dir}/env`,
       ...secret,
-      content: renderEnvironment({ ...a, ...r, repository: r.name }),
+      content: renderEnvironment(a, r),
       concerns: [repositoryAddress(a.bucket, a.client, r.name)],
     },
     { path: `${dir}/id_ed25519`, ...secret, content: renderPrivateKey(r) },

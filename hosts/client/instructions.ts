@@ -1,3 +1,4 @@
+import { KeyPair, RepositorySettings } from "../../config";
 import {
   checkParameters,
   COMMAND_FILE,
@@ -23,15 +24,7 @@ import {
 } from "../names";
 
 /** A repository of a client whose operator gave us a public key only. */
-export interface KeyOnlyRepository {
-  name: string;
-  /** The public key that the proxy lets in. */
-  publicKey: string;
-  paths: readonly string[];
-  excludes: readonly string[];
-  /** Whether a backup stays on the file systems on which its paths lie. @default false */
-  oneFileSystem?: boolean;
-}
+export type KeyOnlyRepository = RepositorySettings & Pick<KeyPair, "publicKey">;
 
 /**
  * What the operator of a key-only client has to do, as a shell script that says so in its comments: he reads it,
@@ -106,17 +99,20 @@ ${putFile(COMMAND_FILE.path, renderBackupCommand(), "0755")}
 ${putFile(TMPFILES_FILE.path, renderTmpfiles())}
 mkdir -p /run/restic-backup
 ${a.repositories
-  .map(
-    ({ name, publicKey, paths, excludes, oneFileSystem }) => `
+  .map((repository) => {
+    const { name, publicKey, paths, excludes } = repository;
+    // The password is handed over apart.
+    const environment = renderEnvironment(a, { ...repository, password: undefined });
+    return `
 # Repository ${name}: ${repositoryAddress(a.bucket, a.client, name)}
-${putFile(`${settings}/${name}/env`, renderEnvironment({ ...a, repository: name, oneFileSystem }), "0600")}
+${putFile(`${settings}/${name}/env`, environment, "0600")}
 ${printWords("%s\\0", renderPaths(paths).split("\0"))} >${settings}/${name}/paths
 ${printWords("%s\\n", renderExcludes(excludes).split("\n"))} >${settings}/${name}/excludes
 need ${settings}/${name}/id_ed25519 'the private key of ${fingerprint(publicKey)}'
 need ${settings}/${name}/password 'the password of ${a.client}/${name}'
 ${COMMAND_FILE.path} ${name} cat config >/dev/null || ${COMMAND_FILE.path} ${name} init
-`,
-  )
+`;
+  })
   .join("")}
 echo "ready. Back up:  restic-backup ${example}"
 echo "       List:     restic-backup ${example} snapshots"

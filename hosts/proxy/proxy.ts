@@ -1,4 +1,5 @@
-import { Artifact, assembleInstall, hostScript, HostInstall } from "../install";
+import { Artifact, S3Credentials } from "../../config";
+import { assembleInstall, hostScript, HostInstall } from "../install";
 import { endpointUrl } from "../../s3/client";
 import {
   CANARY,
@@ -12,13 +13,10 @@ import {
 } from "../names";
 
 /** The S3 service as the proxy's rclone reaches it, with the writer's credentials. */
-export interface ProxyS3 {
+export interface ProxyS3 extends S3Credentials {
   /** URL, or a host name for https. */
   endpoint: string;
   region: string;
-  accessKeyId: string;
-  /** Secret. */
-  secretAccessKey: string;
 }
 
 /** Its name sorts before every other file there, for sshd takes the first value it finds. */

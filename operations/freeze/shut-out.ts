@@ -1,14 +1,6 @@
 /** Ends the access of clients on the proxy itself, without Pulumi, OpenStack or S3: nothing of these can hold it up. */
 import { Deployment } from "../deployment";
-import {
-  CANARY,
-  cameToItsEnd,
-  Grant,
-  HostInstall,
-  INSTALL_COMMAND,
-  proxyInstall,
-  PROXY_USER,
-} from "../../hosts";
+import { cameToItsEnd, grantsOf, HostInstall, INSTALL_COMMAND, proxyInstall, PROXY_USER } from "../../hosts";
 import { run } from "../transport/run";
 import { SshHost } from "../transport/ssh";
 
@@ -18,21 +10,13 @@ const INSTALL_SECONDS = 600;
 /** What the update puts on the proxy once these clients are frozen, from what the last one left in the state. */
 export function proxyWithout(deployment: Deployment, frozen: ReadonlySet<string>): HostInstall {
   const { bucket, clients, canary, proxy, network } = deployment;
-  const grants: Grant[] = clients
-    .filter(({ name, frozen: already }) => !already && !frozen.has(name))
-    .flatMap(({ name, repositories }) =>
-      repositories.map((repository) => ({
-        client: name,
-        repository: repository.name,
-        publicKey: repository.publicKey,
-      })),
-    );
+  const after = clients.map((client) => ({ ...client, frozen: client.frozen || frozen.has(client.name) }));
   return proxyInstall({
     host: network.hosts.find(({ group }) => group === "proxy")?.name ?? "",
     bucket: bucket.bucket,
     rclone: proxy.rclone,
     s3: { endpoint: bucket.endpoint, region: bucket.region, ...(bucket.writer ?? bucket.owner) },
-    grants: [{ ...CANARY, publicKey: canary.publicKey }, ...grants],
+    grants: grantsOf(after, canary),
   });
 }
 

@@ -4,6 +4,7 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import type { S3 } from "@aws-sdk/client-s3";
+import { shellQuote } from "../../hosts";
 import { repositoryPassword } from "../../plan/keys";
 import { explained } from "../../s3/client";
 import { applyActions, REMEDY, writeRecord } from "./apply";
@@ -30,8 +31,7 @@ const CHECK_SECONDS = 12 * 3600;
 const DAY_MS = 24 * 3600_000;
 
 /** Quotes an argument for the shell where that is needed, to print a command. */
-const word = (text: string): string =>
-  /^[\w./:+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+const word = (text: string): string => (/^[\w./:+-]+$/.test(text) ? text : shellQuote(text));
 
 /** The command line that asks for this, with other words at its end. */
 function command(request: RecoverRequest, end: string): string {

@@ -184,8 +184,3 @@ export async function step<T>(title: string, work: () => Promise<T>): Promise<T>
     throw error;
   }
 }
-
-/** `text` as one word of a POSIX shell. */
-export function shellWord(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
-}

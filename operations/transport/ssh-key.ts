@@ -1,17 +1,11 @@
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
+import { KeyPair } from "../../config";
 import { run } from "./run";
 
-/** An ed25519 key pair as ssh-keygen writes it. */
-export interface SshKey {
-  privateKey: string;
-  /** Without a comment. */
-  publicKey: string;
-}
-
-/** A new key pair, made in a folder that only this user reads. */
-export async function sshKey(): Promise<SshKey> {
+/** A new ed25519 key pair without a comment, made in a folder that only this user reads. */
+export async function sshKey(): Promise<KeyPair> {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "key-"));
   try {
     const file = path.join(folder, "key");

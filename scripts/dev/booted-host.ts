@@ -5,7 +5,8 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { run } from "../../operations/transport/run";
 import { SshHost } from "../../operations/transport/ssh";
-import { SshKey, sshKey } from "../../operations/transport/ssh-key";
+import { KeyPair } from "../../config";
+import { sshKey } from "../../operations/transport/ssh-key";
 
 /** The user that the operator logs in as on every machine of the local cloud. */
 const USER = "debian";
@@ -27,7 +28,7 @@ export class BootedHost {
     readonly name: string,
     readonly address: string,
     readonly hostKey: string,
-    readonly operator: SshKey,
+    readonly operator: KeyPair,
   ) {
     this.access = { host: address, port: 22, user: USER, hostKey, privateKey: operator.privateKey };
   }
@@ -47,7 +48,7 @@ export class BootedHost {
    * @param suite a release of Debian that `local-cloud release` got, such as `trixie`; default: the release that the
    * cloud's guests run
    */
-  static async start(name: string, address: string, operator?: SshKey, suite?: string): Promise<BootedHost> {
+  static async start(name: string, address: string, operator?: KeyPair, suite?: string): Promise<BootedHost> {
     const key = operator ?? (await sshKey());
     const release = suite === undefined ? [] : [suite];
     const { stdout } = await run(LOCAL_CLOUD, ["host", "start", name, address, key.publicKey, ...release]);

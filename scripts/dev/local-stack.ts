@@ -11,7 +11,8 @@ import { BootedHost } from "./booted-host";
 import { instructionsFor } from "../../operations/instructions";
 import { ROOT, Result, run, RunOptions } from "../../operations/transport/run";
 import { SshHost } from "../../operations/transport/ssh";
-import { SshKey, sshKey } from "../../operations/transport/ssh-key";
+import { KeyPair } from "../../config";
+import { sshKey } from "../../operations/transport/ssh-key";
 
 /** What the local cloud tells about itself, in `$CACHE/local-cloud/run/facts.json`. */
 export interface CloudFacts {
@@ -195,10 +196,10 @@ export class LocalStack {
   }
 
   /** The key by which an existing server's operator has always logged in to it. */
-  private async serverKey(name: string): Promise<SshKey> {
+  private async serverKey(name: string): Promise<KeyPair> {
     const file = path.join(this.folder, `${name}-key.json`);
     if (!fs.existsSync(file)) fs.writeFileSync(file, JSON.stringify(await sshKey()), { mode: 0o600 });
-    return JSON.parse(fs.readFileSync(file, "utf8")) as SshKey;
+    return JSON.parse(fs.readFileSync(file, "utf8")) as KeyPair;
   }
 
   /** Sets one value of the configuration; `key` is a path below the project, e.g. `clients[0].name`. */

@@ -3,7 +3,9 @@
  * docs/incident.md as they stand there.
  */
 import { CACHE, IN_LOCAL_CLOUD, LOCAL_CLOUD } from "../../scripts/dev/cloud";
-import { DeployedClient, IdentityKeys, Deployment } from "../../operations/deployment";
+import { S3Credentials } from "../../config";
+import { shellQuote } from "../../hosts";
+import { DeployedClient, Deployment } from "../../operations/deployment";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
@@ -12,7 +14,7 @@ import { afterAll, expect, test } from "@jest/globals";
 import { PROXY_USER } from "../../hosts/names";
 import { describeTree, RootShell } from "../../scripts/dev/demo/round-trip";
 import { cloudFacts, LocalStack } from "../../scripts/dev/local-stack";
-import { Result, ROOT, run, RunOptions, shellWord, step } from "../../operations/transport/run";
+import { Result, ROOT, run, RunOptions, step } from "../../operations/transport/run";
 import { SshHost } from "../../operations/transport/ssh";
 import { Finding } from "../../operations/verify/probe";
 import { withResticSession } from "../../operations/verify/client-attacks/restic-session";
@@ -45,7 +47,7 @@ export function ringTests(stack: LocalStack): { expectRevoked: () => Promise<voi
   // The cloud's command line client, as an operator has it.
   fs.writeFileSync(
     path.join(folder, "openstack"),
-    `#!/bin/sh\nexec ${shellWord(LOCAL_CLOUD)} openstack "$@"\n`,
+    `#!/bin/sh\nexec ${shellQuote(LOCAL_CLOUD)} openstack "$@"\n`,
     { mode: 0o755 },
   );
 
@@ -76,11 +78,13 @@ export function ringTests(stack: LocalStack): { expectRevoked: () => Promise<voi
     place = ROOT,
   ): Promise<Result> => {
     const settings = Object.entries({ STACK: "local", ...variables }).map(
-      ([name, value]) => `export ${name}=${shellWord(value)}`,
+      ([name, value]) => `export ${name}=${shellQuote(value)}`,
     );
     return step(`incident.md, ${section}, step ${String(number)}`, () =>
       operator(
-        [`cd ${shellWord(place)}`, incident.preamble, ...settings, incident.step(section, number)].join("\n"),
+        [`cd ${shellQuote(place)}`, incident.preamble, ...settings, incident.step(section, number)].join(
+          "\n",
+        ),
         { env: { WORK: folder } },
       ),
     );
@@ -146,7 +150,7 @@ export function ringTests(stack: LocalStack): { expectRevoked: () => Promise<voi
     (await stack.host(client)).sh(`restic-backup ${args} 2>&1`, { accept: "any", timeout: 240 });
 
   /** S3 keys that a test revoked, and when. */
-  const revocations: { at: number; bucket: Deployment["bucket"]; keys: IdentityKeys | undefined }[] = [];
+  const revocations: { at: number; bucket: Deployment["bucket"]; keys: S3Credentials | undefined }[] = [];
 
   /** What is open on the local cloud by design: nothing copies its bucket to another account. */
   const BY_DESIGN = ["open s3.ring-3"];
@@ -244,7 +248,7 @@ echo 'keeper ${bucket.keeper?.accessKeyId ?? ""}' >/opt/retention/env`);
     expect((await follow(section, 2, taken)).stdout).toMatch(/will be moved to \.quarantine\/ \(\d+\)/);
     await follow(section, 3, taken);
     const here = { sh: (script: string) => run("sh", ["-c", script]) };
-    expect(await described(here, shellWord(`${folder}/restored${tree.source}`))).toBe(before);
+    expect(await described(here, shellQuote(`${folder}/restored${tree.source}`))).toBe(before);
     await follow(section, 4, taken);
     await follow(section, 5, taken);
     await follow(section, 6, taken);
@@ -361,7 +365,7 @@ $rclone copy --ignore-times . "$bucket"`,
     const revoked = Date.now();
     expect(left.split("\n")).toContain(`${his.access} ${cloudFacts().projects.owner}`);
     for (const identity of ["owner", "writer", "keeper"] as const) {
-      expect(left).not.toContain((before.bucket[identity] as IdentityKeys).accessKeyId);
+      expect(left).not.toContain((before.bucket[identity] as S3Credentials).accessKeyId);
     }
     await operator(`openstack ec2 credentials delete ${his.access}`);
     await follow(section, 4);
@@ -422,7 +426,7 @@ async function expectRefused(ssh: SshHost): Promise<void> {
 /** rclone with an identity's keys, in the cloud's network; `s3:` is the service. */
 function rclone(
   { endpoint, region }: Deployment["bucket"],
-  keys: IdentityKeys | undefined,
+  keys: S3Credentials | undefined,
   args: string[],
   options: RunOptions = {},
 ): Promise<Result> {
@@ -442,7 +446,7 @@ function rclone(
 }
 
 /** Whether these keys still open the bucket. */
-async function mayList(bucket: Deployment["bucket"], keys: IdentityKeys | undefined): Promise<boolean> {
+async function mayList(bucket: Deployment["bucket"], keys: S3Credentials | undefined): Promise<boolean> {
   const { code, stderr } = await rclone(bucket, keys, ["lsf", "--retries", "1", "s3:databucket"], {
     accept: "any",
   });

@@ -7,7 +7,8 @@ import * as YAML from "yaml";
 import { backupRoundTrip } from "../../scripts/dev/demo/round-trip";
 import { BootedHost } from "../../scripts/dev/booted-host";
 import { cloudFacts, ensureGround, LocalStack } from "../../scripts/dev/local-stack";
-import { run, shellWord } from "../../operations/transport/run";
+import { shellQuote } from "../../hosts";
+import { run } from "../../operations/transport/run";
 import { SshHost } from "../../operations/transport/ssh";
 import { sshKey } from "../../operations/transport/ssh-key";
 import { renderPreviewComment } from "../../operations/preview/comment";
@@ -71,7 +72,7 @@ async function preview(...args: string[]): Promise<string[]> {
 
 /** A restic command with a client's own key and password, run where `ssh` leads. */
 function restic(host: SshHost, repository: string, args: string) {
-  return host.sh(`restic-backup ${shellWord(repository)} ${args} 2>&1`, { accept: "any", timeout: 240 });
+  return host.sh(`restic-backup ${shellQuote(repository)} ${args} 2>&1`, { accept: "any", timeout: 240 });
 }
 
 /** What a key-only client's operator does before following the instructions: install restic. */
@@ -202,7 +203,7 @@ test("clients of every kind join without touching the others", async () => {
   const now = await stack.outputs();
   const follow = () => partner.ssh.sh(now.clients.partner?.instructions as string, { accept: "any" });
   const firstBackup = async () => {
-    await existing.ssh.sh(`mkdir -p ${shellWord(AWKWARD_PATH)}`);
+    await existing.ssh.sh(`mkdir -p ${shellQuote(AWKWARD_PATH)}`);
     const trip = await backupRoundTrip(existing.ssh, "existing", "main");
     expect(trip.files).toBeGreaterThan(600);
   };
@@ -213,8 +214,8 @@ test("clients of every kind join without touching the others", async () => {
     await provideRestic(partner);
     expect((await follow()).stderr).toContain("put the private key of SHA256:");
     await partner.ssh.sh(`umask 077
-printf %s ${shellWord(partnerKey.privateKey)} >/etc/restic-backup/main/id_ed25519
-printf %s ${shellWord(now.passwords["partner/main"] as string)} >/etc/restic-backup/main/password
+printf %s ${shellQuote(partnerKey.privateKey)} >/etc/restic-backup/main/id_ed25519
+printf %s ${shellQuote(now.passwords["partner/main"] as string)} >/etc/restic-backup/main/password
 mkdir -p /srv/data && echo hello >/srv/data/file`);
     expect(await follow()).toMatchObject({ code: 0 });
     await partner.ssh.sh("restic-backup main && restic-backup main restore latest --target /tmp/restored");

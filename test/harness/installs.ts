@@ -1,7 +1,8 @@
 import { CACHE } from "../../scripts/dev/cloud";
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { Artifact, HostInstall } from "../../hosts";
+import { Artifact } from "../../config";
+import { HostInstall } from "../../hosts";
 import { BootedHost } from "../../scripts/dev/booted-host";
 import { cloudFacts } from "../../scripts/dev/local-stack";
 

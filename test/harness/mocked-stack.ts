@@ -1,5 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
-import { ed25519 } from "../unit/config-example";
+import { ed25519 } from "./config-example";
 
 /** A resource as the program asked the engine for it. */
 export interface Registered {

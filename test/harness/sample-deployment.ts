@@ -1,10 +1,11 @@
+import type { RepositorySettings } from "../../config";
 import {
   type DeployedBucket,
   type HostAccess,
   type Deployment,
   DEPLOYMENT_VERSION,
 } from "../../operations/deployment";
-import { ed25519 } from "../unit/config-example";
+import { ed25519 } from "./config-example";
 
 /** A host that nobody has. */
 export const SAMPLE_HOST: HostAccess = {
@@ -13,6 +14,14 @@ export const SAMPLE_HOST: HostAccess = {
   user: "debian",
   hostKey: "ssh-ed25519 AAAA",
   privateKey: "the operator's key",
+};
+
+/** A repository without paths. */
+export const SAMPLE_SETTINGS: RepositorySettings = {
+  name: "main",
+  paths: [],
+  excludes: [],
+  oneFileSystem: false,
 };
 
 /** A bucket that nobody has, of an owner alone. */

@@ -13,7 +13,8 @@ import { clientInstall, ClientRepository, proxyInstall, renderInstructions } fro
 import { ROOT } from "../../operations/transport/run";
 import { INSTALLED } from "../harness/installs";
 import { Ended, inPrivateRoot } from "../harness/private-root";
-import { ed25519 } from "../unit/config-example";
+import { ed25519 } from "../harness/config-example";
+import { SAMPLE_SETTINGS } from "../harness/sample-deployment";
 
 jest.setTimeout(180_000);
 
@@ -38,7 +39,13 @@ function install({ stack, bucket, hostKey, repository, restic }: Given = {}): st
     proxy: { address: "192.0.2.1", port: 22, hostKey: hostKey ?? ed25519(1) },
     restic,
     repositories: [
-      { name: "main", password: "a", privateKey: "key a", paths: ["/srv/data"], excludes: [], ...repository },
+      {
+        ...SAMPLE_SETTINGS,
+        password: "a",
+        privateKey: "key a",
+        paths: ["/srv/data"],
+        ...repository,
+      },
     ],
   }).script;
 }
@@ -64,7 +71,7 @@ const instructions = (stack = STACK, bucket = "databucket") =>
     client: "web",
     bucket,
     proxy: { address: "192.0.2.1", port: 22, hostKey: ed25519(stack === STACK ? 1 : 2) },
-    repositories: [{ name: "main", publicKey: KEY.publicKey, paths: ["/srv/data"], excludes: [] }],
+    repositories: [{ ...SAMPLE_SETTINGS, publicKey: KEY.publicKey, paths: ["/srv/data"] }],
   });
 
 /** Runs a script where `put NAME` installs `files[NAME]`, and ssh and restic are there. */

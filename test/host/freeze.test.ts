@@ -11,14 +11,15 @@ import { BootedHost } from "../../scripts/dev/booted-host";
 import { cloudFacts } from "../../scripts/dev/local-stack";
 import { run } from "../../operations/transport/run";
 import { SshHost } from "../../operations/transport/ssh";
-import { SshKey, sshKey } from "../../operations/transport/ssh-key";
-import { sampleBucket, sampleDeployment } from "../harness/sample-deployment";
+import { KeyPair } from "../../config";
+import { sshKey } from "../../operations/transport/ssh-key";
+import { SAMPLE_SETTINGS, sampleBucket, sampleDeployment } from "../harness/sample-deployment";
 
 jest.setTimeout(300_000);
 
 let proxy: BootedHost;
 let deployment: Deployment;
-let keys: Record<"web" | "mail", SshKey>;
+let keys: Record<"web" | "mail", KeyPair>;
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), "freeze-"));
 
 /** What ssh says to a client that logs in with its key. */
@@ -45,9 +46,7 @@ beforeAll(async () => {
       name,
       kind: "vm",
       frozen: false,
-      repositories: [
-        { name: "main", paths: [], excludes: [], publicKey: keys[name].publicKey, password: "p" },
-      ],
+      repositories: [{ ...SAMPLE_SETTINGS, publicKey: keys[name].publicKey, password: "p" }],
     })),
   });
   // As an update leaves it, but for the last step, which asks S3.

@@ -10,13 +10,14 @@ import type { S3Credentials } from "../../s3/client";
 import { BootedHost } from "../../scripts/dev/booted-host";
 import { cloudFacts } from "../../scripts/dev/local-stack";
 import { run } from "../../operations/transport/run";
-import { sshKey, SshKey } from "../../operations/transport/ssh-key";
+import { KeyPair } from "../../config";
+import { sshKey } from "../../operations/transport/ssh-key";
 import { probeRepositories } from "../../operations/verify/bucket/repositories";
 import { showControllers } from "../harness/controllers";
 import { DocumentedCommands } from "../harness/documented";
 import { artifact, INSTALLED } from "../harness/installs";
 import { S3Store } from "../harness/s3-store";
-import { sampleBucket, sampleDeployment } from "../harness/sample-deployment";
+import { SAMPLE_SETTINGS, sampleBucket, sampleDeployment } from "../harness/sample-deployment";
 import { TestBucket } from "../harness/test-bucket";
 
 jest.setTimeout(300_000);
@@ -28,7 +29,7 @@ const PASSWORD = "the password of web/main";
 const facts = cloudFacts();
 let proxy: BootedHost, client: BootedHost;
 let bucket: TestBucket;
-let main: SshKey;
+let main: KeyPair;
 
 /** What an installation ends with and says; its words are part of the expectation, for a failure shows them. */
 async function install(host: BootedHost, script: string): Promise<{ code: number; words: string }> {
@@ -58,11 +59,10 @@ function installClient() {
     restic: artifact("restic"),
     repositories: [
       {
-        name: "main",
+        ...SAMPLE_SETTINGS,
         password: PASSWORD,
         privateKey: main.privateKey,
         paths: ["/etc/hostname"],
-        excludes: [],
       },
     ],
   });
@@ -92,7 +92,7 @@ async function verified(): Promise<string[]> {
           name: "web",
           kind: "existing",
           frozen: false,
-          repositories: [{ name: "main", paths: [], excludes: [], publicKey: "", password: PASSWORD }],
+          repositories: [{ ...SAMPLE_SETTINGS, publicKey: "", password: PASSWORD }],
         },
       ],
     }),

@@ -9,8 +9,8 @@ import * as http2 from "node:http2";
 import * as path from "node:path";
 import { Duplex } from "node:stream";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { Artifact, KeyPair } from "../../config";
 import {
-  Artifact,
   clientInstall,
   HostInstall,
   PROXY_USER,
@@ -18,17 +18,18 @@ import {
   proxyLimits,
   RCLONE_PER_REPOSITORY,
   renderUserData,
+  shellQuote,
 } from "../../hosts";
 import { backupRoundTrip } from "../../scripts/dev/demo/round-trip";
 import { BootedHost } from "../../scripts/dev/booted-host";
 import { cloudFacts } from "../../scripts/dev/local-stack";
-import { shellWord } from "../../operations/transport/run";
 import { SshHost } from "../../operations/transport/ssh";
-import { sshKey, SshKey } from "../../operations/transport/ssh-key";
+import { sshKey } from "../../operations/transport/ssh-key";
 import { withResticSession } from "../../operations/verify/client-attacks/restic-session";
 import { showControllers } from "../harness/controllers";
 import { artifact, INSTALLED, putInForce } from "../harness/installs";
 import { TestBucket } from "../harness/test-bucket";
+import { SAMPLE_SETTINGS } from "../harness/sample-deployment";
 
 jest.setTimeout(300_000);
 
@@ -39,10 +40,10 @@ const AWKWARD_PASSWORD = ` it's "q" $HOME \`id\` %h #1 \\ grüße `;
 const facts = cloudFacts();
 let proxy: BootedHost, client: BootedHost;
 let bucket: TestBucket;
-let main: SshKey, odd: SshKey, other: SshKey;
+let main: KeyPair, odd: KeyPair, other: KeyPair;
 
 function proxyFiles(
-  change: { rclone?: Partial<Artifact>; secretAccessKey?: string; without?: SshKey } = {},
+  change: { rclone?: Partial<Artifact>; secretAccessKey?: string; without?: KeyPair } = {},
 ): HostInstall {
   return proxyInstall({
     host: "rclonesrv",
@@ -71,13 +72,13 @@ function clientFiles(hostKey = proxy.hostKey): HostInstall {
     restic: artifact("restic"),
     repositories: [
       {
-        name: "main",
+        ...SAMPLE_SETTINGS,
         password: "main password",
         privateKey: main.privateKey,
         paths: ["/srv/data"],
-        excludes: [],
       },
       {
+        ...SAMPLE_SETTINGS,
         name: "odd",
         password: AWKWARD_PASSWORD,
         privateKey: odd.privateKey,
@@ -105,13 +106,13 @@ interface Rclone {
 }
 
 /** The ssh that an attacker starts with a key, with the proxy's host key pinned; the key is in `folder`. */
-function sshWith(key: SshKey, folder: string): [string, ...string[]] {
+function sshWith(key: KeyPair, folder: string): [string, ...string[]] {
   const { privateKey } = key;
   const access = { host: PROXY, port: 22, user: PROXY_USER, hostKey: proxy.hostKey, privateKey };
   return new SshHost(access, { folder }).command() as [string, ...string[]];
 }
 
-function startRclone(key: SshKey): Rclone {
+function startRclone(key: KeyPair): Rclone {
   const folder = fs.mkdtempSync("/tmp/attack-");
   const [program, ...args] = sshWith(key, folder);
   const ssh = spawn(program, [...args, "rclone serve restic --stdio"], { stdio: ["pipe", "pipe", "pipe"] });
@@ -185,7 +186,7 @@ describe("installation", () => {
       hostKeyPrivate: privateKey,
       hostKeyPublic: publicKey,
     });
-    const { stdout } = await client.ssh.sh(`printf %s ${shellWord(text)} >/root/user-data
+    const { stdout } = await client.ssh.sh(`printf %s ${shellQuote(text)} >/root/user-data
 cloud-init schema --config-file /root/user-data 2>&1`);
     expect(stdout).toContain("Valid");
   });
@@ -238,7 +239,7 @@ describe("use", () => {
   });
 
   test("awkward paths, excludes and passwords mean what was written", async () => {
-    await client.ssh.sh(`folder=$(printf %s ${shellWord('/srv/o\'dd $HOME #1 "é" %')})
+    await client.ssh.sh(`folder=$(printf %s ${shellQuote('/srv/o\'dd $HOME #1 "é" %')})
 mkdir -p "$folder"
 cd "$folder"
 touch keep 'a.t$mp' '#not a comment' ' blank ' 'blank'`);
@@ -360,7 +361,7 @@ grep -v '^debug1' forward.log`,
 
   test("another key opens nothing", async () => {
     const stranger = await sshKey();
-    await client.ssh.sh(`umask 077; printf %s ${shellWord(stranger.privateKey)} >/root/stranger`);
+    await client.ssh.sh(`umask 077; printf %s ${shellQuote(stranger.privateKey)} >/root/stranger`);
     const { code, stdout } = await client.ssh.sh(
       `ssh -F none -i /root/stranger -o BatchMode=yes -o HostKeyAlias=secure-backups-proxy \\
   -o UserKnownHostsFile=/etc/restic-backup/known_hosts rcloneproxy@${PROXY} </dev/null 2>&1`,

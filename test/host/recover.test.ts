@@ -26,7 +26,7 @@ import { restic, ResticTarget } from "../../operations/recover/restic";
 import { listVersions } from "../../s3/versions";
 import { formUpload } from "../harness/form-upload";
 import { Identity, s3Identity } from "../harness/s3-identity";
-import { sampleDeployment } from "../harness/sample-deployment";
+import { SAMPLE_SETTINGS, sampleDeployment } from "../harness/sample-deployment";
 
 jest.setTimeout(240_000);
 
@@ -181,9 +181,7 @@ beforeAll(async () => {
         frozen: true,
         repositories: [
           {
-            name: "main",
-            paths: [],
-            excludes: [],
+            ...SAMPLE_SETTINGS,
             publicKey: "",
             password: repositoryPassword(ROOT_KEY, "web", "main"),
           },

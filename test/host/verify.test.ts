@@ -8,7 +8,8 @@ import { CANARY, clientInstall, HostInstall, proxyInstall } from "../../hosts";
 import { keystonePrincipal } from "../../plan/bucket-policy";
 import { BootedHost } from "../../scripts/dev/booted-host";
 import { cloudFacts } from "../../scripts/dev/local-stack";
-import { sshKey, SshKey } from "../../operations/transport/ssh-key";
+import { KeyPair } from "../../config";
+import { sshKey } from "../../operations/transport/ssh-key";
 import { attackAsClient } from "../../operations/verify/client-attacks/client-attacks";
 import { inspectHosts } from "../../operations/verify/hosts/hosts";
 import { Finding } from "../../operations/verify/probe";
@@ -16,6 +17,7 @@ import { exitStatus } from "../../operations/verify/report";
 import { showControllers } from "../harness/controllers";
 import { artifact, INSTALLED, putInForce } from "../harness/installs";
 import { Identity, s3Identity } from "../harness/s3-identity";
+import { SAMPLE_SETTINGS } from "../harness/sample-deployment";
 
 jest.setTimeout(300_000);
 
@@ -23,12 +25,12 @@ const BUCKET = `verify-test-${String(process.pid)}-${Date.now().toString(36)}`;
 const PROXY = "172.24.4.231";
 const CLIENT = "172.24.4.232";
 /** What clients back up. */
-const FILES = { paths: ["/srv/data"], excludes: ["*.tmp"] };
+const SETTINGS = { ...SAMPLE_SETTINGS, paths: ["/srv/data"], excludes: ["*.tmp"] };
 
 const facts = cloudFacts();
 let proxy: BootedHost, client: BootedHost;
 let owner: Identity, writer: Identity, keeper: Identity;
-let main: SshKey, other: SshKey, canary: SshKey;
+let main: KeyPair, other: KeyPair, canary: KeyPair;
 let deployment: Deployment;
 
 function proxyFiles(): HostInstall {
@@ -59,10 +61,9 @@ function clientFiles(): HostInstall {
     restic: artifact("restic"),
     repositories: [
       {
-        name: "main",
+        ...SETTINGS,
         password: "the password of web/main",
         privateKey: main.privateKey,
-        ...FILES,
       },
     ],
   });
@@ -128,15 +129,13 @@ END`);
         kind: "existing",
         frozen: false,
         host: client.access,
-        repositories: [{ name: "main", ...FILES, ...main, password: "the password of web/main" }],
+        repositories: [{ ...SETTINGS, ...main, password: "the password of web/main" }],
       },
       {
         name: "db",
         kind: "key-only",
         frozen: false,
-        repositories: [
-          { name: "main", ...FILES, publicKey: other.publicKey, password: "the password of db/main" },
-        ],
+        repositories: [{ ...SETTINGS, publicKey: other.publicKey, password: "the password of db/main" }],
       },
     ],
     canary,
@@ -438,7 +437,7 @@ const NOT_APPEND_ONLY = [
 
 /** The same with the client's host as a jump host. */
 function behindJumpHost(
-  change: { jump?: Partial<HostAccess>; host?: Partial<HostAccess>; canary?: SshKey } = {},
+  change: { jump?: Partial<HostAccess>; host?: Partial<HostAccess>; canary?: KeyPair } = {},
 ): Deployment {
   const { host, ...there } = deployment.proxy;
   const jump = { ...client.access, ...change.jump };

@@ -7,10 +7,12 @@ import { clientInstall, proxyInstall } from "../../hosts";
 import { backupRoundTrip } from "../../scripts/dev/demo/round-trip";
 import { BootedHost } from "../../scripts/dev/booted-host";
 import { cloudFacts } from "../../scripts/dev/local-stack";
-import { sshKey, SshKey } from "../../operations/transport/ssh-key";
+import { KeyPair } from "../../config";
+import { sshKey } from "../../operations/transport/ssh-key";
 import { showControllers } from "../harness/controllers";
 import { artifact, INSTALLED, putInForce } from "../harness/installs";
 import { TestBucket } from "../harness/test-bucket";
+import { SAMPLE_SETTINGS } from "../harness/sample-deployment";
 
 jest.setTimeout(300_000);
 
@@ -26,10 +28,10 @@ const RELEASES = [
 ] as const;
 
 let bucket: TestBucket;
-let keys: Map<string, SshKey>;
+let keys: Map<string, KeyPair>;
 let proxy: BootedHost;
 
-const keyOf = (suite: string): SshKey => keys.get(suite) as SshKey;
+const keyOf = (suite: string): KeyPair => keys.get(suite) as KeyPair;
 
 function proxyFiles(host: string) {
   return proxyInstall({
@@ -92,10 +94,10 @@ describe.each(RELEASES)("Debian $suite", ({ suite, refused }) => {
       restic: artifact("restic"),
       repositories: [
         {
+          ...SAMPLE_SETTINGS,
           name: suite,
           password: "a password",
           paths: ["/srv/data"],
-          excludes: [],
           privateKey: keyOf(suite).privateKey,
         },
       ],

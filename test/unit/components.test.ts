@@ -6,7 +6,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { FILES_TYPE, INSTALL_COMMAND, stackIdentity } from "../../hosts";
 import { instructionsFor } from "../../operations/instructions";
 import { Lookup, mockedStack, Registered } from "../harness/mocked-stack";
-import { ed25519 } from "./config-example";
+import { ed25519 } from "../harness/config-example";
 
 const KEY_OF_OLD = generateKeyPairSync("ed25519").privateKey.export({ format: "pem", type: "pkcs8" });
 

@@ -6,7 +6,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { stringify } from "yaml";
 import { ClientConfig, readStackConfig, StackConfig } from "../../config";
 import { sizeWarning } from "../../config/read";
-import { fullExample, PRIVATE_KEY } from "./config-example";
+import { fullExample, PRIVATE_KEY } from "../harness/config-example";
 
 let folder: string;
 beforeEach(() => {

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from "@jest/globals";
 import * as pulumi from "@pulumi/pulumi";
 import { readStackConfig } from "../../config";
-import { fullExample } from "./config-example";
+import { fullExample } from "../harness/config-example";
 
 /** Puts a configuration in force as Pulumi hands it to a program: JSON texts, and the keys with encrypted parts. */
 function setConfig(config: object, secretKeys: string[]): void {

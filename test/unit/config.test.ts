@@ -5,7 +5,7 @@ import { describe, expect, test } from "@jest/globals";
 import * as fc from "fast-check";
 import { parse } from "yaml";
 import { ConfigError, parseEndpoint, parseStackConfig } from "../../config";
-import { HEX, PRIVATE_KEY, blob, ed25519, fullExample, project } from "./config-example";
+import { HEX, PRIVATE_KEY, blob, ed25519, fullExample, project } from "../harness/config-example";
 
 type Raw = Record<string, unknown>;
 

@@ -6,7 +6,7 @@ import { describe, expect, jest, test } from "@jest/globals";
 import { rootKeyLockProvider } from "../../components/root-key-lock";
 import { explanation, exported, needOfRootKey, protection, StateResource } from "../../scripts/destroy";
 import { ROOT } from "../../operations/transport/run";
-import { sampleDeployment } from "../harness/sample-deployment";
+import { SAMPLE_SETTINGS, sampleDeployment } from "../harness/sample-deployment";
 
 // The command starts Node, which a busy machine makes slow.
 jest.setTimeout(60_000);
@@ -58,7 +58,7 @@ test("the operator is told what goes and what stays, and gets what opens the bac
         name: "web",
         kind: "vm",
         frozen: false,
-        repositories: [{ name: "main", paths: [], excludes: [], publicKey: "", password: "of web/main" }],
+        repositories: [{ ...SAMPLE_SETTINGS, publicKey: "", password: "of web/main" }],
       },
     ],
   });

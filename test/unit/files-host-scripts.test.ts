@@ -5,6 +5,7 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { authorizedKeysLine, CANARY, clientInstall, proxyInstall } from "../../hosts";
 import { attempt, inDirectory, run } from "./files-tools";
+import { SAMPLE_SETTINGS } from "../harness/sample-deployment";
 
 // A property runs real programs some hundred times, on a busy machine.
 jest.setTimeout(180_000);
@@ -33,7 +34,7 @@ describe("host scripts", () => {
       client: "c",
       bucket: "bucket",
       proxy: { address: "a", port: 22, hostKey: KEY },
-      repositories: [{ name: "r", password: "p", privateKey: "k", paths: [], excludes: [] }],
+      repositories: [{ ...SAMPLE_SETTINGS, password: "p", privateKey: "k" }],
     });
     for (const { script } of [proxy, client]) {
       expect(attempt("dash", ["-n"], { input: script })).toEqual({ status: 0, output: "" });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import * as files from "../../hosts";
+import { SAMPLE_SETTINGS } from "../harness/sample-deployment";
 
 const KEY_A = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIPgVKcaNMBCaMI4S5B+BdBeeR0sAdDK7zPKRFQvKPYvC";
 const KEY_B = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAolGQhBDtqlsg0GyXQ9MFpPEoHQlVEWKmgCJSJEi9pP";
@@ -22,7 +23,7 @@ const GRANTS = [
 ];
 const REPOSITORIES = [
   {
-    name: "main",
+    ...SAMPLE_SETTINGS,
     password: `it's "odd" \\ $HOME %n #1`,
     privateKey: "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n",
     paths: ["/srv/myapp", "/srv/with blank\nand line"],
@@ -73,10 +74,11 @@ describe("every rendered file", () => {
     expect(files.renderSlotsTmpfiles()).toMatchSnapshot();
   });
   test("environment", () => {
-    const main = { bucket: "databucket", client: "appsrv", repository: "main" };
-    expect(files.renderEnvironment({ ...main, password: `it's "odd" \\ $HOME %n #1` })).toMatchSnapshot();
-    expect(files.renderEnvironment(main)).toMatchSnapshot();
-    expect(files.renderEnvironment({ ...main, oneFileSystem: true })).toMatchSnapshot();
+    const environment = (change: { password?: string; oneFileSystem?: boolean }) =>
+      files.renderEnvironment({ bucket: "databucket", client: "appsrv" }, { ...SAMPLE_SETTINGS, ...change });
+    expect(environment({ password: `it's "odd" \\ $HOME %n #1` })).toMatchSnapshot();
+    expect(environment({})).toMatchSnapshot();
+    expect(environment({ oneFileSystem: true })).toMatchSnapshot();
   });
   test("known_hosts", () => {
     expect(files.renderKnownHosts(PROXY)).toMatchSnapshot();
@@ -106,8 +108,8 @@ describe("every rendered file", () => {
   });
   test("instructions", () => {
     const repositories = [
-      { name: "main", publicKey: KEY_A, paths: ["/srv/it's here"], excludes: ["*.tmp"] },
-      { name: "database", publicKey: KEY_B, paths: ["/var/lib/db"], excludes: [] },
+      { ...SAMPLE_SETTINGS, publicKey: KEY_A, paths: ["/srv/it's here"], excludes: ["*.tmp"] },
+      { ...SAMPLE_SETTINGS, name: "database", publicKey: KEY_B, paths: ["/var/lib/db"] },
     ];
     expect(
       files.renderInstructions({

@@ -13,8 +13,8 @@ import * as configuration from "../../operations/freeze/configuration";
 import { proxyWithout } from "../../operations/freeze/shut-out";
 import { PROXY_USER } from "../../hosts";
 import { ROOT } from "../../operations/transport/run";
-import { sampleDeployment } from "../harness/sample-deployment";
-import { ed25519 } from "./config-example";
+import { SAMPLE_SETTINGS, sampleDeployment } from "../harness/sample-deployment";
+import { ed25519 } from "../harness/config-example";
 
 // The command line starts Node, which a busy machine makes slow.
 jest.setTimeout(60_000);
@@ -155,7 +155,7 @@ const keyUrn = (name: string): string =>
   `urn:pulumi:prod::secure-backups::secure-backups:index:ClientKeys$tls:index/privateKey:PrivateKey::${name}`;
 
 function client(name: string, byte: number, kind: DeployedClient["kind"] = "vm"): DeployedClient {
-  const repositories = [{ name: "main", paths: [], excludes: [], publicKey: ed25519(byte), password: "p" }];
+  const repositories = [{ ...SAMPLE_SETTINGS, publicKey: ed25519(byte), password: "p" }];
   return { name, kind, frozen: false, repositories };
 }
 

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, jest, test } from "@jest/globals";
 import { log } from "@pulumi/pulumi";
 import { MockedCloud, mockedStack } from "../harness/mocked-stack";
-import { ed25519 } from "./config-example";
+import { ed25519 } from "../harness/config-example";
 
 const CONFIG = {
   network: { existing: { network: "office", subnet: "office-v4" } },

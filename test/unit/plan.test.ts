@@ -12,7 +12,7 @@ import {
   ringsOpenByService,
   ruleName,
 } from "../../plan";
-import { blob, ed25519 } from "./config-example";
+import { blob, ed25519 } from "../harness/config-example";
 
 function config(change: Record<string, unknown> = {}): StackConfig {
   return parseStackConfig({

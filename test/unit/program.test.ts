@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "@jest/globals";
 import { mockedStack } from "../harness/mocked-stack";
-import { fullExample } from "./config-example";
+import { fullExample } from "../harness/config-example";
 
 const { SSH_AUTH_SOCK } = process.env;
 

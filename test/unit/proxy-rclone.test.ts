@@ -8,7 +8,7 @@ import { authorizedKeysLine, CANARY, renderRcloneCommand, renderRcloneConfig } f
 import { connect, putAsProxy } from "../../s3/client";
 import { withResticSession } from "../../operations/verify/client-attacks/restic-session";
 import { S3Store, StoreAnswer, StoreRequest } from "../harness/s3-store";
-import { ed25519 } from "./config-example";
+import { ed25519 } from "../harness/config-example";
 import { tool } from "./files-tools";
 
 jest.setTimeout(120_000);

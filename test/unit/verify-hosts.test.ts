@@ -14,7 +14,7 @@ import { unexpectedSockets } from "../../operations/verify/hosts/programs";
 import { judgeProxy } from "../../operations/verify/hosts/proxy";
 import { conditionalRules, wantedSshdSettings } from "../../operations/verify/hosts/sshd";
 import { sampleDeployment } from "../harness/sample-deployment";
-import { ed25519 } from "./config-example";
+import { ed25519 } from "../harness/config-example";
 import { attempt, run } from "./files-tools";
 
 const line = (name: string, key: string, options = "restrict,") => {

@@ -9,13 +9,13 @@ import {
 import { judgeClock, s3Clock } from "../../operations/verify/clock";
 import type { Verdict } from "../../operations/verify/probe";
 import { S3Store } from "../harness/s3-store";
-import { sampleBucket, sampleDeployment } from "../harness/sample-deployment";
+import { SAMPLE_SETTINGS, sampleBucket, sampleDeployment } from "../harness/sample-deployment";
 
 const NOW = Date.parse("2026-11-28T12:00:00Z");
 const DAY = 24 * 3600 * 1000;
 
 function client(name: string, change: Partial<DeployedClient> = {}): DeployedClient {
-  const repository = { name: "main", paths: [], excludes: [], publicKey: "", password: "p" };
+  const repository = { ...SAMPLE_SETTINGS, publicKey: "", password: "p" };
   return { name, kind: "existing", frozen: false, repositories: [repository], ...change };
 }
 

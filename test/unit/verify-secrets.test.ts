@@ -2,14 +2,13 @@ import { generateKeyPairSync } from "node:crypto";
 import { describe, expect, test } from "@jest/globals";
 import fc from "fast-check";
 import { secretsIn, stackSecrets, withoutSecrets } from "../../operations/verify/secrets";
-import { SAMPLE_HOST, sampleBucket, sampleDeployment } from "../harness/sample-deployment";
+import { SAMPLE_SETTINGS, SAMPLE_HOST, sampleBucket, sampleDeployment } from "../harness/sample-deployment";
 
 const pem = () =>
   generateKeyPairSync("rsa", { modulusLength: 2048 })
     .privateKey.export({ type: "pkcs8", format: "pem" })
     .toString();
 const host = { ...SAMPLE_HOST, privateKey: pem() };
-const FILES = { paths: ["/srv"], excludes: [] };
 const PASSWORD = "correct horse battery staple";
 
 const OPERATIONS = sampleDeployment({
@@ -22,8 +21,8 @@ const OPERATIONS = sampleDeployment({
       frozen: false,
       host,
       repositories: [
-        { name: "main", ...FILES, publicKey: "ssh-ed25519 AAAA", privateKey: pem(), password: PASSWORD },
-        { name: "tiny", ...FILES, publicKey: "ssh-ed25519 AAAB", password: "short" },
+        { ...SAMPLE_SETTINGS, publicKey: "ssh-ed25519 AAAA", privateKey: pem(), password: PASSWORD },
+        { ...SAMPLE_SETTINGS, name: "tiny", publicKey: "ssh-ed25519 AAAB", password: "short" },
       ],
     },
   ],

@@ -1,5 +1,5 @@
 /** The identities: that they are different ones, and that their keys open nothing but S3. */
-import { type IdentityKeys } from "../../deployment";
+import { type S3Credentials } from "../../../config";
 import type { S3 } from "@aws-sdk/client-s3";
 import { explained } from "../../../s3/client";
 import type { OpenStackSession } from "../openstack/session";
@@ -40,7 +40,7 @@ export async function identities(bench: Bench): Promise<Finding> {
 /** A token opens the same objects by the Swift API, where their creator sets a time at which their versions go. */
 export function keystoneTokens(bench: Bench, session: Promise<OpenStackSession>): Promise<Finding>[] {
   const { owner, writer = owner, keeper } = bench.bucket;
-  const held: [Hand["role"], S3 | undefined, IdentityKeys | undefined][] = [
+  const held: [Hand["role"], S3 | undefined, S3Credentials | undefined][] = [
     ["writer", bench.writer, writer],
     ["keeper", bench.keeper, keeper],
   ];

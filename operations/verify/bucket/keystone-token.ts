@@ -1,5 +1,5 @@
 /** Whether S3 keys get a token of Keystone, which they must not (CVE-2025-65073). */
-import { type IdentityKeys } from "../../deployment";
+import { type S3Credentials } from "../../../config";
 import { createHmac } from "node:crypto";
 import { ask } from "../http";
 
@@ -8,7 +8,7 @@ import { ask } from "../http";
  *
  * @param now Keystone takes signatures of the last minutes
  */
-export function ec2TokenRequest(keys: IdentityKeys, now: Date): object {
+export function ec2TokenRequest(keys: S3Credentials, now: Date): object {
   const host = "verify.invalid";
   const params = {
     SignatureMethod: "HmacSHA256",
@@ -23,7 +23,7 @@ export function ec2TokenRequest(keys: IdentityKeys, now: Date): object {
 }
 
 /** The body of a request to `/v3/s3tokens`: a text and its signature as S3 made it (version 2). */
-export function s3TokenRequest(keys: IdentityKeys): object {
+export function s3TokenRequest(keys: S3Credentials): object {
   const text = "GET\n\n\n\n/";
   const signature = createHmac("sha1", keys.secretAccessKey).update(text).digest("base64");
   // Keystone reads the URL's alphabet, and fails without the padding that Node leaves out there.
@@ -38,7 +38,7 @@ export function s3TokenRequest(keys: IdentityKeys): object {
  * @returns the call that gave a token; `undefined` where none does
  * @throws Error where Keystone neither gives nor refuses one
  */
-export async function tokenFor(identity: string, keys: IdentityKeys): Promise<string | undefined> {
+export async function tokenFor(identity: string, keys: S3Credentials): Promise<string | undefined> {
   const v3 = `${identity.replace(/\/+(v\d[\d.]*\/*)?$/, "")}/v3`;
   const requests = { ec2tokens: ec2TokenRequest(keys, new Date()), s3tokens: s3TokenRequest(keys) };
   for (const [call, body] of Object.entries(requests)) {

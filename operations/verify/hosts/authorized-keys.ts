@@ -1,6 +1,6 @@
 /** The keys that open the proxy: exactly the stack's, and each for one repository of its own. */
 import { Deployment } from "../../deployment";
-import { authorizedKeysLine, CANARY, Grant, PROXY_USER } from "../../../hosts";
+import { authorizedKeysLine, grantsOf, PROXY_USER } from "../../../hosts";
 import { Finding, PUT_BACK } from "../probe";
 import { HostFacts, judge, linesOf, seen } from "./facts";
 
@@ -9,19 +9,7 @@ export const AUTHORIZED_KEYS = `/etc/ssh/authorized_keys.d/${PROXY_USER}`;
 
 /** The lines of authorized_keys that the stack's grants give. */
 export function wantedKeyLines({ bucket, clients, canary }: Deployment): string[] {
-  const grants: Grant[] = [
-    ...clients
-      .filter(({ frozen }) => !frozen)
-      .flatMap(({ name, repositories }) =>
-        repositories.map((repository) => ({
-          client: name,
-          repository: repository.name,
-          publicKey: repository.publicKey,
-        })),
-      ),
-    { ...CANARY, publicKey: canary.publicKey },
-  ];
-  return grants.map((grant) => authorizedKeysLine(grant, bucket.bucket));
+  return grantsOf(clients, canary).map((grant) => authorizedKeysLine(grant, bucket.bucket));
 }
 
 /** Judges the lines of that file. */

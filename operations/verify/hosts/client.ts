@@ -81,32 +81,18 @@ export function judgeClient(
       () =>
         contentSeen(facts, [
           ["/usr/local/bin/restic-backup", renderBackupCommand()],
-          ...repositories.flatMap(
-            ({
-              name: repository,
-              paths,
-              excludes,
-              privateKey,
-              password,
-              oneFileSystem,
-            }): [string, string][] => [
+          ...repositories.flatMap((settings): [string, string][] => {
+            const { name: repository, paths, excludes, privateKey } = settings;
+            const place = { bucket: deployment.bucket.bucket, client: name };
+            return [
               [folder(repository, "paths"), renderPaths(paths)],
               [folder(repository, "excludes"), renderExcludes(excludes)],
-              [
-                folder(repository, "env"),
-                renderEnvironment({
-                  bucket: deployment.bucket.bucket,
-                  client: name,
-                  repository,
-                  password,
-                  oneFileSystem,
-                }),
-              ],
+              [folder(repository, "env"), renderEnvironment(place, settings)],
               ...(privateKey === undefined
                 ? []
                 : [[folder(repository, "id_ed25519"), `${privateKey.trimEnd()}\n`] as [string, string]]),
-            ],
-          ),
+            ];
+          }),
         ]),
     ),
     judge(

@@ -1,6 +1,7 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
-import { Result, shellWord, step } from "../../../operations/transport/run";
+import { shellQuote } from "../../../hosts";
+import { Result, step } from "../../../operations/transport/run";
 
 const TREE_SCRIPT = fs.readFileSync(path.join(__dirname, "tree.sh"), "utf8");
 
@@ -28,7 +29,7 @@ const REFUSAL = /^.*403.*$/m;
 
 /** A call of the script that makes and describes trees; `folder` is a word of the shell that runs it. */
 function tree(command: "make" | "change", folder: string, seed = ""): string {
-  return `sh -c ${shellWord(TREE_SCRIPT)} tree.sh ${command} ${folder} ${shellWord(seed)}\n`;
+  return `sh -c ${shellQuote(TREE_SCRIPT)} tree.sh ${command} ${folder} ${shellQuote(seed)}\n`;
 }
 
 /**
@@ -36,11 +37,11 @@ function tree(command: "make" | "change", folder: string, seed = ""): string {
  * It fails where there is no tree.
  */
 export function describeTree(folder: string): string {
-  return `test -d ${folder} || exit 1\nsh -c ${shellWord(TREE_SCRIPT)} tree.sh describe ${folder} | base64 -w 0\n`;
+  return `test -d ${folder} || exit 1\nsh -c ${shellQuote(TREE_SCRIPT)} tree.sh describe ${folder} | base64 -w 0\n`;
 }
 
 async function snapshotIds(host: RootShell, repository: string): Promise<string[]> {
-  const { stdout } = await host.sh(`restic-backup ${shellWord(repository)} snapshots --json`);
+  const { stdout } = await host.sh(`restic-backup ${shellQuote(repository)} snapshots --json`);
   return (JSON.parse(stdout) as { id: string }[]).map(({ id }) => id);
 }
 
@@ -56,13 +57,13 @@ export async function backupRoundTrip(
   show: (text: string) => void = () => undefined,
 ): Promise<RoundTrip> {
   const name = `${client}/${repository}`;
-  const { stdout } = await host.sh(`tr '\\0' '\\n' </etc/restic-backup/${shellWord(repository)}/paths`);
+  const { stdout } = await host.sh(`tr '\\0' '\\n' </etc/restic-backup/${shellQuote(repository)}/paths`);
   const source = stdout.split("\n")[0] as string;
   const known = await snapshotIds(host, repository);
 
   const backUp = async (what: string): Promise<{ seconds: number; id: string; description: string }> => {
-    const description = (await host.sh(describeTree(shellWord(source)))).stdout;
-    const result = await step(`${name}: ${what}`, () => host.sh(`restic-backup ${shellWord(repository)}`));
+    const description = (await host.sh(describeTree(shellQuote(source)))).stdout;
+    const result = await step(`${name}: ${what}`, () => host.sh(`restic-backup ${shellQuote(repository)}`));
     const ids = (await snapshotIds(host, repository)).filter((id) => !known.includes(id));
     if (ids.length !== 1)
       throw new Error(`${name}: one new snapshot was expected, there are ${String(ids.length)}`);
@@ -73,8 +74,8 @@ export async function backupRoundTrip(
     const restored = await step(`${name}: restore ${what}`, () =>
       host.sh(
         `target=$(mktemp -d /var/tmp/restore.XXXXXX)\ntrap 'rm -rf "$target"' EXIT\n` +
-          `restic-backup ${shellWord(repository)} restore ${snapshot.id} --target "$target" >&2\n` +
-          describeTree(`"$target"${shellWord(source)}`),
+          `restic-backup ${shellQuote(repository)} restore ${snapshot.id} --target "$target" >&2\n` +
+          describeTree(`"$target"${shellQuote(source)}`),
       ),
     );
     if (restored.stdout !== snapshot.description) {
@@ -83,13 +84,13 @@ export async function backupRoundTrip(
   };
 
   await step(`${name}: make a tree in ${source}`, () =>
-    host.sh(`rm -rf ${shellWord(source)}\n${tree("make", shellWord(source), name)}`),
+    host.sh(`rm -rf ${shellQuote(source)}\n${tree("make", shellQuote(source), name)}`),
   );
   const first = await backUp("first backup");
-  show((await host.sh(`restic-backup ${shellWord(repository)} snapshots`)).stdout);
+  show((await host.sh(`restic-backup ${shellQuote(repository)} snapshots`)).stdout);
 
   const refused = await step(`${name}: forget must be refused`, () =>
-    host.sh(`restic-backup ${shellWord(repository)} forget ${first.id} 2>&1`, {
+    host.sh(`restic-backup ${shellQuote(repository)} forget ${first.id} 2>&1`, {
       accept: "any",
       timeout: 300,
     }),
@@ -100,7 +101,7 @@ export async function backupRoundTrip(
   }
   show(refusal);
 
-  await host.sh(tree("change", shellWord(source)));
+  await host.sh(tree("change", shellQuote(source)));
   const second = await backUp("second backup");
   await compare(first, "the first snapshot");
   await compare(second, "the second snapshot");
