@@ -3,10 +3,10 @@ import * as path from "node:path";
 import { ROOT } from "./transport/run";
 
 /**
- * The file that Pulumi takes the stack's configuration from.
+ * The file from which Pulumi reads the stack's configuration.
  *
  * @param stack its name, with or without organization and project
- * @throws Error where this checkout has none
+ * @throws Error where this checkout has no such file
  */
 export function configurationFile(stack: string): string {
   const file =

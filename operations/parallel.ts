@@ -1,4 +1,4 @@
-/** Does the work for every item, for at most `atOnce` of them at a time; the results come in the items' order. */
+/** Does the work for every item, for at most `atOnce` items at a time; the results have the items' order. */
 export async function inParallel<Item, T>(
   atOnce: number,
   items: readonly Item[],

@@ -1,9 +1,9 @@
-/** A text of somebody else's, such as a key, that cannot move the terminal's cursor. */
+/** A string of unknown origin, such as a key, without characters that control the terminal. */
 export function printable(text: string): string {
   return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);
 }
 
-/** The same for a text of several lines. Whatever is said to the operator passes through it. */
+/** The same for several lines. All that is printed for the operator passes through it. */
 export function printableLines(text: string): string {
   return text.split("\n").map(printable).join("\n");
 }

@@ -1,31 +1,33 @@
-import { enterLocalCloud } from "./dev/local-stack";
 import { readDeployment } from "../operations/read-deployment";
-import { UsageError } from "../operations/usage-error";
-import { parseRequest, USAGE } from "../operations/recover/arguments";
+import { RecoverOptions, recoverRequest } from "../operations/recover/arguments";
 import { recoverMany } from "../operations/recover/many";
 import { recover } from "../operations/recover/recover";
-import { printableLines } from "../operations/printable";
+import { OperatorCommand, start } from "./command";
 
-async function main(args: string[]): Promise<number> {
-  const request = parseRequest(args, Date.now());
-  if (request === "help") {
-    process.stdout.write(USAGE);
-    return 0;
-  }
-  await enterLocalCloud(request.stack);
-  const deployment = await readDeployment(request.stack);
-  return "repository" in request
-    ? await recover(deployment, request, console.log)
-    : await recoverMany(deployment, request, console.log);
-}
+export const command = new OperatorCommand(
+  "recover",
+  "Brings a repository back to what it was at TIME, whatever was deleted, overwritten or added since. Without --apply it " +
+    "shows what would be done and the snapshots at that time, and changes nothing.",
+  { rest: "RESTIC-ARGUMENTS…" },
+)
+  .option("--client <CLIENT>", "the client's name")
+  .option("--repository <REPOSITORY>", "the repository (default: all that the bucket has of the client)")
+  .option("--all", "every repository of every client, removed ones too")
+  .option("--at <TIME>", 'date, time and zone: 2026-11-20T03:00:00Z or "2026-11-20 03:00 +01:00"')
+  .option("--apply", "does it, and lets restic check the repository; nothing is deleted by it")
+  .addHelpText(
+    "after",
+    `
+RESTIC-ARGUMENTS run restic on the repository as it was at TIME, read-only, on this machine:
+  … -- snapshots
+  … -- restore ID --target DIRECTORY`,
+  )
+  .does(async (options: RecoverOptions) => {
+    const request = recoverRequest(options, command.rest, Date.now());
+    const deployment = await readDeployment(request.stack);
+    return "repository" in request
+      ? await recover(deployment, request, console.log)
+      : await recoverMany(deployment, request, console.log);
+  });
 
-main(process.argv.slice(2)).then(
-  (code) => {
-    process.exitCode = code;
-  },
-  (error: unknown) => {
-    console.error(printableLines(`recover: ${error instanceof Error ? error.message : String(error)}`));
-    if (error instanceof UsageError) console.error(`\n${USAGE}`);
-    process.exitCode = error instanceof UsageError ? 2 : 1;
-  },
-);
+if (require.main === module) void start(command);

@@ -1,26 +1,8 @@
 /** The command line of `npm run recover`. */
-import { parseArgs } from "node:util";
 import { nameProblem } from "../../config/values";
-import { UsageError } from "../usage-error";
+import { UsageError } from "../exit-status";
 
-export const USAGE = `usage: npm run recover -- --client CLIENT --repository REPOSITORY --at TIME [--stack STACK]
-                         [--apply | -- RESTIC-ARGUMENTS…]
-       npm run recover -- --client CLIENT | --all --at TIME [--stack STACK] [--apply]
-
-Brings a repository back to what it was at TIME, whatever was deleted, overwritten or added since.
-Without --repository: all that the bucket has of the client; with --all: of every client, removed ones too.
-
-  without --apply       shows what would be done, and the snapshots of then; changes nothing
-  --apply               does it, and lets restic check the repository. Nothing is deleted by it
-  -- RESTIC-ARGUMENTS   runs restic on the repository as it was at TIME, read-only, on this machine:
-                          … -- snapshots
-                          … -- restore ID --target DIRECTORY
-  --stack STACK         the stack; default: the one that is selected
-
-TIME has a date, a time and a zone: 2026-11-20T03:00:00Z or "2026-11-20 03:00 +01:00".
-`;
-
-/** restic's commands that only read. Any other would try for a quarter of an hour to write where nothing can be written. */
+/** restic's commands that only read. Any other retries for 15 minutes to write where nothing can be written. */
 const READING = [
   "snapshots",
   "ls",
@@ -41,22 +23,22 @@ export interface RecoverRequest {
   repository: string;
   /** Milliseconds since 1970. */
   at: number;
-  /** Default: the selected one. */
+  /** @default the selected one */
   stack?: string;
-  /** Whether to carry the plan out; else it is shown. */
+  /** Whether to carry the plan out; otherwise it is shown. */
   apply: boolean;
-  /** Arguments for restic on the repository of then; with them there is no plan. */
+  /** Arguments for restic on the repository at that time; with them there is no plan. */
   restic?: string[];
 }
 
-/** The same asked for many repositories, one after the other. */
+/** The same for many repositories, one after the other. */
 export interface RecoverManyRequest extends Pick<RecoverRequest, "at" | "stack" | "apply"> {
-  /** Default: every client that the bucket has something of. */
+  /** @default every client that the bucket has something of */
   client?: string;
 }
 
 /**
- * A moment as an operator writes it, in milliseconds since 1970.
+ * A time as an operator writes it, in milliseconds since 1970.
  *
  * @throws UsageError for all that is not a date and time of the calendar with its zone, or lies after `now`
  */
@@ -85,34 +67,28 @@ function isCalendarDay(day: string): boolean {
   return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(day);
 }
 
+/** The options as they were given. */
+export interface RecoverOptions {
+  client?: string;
+  repository?: string;
+  all?: boolean;
+  at?: string;
+  stack?: string;
+  apply?: boolean;
+}
+
 /**
- * Reads the command line; `"help"` where that is asked for.
+ * What these options ask for.
  *
+ * @param restic arguments for restic, where there were any
  * @param now milliseconds since 1970
  * @throws UsageError that names the option and what to write
  */
-export function parseRequest(args: string[], now: number): RecoverRequest | RecoverManyRequest | "help" {
-  const split = args.indexOf("--");
-  const restic = split === -1 ? undefined : args.slice(split + 1);
-  let values;
-  try {
-    ({ values } = parseArgs({
-      args: split === -1 ? args : args.slice(0, split),
-      options: {
-        client: { type: "string" },
-        repository: { type: "string" },
-        all: { type: "boolean" },
-        at: { type: "string" },
-        stack: { type: "string" },
-        apply: { type: "boolean" },
-        help: { type: "boolean" },
-      },
-    }));
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
-  }
-  if (values.help === true) return "help";
-  const { client, repository, all = false, at, stack, apply = false } = values;
+export function recoverRequest(
+  { client, repository, all = false, at, stack, apply = false }: RecoverOptions,
+  restic: string[] | undefined,
+  now: number,
+): RecoverRequest | RecoverManyRequest {
   if (all && (client ?? repository) !== undefined) {
     throw new UsageError("--all means every repository of every client: leave --client and --repository out");
   }

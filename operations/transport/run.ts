@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { constants } from "node:os";
 import * as path from "node:path";
 
 /** The root of the checkout. */
@@ -6,19 +7,19 @@ export const ROOT = path.resolve(__dirname, "../..");
 
 /** @see run */
 export interface RunOptions {
-  /** Bytes for the program's standard input; default: none. */
+  /** The program's standard input. @default empty */
   input?: string;
   /** Variables added to this process's environment. */
   env?: Record<string, string>;
-  /** Seconds after which the program and its children are killed; default 600. */
+  /** Seconds after which the program and its children are killed. @default 600 */
   timeout?: number;
-  /** Exit codes that are no error; default: 0 alone. `"any"` takes every one. */
+  /** Exit codes that are no error; `"any"`: every one. @default [0] */
   accept?: number[] | "any";
-  /** Show the output as it comes, too, all of it on standard error with `"stderr"`; default: keep quiet. */
+  /** Also show the output as it comes; `"stderr"`: all of it on standard error. @default false */
   show?: boolean | "stderr";
 }
 
-/** What a program that ended left behind. */
+/** How a program ended, and what it printed. */
 export interface Result {
   code: number;
   stdout: string;
@@ -27,18 +28,18 @@ export interface Result {
   seconds: number;
 }
 
-/** Characters that a program may print, on each of its two outputs: what a taken host sends must not fill the memory. */
+/** Characters that a program may print on each of its two outputs: a compromised host must not fill the memory. */
 const MOST_OUTPUT = 64 << 20;
 
-/** What ends each program that runs. */
+/** Sends a signal to each program that runs. */
 const running = new Set<(signal: NodeJS.Signals) => void>();
 
-/** A program in a group of its own gets no Ctrl-C from the terminal: Pulumi is to hear of it, and to release its lock. */
+/** A program in a group of its own gets no Ctrl-C from the terminal: Pulumi has to get it, to release its lock. */
 function interrupt(): void {
   for (const end of running) end("SIGINT");
 }
 
-/** The operator ended what was under way: whoever goes on after failures does not go on after this. */
+/** The operator interrupted the work: code that continues after a failure must not continue after this. */
 export class Interrupted extends Error {
   constructor(name: string) {
     super(`${name} was interrupted`);
@@ -77,13 +78,13 @@ export class RunError extends Error {
         lines.map((line) => line.trim()).filter((line) => /^(error\b|secure-backups: )/i.test(line)),
       ),
     ];
-    const told = shown
+    const repeated = shown
       ? [
           ...(errors.length > 0 ? errors.slice(0, ERROR_LINES) : lines.slice(-1)),
           "All that it printed is above.",
         ]
       : lines.slice(-TAIL_LINES);
-    super(`${what}\n${told.join("\n")}`);
+    super(`${what}\n${repeated.join("\n")}`);
   }
 }
 
@@ -124,14 +125,14 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
     const timer = setTimeout(() => {
       stop(`after ${String(timeout)} s`);
     }, timeout * 1000);
-    const hear = (signal: NodeJS.Signals) => {
+    const pass = (signal: NodeJS.Signals) => {
       interrupted = true;
       end(signal);
     };
-    setRunning(hear, true);
+    setRunning(pass, true);
     const ended = () => {
       clearTimeout(timer);
-      setRunning(hear, false);
+      setRunning(pass, false);
     };
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       stdout += text;
@@ -148,7 +149,7 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
       reject(error);
     });
     child.stdin.on("error", () => {
-      // The program ended without reading all of its input; its exit code tells the rest.
+      // The program ended without reading all of its input; its exit code says the rest.
     });
     child.stdin.end(options.input ?? "");
     child.on("close", (status) => {
@@ -168,7 +169,30 @@ export function run(command: string, args: string[], options: RunOptions = {}): 
   });
 }
 
-/** Says what is being done, does it, and says how long it took. */
+/**
+ * Hands this process's terminal to a program until it ends. This process outlives the program: it ignores Ctrl-C, which
+ * the terminal sends to both, and passes on a signal that it gets alone.
+ *
+ * @param command makes the command line, once no signal ends this process any more
+ * @param env variables added to this process's environment
+ * @returns the program's exit status
+ */
+export async function attach(
+  command: () => readonly string[],
+  env: Record<string, string> = {},
+): Promise<number> {
+  process.on("SIGINT", () => undefined);
+  for (const signal of ["SIGHUP", "SIGTERM"] as const) process.on(signal, () => child.kill(signal));
+  const [program = "", ...args] = command();
+  const child = spawn(program, args, { stdio: "inherit", env: { ...process.env, ...env } });
+  return await new Promise((resolve, reject) => {
+    child.on("error", reject).on("close", (status, signal) => {
+      resolve(status ?? 128 + (signal === null ? 0 : constants.signals[signal]));
+    });
+  });
+}
+
+/** Reports what is being done, does it, and reports how long it took. */
 export async function step<T>(title: string, work: () => Promise<T>): Promise<T> {
   const started = Date.now();
   const seconds = () => `${((Date.now() - started) / 1000).toFixed(1)} s`;

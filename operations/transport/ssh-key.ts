@@ -4,7 +4,7 @@ import * as path from "node:path";
 import { KeyPair } from "../../config";
 import { run } from "./run";
 
-/** A new ed25519 key pair without a comment, made in a folder that only this user reads. */
+/** Creates an ed25519 key pair without a comment, in a folder that only this user can read. */
 export async function sshKey(): Promise<KeyPair> {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "key-"));
   try {

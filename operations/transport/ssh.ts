@@ -6,9 +6,9 @@ import { Result, run, RunOptions } from "./run";
 
 /** @see SshHost */
 export interface SshHostOptions {
-  /** Where keys and pinned host keys are kept, readable by this user alone. */
+  /** Folder for keys and pinned host keys, readable by this user alone. */
   folder: string;
-  /** The command that ssh is started by, e.g. to enter another network; default: none. */
+  /** The command that starts ssh, e.g. to enter another network. @default none */
   via?: readonly string[];
 }
 
@@ -17,7 +17,7 @@ const AS_ROOT = inPosixShell(
   'if [ "$(id -u)" = 0 ]; then exec /bin/sh -eu -s; else exec sudo -n /bin/sh -eu -s; fi',
 );
 
-/** A command of POSIX sh, whatever is in it, as one word for ssh: the login shell sees nothing of it but base64. */
+/** A command of POSIX sh as one word for ssh, whatever it contains: the login shell sees it in base64 alone. */
 export function remoteCommand(command: string): string {
   const base64 = Buffer.from(command, "utf8").toString("base64");
   return inPosixShell(`eval "$(echo ${base64} | base64 -d)"`);
@@ -39,8 +39,8 @@ export class SshHost {
   }
 
   /**
-   * The command line that connects; `args` are more options of ssh's, which come before its own configuration.
-   * Keys are in files that it names, never in it.
+   * The command line that connects; `args` are further options of ssh, which precede its configuration. It names the
+   * files with the keys, and holds none.
    */
   command(args: readonly string[] = []): string[] {
     this.config ??= this.write();
@@ -86,7 +86,7 @@ Host *
   }
 }
 
-/** At once, for another process may read the file that was there. */
+/** Atomically, since another process may be reading the old file. */
 function replaceFile(file: string, content: string): void {
   const made = `${file}.${String(process.pid)}`;
   fs.writeFileSync(made, content, { mode: 0o600 });

@@ -6,8 +6,8 @@ const folders = new Set<string>();
 let watching = false;
 
 /**
- * Lends `work` a new folder that only this user reads. It is gone when the work is done, and when this process ends
- * before, by an error that nobody caught or by a signal: keys are kept in such folders.
+ * Gives `work` a new folder that only this user can read. It is removed when the work is done, and when an uncaught error
+ * or a signal ends this process before: such folders hold keys.
  */
 export async function withTemporaryFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
   watch();
@@ -25,7 +25,7 @@ function remove(folder: string): void {
   folders.delete(folder);
 }
 
-/** A signal without a handler ends Node at once, with no event that could remove anything. */
+/** A signal without a handler ends Node at once, without an `exit` event. */
 function watch(): void {
   if (watching) return;
   watching = true;
@@ -34,7 +34,7 @@ function watch(): void {
   });
   for (const signal of ["SIGHUP", "SIGINT", "SIGTERM"] as const) {
     process.once(signal, () => {
-      // Once the other handlers have run: they end the programs that this process started.
+      // After the other handlers, which end the programs that this process started.
       setImmediate(() => process.exit(128 + os.constants.signals[signal]));
     });
   }

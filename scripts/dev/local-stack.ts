@@ -1,7 +1,6 @@
 import { CACHE, IN_LOCAL_CLOUD, LOCAL_CLOUD } from "./cloud";
 import { Deployment } from "../../operations/deployment";
 import { deploymentIn } from "../../operations/read-deployment";
-import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
 import * as path from "node:path";
@@ -85,7 +84,7 @@ export interface LocalStackOptions {
 export class LocalStack {
   readonly name: string;
   readonly folder: string;
-  /** The copy of Pulumi.local.yaml that holds this machine's facts too. */
+  /** The copy of the demo's Pulumi.local.yaml that holds this machine's facts too. */
   readonly configFile: string;
   private checkout: string;
   private env: Record<string, string> = {};
@@ -105,8 +104,11 @@ export class LocalStack {
   /**
    * Makes the stack ready for use: state folder, passphrase, completed configuration. State of a cloud that is
    * gone describes nothing any more and is removed.
+   * @throws Error where the local cloud is not up
    */
   async open(): Promise<void> {
+    const { code } = await run(LOCAL_CLOUD, ["exec", "--", "true"], { accept: "any" });
+    if (code !== 0) throw new Error("the local cloud is not up: start it with npm run demo");
     fs.mkdirSync(this.folder, { recursive: true, mode: 0o700 });
     const passphrase = path.join(this.folder, "passphrase");
     if (!fs.existsSync(passphrase))
@@ -134,24 +136,29 @@ export class LocalStack {
     await this.pulumi(["stack", "select", "--create"]);
   }
 
-  /** The environment in which Pulumi, rclone and restic work on this stack. */
+  /** The environment in which Pulumi, rclone and restic work on this stack without naming it. */
   environment(): Record<string, string> {
     return {
       ...this.env,
+      PULUMI_STACK: this.name,
       PATH: `${path.join(CACHE, "artifacts")}:${this.env["PATH"] ?? ""}`,
       PULUMI_OPTION_CONFIG_FILE: this.configFile,
     };
   }
 
   /**
-   * Sets the configuration back to Pulumi.local.yaml, completed with this machine's facts. The existing servers that it
-   * names are started; they run until the cloud ends.
+   * Sets the configuration back to the demo's Pulumi.local.yaml, completed with this machine's facts. The existing
+   * servers that it names are started; they run until the cloud ends.
    *
    * @param change made to Pulumi.local.yaml before anything else
    */
   async resetConfig(change: (document: YAML.Document) => void = () => undefined): Promise<void> {
+    // Version 0.1.0 has it in the root of the checkout.
+    const files = ["scripts/dev/demo", "."].map((place) =>
+      path.join(this.checkout, place, "Pulumi.local.yaml"),
+    );
     const document = YAML.parseDocument(
-      fs.readFileSync(path.join(this.checkout, "Pulumi.local.yaml"), "utf8"),
+      fs.readFileSync(files.find((file) => fs.existsSync(file)) ?? "", "utf8"),
     );
     change(document);
     const set = (field: (string | number)[], value: string) => {
@@ -281,32 +288,6 @@ function clientsOf(deployment: Deployment): Outputs["clients"] {
     ];
   });
   return Object.fromEntries(clients) as Outputs["clients"];
-}
-
-/** Set in a process that {@link enterLocalCloud} started. */
-const ENTERED = "SECURE_BACKUPS_ENTERED";
-
-/**
- * Makes an operator's command work on the stack `local` as it does on any other: starts this very program again
- * in the local cloud's network, with the demo's state and with its rclone and restic on PATH, and ends as it does.
- * Returns at once for every other stack, and in the program that was started.
- */
-export async function enterLocalCloud(stack: string | undefined): Promise<void> {
-  if (stack !== "local" || process.env[ENTERED] !== undefined) return;
-  if (!fs.existsSync(FACTS)) throw new Error("the local cloud is not up: start it with npm run demo");
-  const local = new LocalStack();
-  await local.open();
-  const child = spawn(
-    LOCAL_CLOUD,
-    ["exec", "--", process.execPath, ...process.execArgv, ...process.argv.slice(1)],
-    { stdio: "inherit", env: { ...process.env, ...local.environment(), [ENTERED]: "yes" } },
-  );
-  const code = await new Promise<number>((resolve, reject) => {
-    child.on("error", reject).on("close", (status) => {
-      resolve(status ?? 1);
-    });
-  });
-  process.exit(code);
 }
 
 /** Starts the local cloud, and gets or builds the toolchain, where they are missing, side by side. */

@@ -64,7 +64,6 @@ export function ringTests(stack: LocalStack): { expectRevoked: () => Promise<voi
       env: {
         ...environment,
         PATH: `${folder}:${environment["PATH"] ?? ""}`,
-        PULUMI_OPTION_CONFIG_FILE: stack.configFile,
         ...options.env,
       },
     });
@@ -98,7 +97,7 @@ export function ringTests(stack: LocalStack): { expectRevoked: () => Promise<voi
     findings: Finding[];
     amiss: string[];
   }> => {
-    const { code, stdout } = await operator("npm run --silent verify -- --stack local --json", {
+    const { code, stdout } = await operator("npm run --silent verify -- --json", {
       accept: "any",
     });
     const { findings } = JSON.parse(stdout) as { findings: Finding[] };

@@ -369,7 +369,7 @@ test("destroy ends the hosts, and keeps the bucket with its backups and the key 
 
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "destroy-"));
   const destroy = () =>
-    run("npm", ["run", "destroy", "--", "--stack", "local", "--yes"], {
+    run("npm", ["run", "local", "--", "npm", "run", "destroy", "--", "--yes"], {
       env: { XDG_STATE_HOME: folder },
       accept: "any",
     });

@@ -4,7 +4,7 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { describe, expect, jest, test } from "@jest/globals";
 import { rootKeyLockProvider } from "../../components/root-key-lock";
-import { explanation, exported, needOfRootKey, protection, StateResource } from "../../scripts/destroy";
+import { explanation, exported, needOfRootKey, protection, StateResource } from "../../operations/destroy";
 import { ROOT } from "../../operations/transport/run";
 import { SAMPLE_SETTINGS, sampleDeployment } from "../harness/sample-deployment";
 

@@ -8,7 +8,7 @@ import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import * as fc from "fast-check";
 import { parse, stringify } from "yaml";
-import { parseFreeze } from "../../operations/freeze/arguments";
+import { chosenClients } from "../../operations/freeze/arguments";
 import * as configuration from "../../operations/freeze/configuration";
 import { proxyWithout } from "../../operations/freeze/shut-out";
 import { PROXY_USER } from "../../hosts";
@@ -141,12 +141,18 @@ describe("the configuration", () => {
   });
 });
 
-test.each([
-  [[], "name the clients, or --all"],
-  [["--all", "web"], "leave the names out"],
-  [["--new-keys", "web"], "--new-keys"],
-])("the command line %j of freeze is refused", (args, message) => {
-  expect(() => parseFreeze("freeze", args)).toThrow(message);
+describe("the clients of a command line", () => {
+  test.each<[string[], boolean, string]>([
+    [[], false, "name the clients, or --all"],
+    [["web"], true, "leave the names out"],
+  ])("%j with --all %j is refused", (names, all, message) => {
+    expect(() => chosenClients(names, all)).toThrow(message);
+  });
+
+  test("are those that it names, each once, or all", () => {
+    expect(chosenClients(["web", "mail", "web"])).toEqual(["web", "mail"]);
+    expect(chosenClients([], true)).toBe("all");
+  });
 });
 
 const PROXY_COMMAND =
@@ -205,7 +211,7 @@ describe("the commands", () => {
     const program = (name: string, script: string): void => {
       fs.writeFileSync(at(name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
     };
-    fs.writeFileSync(at("deployment"), JSON.stringify(OPERATIONS));
+    fs.writeFileSync(at("deployment"), JSON.stringify({ deployment: OPERATIONS }));
     program(
       "pulumi",
       `case $1-$2 in

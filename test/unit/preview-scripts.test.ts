@@ -206,14 +206,14 @@ describe("posting the comment", () => {
 describe("scripts/ci/environments", () => {
   const environments = (path: string): Promise<Run> => run(join(ROOT, "scripts/ci/environments"), [path]);
 
-  test("every stack but the local one, as JSON", async () => {
+  test("every stack with a file of its own, as JSON", async () => {
     const some = folder("some", {
       "Pulumi.yaml": "",
       "Pulumi.prod.yaml": "",
       "Pulumi.local.yaml": "",
       "Pulumi.eu-1.staging.yaml": "",
     });
-    expect(JSON.parse((await environments(some)).stdout)).toEqual(["eu-1.staging", "prod"]);
+    expect(JSON.parse((await environments(some)).stdout)).toEqual(["eu-1.staging", "local", "prod"]);
     expect((await environments(folder("none", { "Pulumi.yaml": "" }))).stdout).toBe("[]\n");
   });
 

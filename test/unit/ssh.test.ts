@@ -35,7 +35,7 @@ function start(ssh?: string, options: string[] = []): ChildProcess {
 beforeEach(() => {
   folder = fs.mkdtempSync(path.join(os.tmpdir(), "ssh-"));
   fs.mkdirSync(temporary());
-  program("pulumi", `echo '${JSON.stringify(sampleDeployment()).replaceAll("'", "'\\''")}'`);
+  program("pulumi", `echo '${JSON.stringify({ deployment: sampleDeployment() }).replaceAll("'", "'\\''")}'`);
 });
 
 afterEach(() => {

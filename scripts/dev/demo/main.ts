@@ -21,8 +21,8 @@ Every repository was backed up twice and both snapshots came back byte for byte;
 ${rows.join("\n")}
 
 The cloud stays up. Try next:
-  npm run verify -- --stack local                 what an intruder would try, ring by ring, with what came of it
-  npm run ssh -- --stack local appsrv1            a shell on a client; restic-backup is there
+  npm run local -- npm run verify                 what an attacker would try, ring by ring, and with what result
+  npm run local -- npm run ssh -- appsrv1         a shell on a client; restic-backup is there
   npm run local-cloud -- shell                    a shell that reaches the cloud (proxy: ${proxy})
   npm run demo -- --fresh                         all of it again from an empty stack
   npm run local-cloud -- down                     end the cloud and all that runs in it

@@ -1,2 +1,0 @@
-/** A command line that is not understood. */
-export class UsageError extends Error {}
