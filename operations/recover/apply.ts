@@ -1,203 +1,180 @@
-/** Carries a plan out. */
-import { createHash } from "node:crypto";
-import { setTimeout } from "node:timers/promises";
-import type { S3 } from "@aws-sdk/client-s3";
-import { answerOf, BucketAddress, explained, where } from "../../s3/client";
-import { inParallel } from "../parallel";
-import type { Entry, Version } from "../../s3/history";
-import { Action } from "./plan";
-import { printable } from "../printable";
-import { firstOf, NO_COPY } from "./report";
-import { plainEtag } from "../../s3/versions";
+/** Applies the plan of a recovery until nothing is left of it, then has restic check the repository. */
+import * as fs from "node:fs";
+import * as os from "node:os";
+import * as path from "node:path";
+import { identityNames } from "../identity-names";
+import { moment } from "../printable";
+import { type Applied, applyActions, REMEDY, writeRecord } from "./actions";
+import type { Action, Aim } from "./plan";
+import { aimOf, currentPlan, nameOf, obstacle, type Recovery, warnings } from "./recovery";
+import { describePlan, firstOf } from "./report";
+import { namesDamage, restic } from "./restic";
 
-/** Actions at one time. */
-const PARALLEL = 24;
-/** Pauses in milliseconds before a failed action is tried again; the SDK has tried each request four times by then. */
-const PAUSES = [1_000, 4_000];
-/**
- * After this many failures in a row, with no answer or none that the service stands by, the rest of the same kind is not
- * tried any more: each takes long. Refusals cost nothing, and objects that are refused may have been made by the thousand.
- */
-const GIVE_UP = PARALLEL;
-/** Entries in one part of the record, so that one request can put it. */
-const PART = 1000;
+/** Rounds of planning and applying after which another process must be writing to the repository. */
+const ROUNDS = 3;
 
-/** First what brings data back: it may be all that there is room and time for. */
-const ORDER: readonly Action["does"][] = ["undelete", "put-back", "move-away"];
-
-/** What to do about failures. */
-export const REMEDY =
-  "Nothing is lost: mend the cause and run the same command again, it goes on from here. " +
-  "AccessDenied means that a policy set by hand binds the owner: run pulumi up --refresh first. " +
-  "QuotaExceeded means that there is no room for copies: ask the operator of the S3 service for more. " +
-  "What the service cannot read was put that way: give a time before that.";
-
-/** Where and how {@link applyActions} works. */
-export interface ApplyArgs {
-  address: BucketAddress;
-  actions: readonly Action[];
-  /** Takes down what will be done next, a part of the actions at a time. */
-  record: (part: readonly Action[]) => Promise<void>;
-  /** Told after each action. */
-  progress: (done: number, all: number) => void;
-}
-
-/** What came of the actions, in words for each object. */
-export interface Applied {
-  /** What could not be done. */
-  failures: string[];
-  /** Strangers that could not be copied, with the reason: they are hidden only. */
-  hidden: string[];
-  /** IDs of the versions that were put back, where the service tells them. */
-  copies: string[];
-}
+/** How much of the data restic check reads, chosen at random: all of a small repository. */
+const CHECKED_DATA = "1G";
+const CHECK_SECONDS = 12 * 3600;
 
 /**
- * Carries the actions out: first all that brings data back, then what moves strangers away. Interrupted at any
- * point it leaves a state from which a new plan goes on. What fails for one object keeps nothing else from being done.
+ * Applies the plan, and prints what was done.
  *
- * @throws Error naming the first failures where the service does not answer
+ * @returns the exit status
+ * @throws Error that names the cause and the remedy
  */
-export async function applyActions(s3: S3, args: ApplyArgs): Promise<Applied> {
-  const { address, actions, record, progress } = args;
-  const applied: Applied = { failures: [], hidden: [], copies: [] };
-  let done = 0;
-  let gaveUp = false;
-  // The large ones last: somebody may have made them to take more time than there is.
-  const bySize = actions.toSorted((one, other) => sizeOf(one) - sizeOf(other));
-  for (const does of ORDER) {
-    let inRow = 0;
-    for (const part of parts(bySize.filter((action) => action.does === does))) {
-      if (inRow >= GIVE_UP) break;
-      await record(part);
-      await inParallel(PARALLEL, part, async (action) => {
-        if (inRow >= GIVE_UP) return;
-        try {
-          await applyOne(s3, address.bucket, action, applied);
-          inRow = 0;
-        } catch (error) {
-          applied.failures.push(`${action.does} ${printable(action.key)}: ${inWords(error)}`);
-          inRow = isRefusal(error) ? 0 : inRow + 1;
-        }
-        done += 1;
-        progress(done, actions.length);
-      });
+export async function apply(recovery: Recovery): Promise<number> {
+  const { deployment, request, print } = recovery;
+  const stop = await obstacle(recovery);
+  if (stop !== undefined) throw new Error(stop);
+  const identities = await identityNames(deployment.bucket);
+  const copies = new Set<string>();
+  const aim = { ...aimOf(request, identities.owner), copies };
+  for (const warning of warnings(recovery, Date.now())) print(`Warning: ${warning}.\n`);
+
+  const record = recorder(recovery, aim);
+  const total: Omit<Applied, "copies"> = { failures: [], hidden: [] };
+  let plan = await currentPlan(recovery, aim);
+  const changed = plan.actions.length > 0;
+  for (let round = 1; plan.actions.length > 0 && total.failures.length === 0; round += 1) {
+    if (round > ROUNDS) {
+      throw new Error(
+        `${aim.prefix} keeps changing: something writes to it. Freeze the client (npm run freeze), then repeat this`,
+      );
     }
-    gaveUp ||= inRow >= GIVE_UP;
+    print(`${describePlan(plan, aim.prefix, identities.nameOf)}\n`);
+    let tenths = 0;
+    const applied = await applyActions(recovery.s3, {
+      address: deployment.bucket,
+      actions: plan.actions,
+      record,
+      progress: (done, all) => {
+        const reached = Math.floor((10 * done) / all);
+        if (reached > tenths) print(`  ${done} of ${all}`);
+        tenths = reached;
+      },
+    });
+    total.failures = applied.failures;
+    total.hidden.push(...applied.hidden);
+    for (const id of applied.copies) copies.add(id);
+    plan = await currentPlan(recovery, aim);
   }
-  if (gaveUp) {
-    throw new Error(
-      `${where(address)}: not everything could be brought back:\n${firstOf(applied.failures, "  ")}\n` +
-        REMEDY,
+  summarize(recovery, aim, total, changed);
+  const code = await check(recovery, total.failures.length === 0);
+  if (code !== 0) return code;
+  // What was added during the check is in neither: a later snapshot may refer to a pack that was moved away.
+  const { actions } = await currentPlan(recovery, aim);
+  if (actions.length === 0) return 0;
+  print(
+    `\nBut ${actions.length} ${actions.length === 1 ? "file was" : "files were"} added, changed or hidden in ` +
+      `${aim.prefix} meanwhile, so this is not its state at that time. Freeze the client, then repeat this.`,
+  );
+  return 1;
+}
+
+/** Records each part of a recovery before it is applied: in the bucket, or if that fails, on this machine. */
+function recorder(
+  { s3, deployment: { bucket }, print }: Recovery,
+  { quarantine, prefix, at }: Aim,
+): (part: readonly Action[]) => Promise<void> {
+  let written = 0;
+  let local = false;
+  return async (part) => {
+    written += 1;
+    const key = `${quarantine}/${prefix}`.slice(0, -1) + `.${written}.json`;
+    // Except for a version that is put back, the action names its cause itself.
+    const actions = part.map(({ cause, ...action }) =>
+      action.does === "put-back" ? { ...action, cause } : action,
+    );
+    const body = JSON.stringify({ at: moment(at), actions });
+    try {
+      await writeRecord(s3, bucket, key, body);
+    } catch (error) {
+      const state = process.env.XDG_STATE_HOME ?? path.join(os.homedir(), ".local/state");
+      const file = path.join(state, "secure-backups", key.replace(/^\./, ""));
+      fs.mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+      fs.writeFileSync(file, body, { mode: 0o600 });
+      if (!local)
+        print(`${(error as Error).message}\nThe record is on this machine, in ${file} and beside it.`);
+      local = true;
+    }
+  };
+}
+
+/** Prints what was done and what was not. */
+function summarize(
+  { deployment: { bucket }, print }: Recovery,
+  { at, quarantine }: Aim,
+  { failures, hidden }: Omit<Applied, "copies">,
+  changed: boolean,
+): void {
+  const days = bucket.noncurrentVersionDays;
+  if (hidden.length > 0) {
+    print(
+      `\n${hidden.length} added files could not be copied to the quarantine; they are hidden by delete markers, and ` +
+        `stay as old versions for ${days} days:\n${firstOf(hidden, "  ")}`,
     );
   }
-  return applied;
-}
-
-/** Bytes to be copied. */
-const sizeOf = (action: Action): number => (action.does === "undelete" ? 0 : action.version.size);
-
-/** Cuts a list of actions into parts for the record. Somebody may have put many delete markers above one file. */
-function parts(actions: readonly Action[]): Action[][] {
-  const all: Action[][] = [];
-  let room = 0;
-  for (const action of actions) {
-    if (room <= 0) {
-      all.push([]);
-      room = PART;
-    }
-    all.at(-1)?.push(action);
-    room -= action.does === "undelete" ? action.markers.length : 1;
+  if (failures.length > 0) {
+    print(
+      `\n${failures.length} files could NOT be recovered; all others are:\n${firstOf(failures, "  ")}\n` +
+        REMEDY,
+    );
+  } else if (changed) {
+    print(`\nEvery file is as it was at ${moment(at)}.`);
+  } else {
+    print(`Every file is as it was at ${moment(at)} already: nothing was changed.`);
   }
-  return all;
-}
-
-function inWords(error: unknown): string {
-  const { code, message } = answerOf(error);
-  return message === "UnknownError" ? code : `${code}: ${message.replace(/\s+/g, " ").slice(0, 200)}`;
-}
-
-/** Whether the service will answer the same another time: it understood the request, and refuses it. */
-function isRefusal(error: unknown): boolean {
-  const { status = 0 } = answerOf(error);
-  return status >= 400 && status < 500 && ![408, 409, 429].includes(status);
-}
-
-/** Does a step, again where the service or the network may have been at fault. */
-async function persistently<T>(step: () => Promise<T>): Promise<T> {
-  for (const pause of PAUSES) {
-    try {
-      return await step();
-    } catch (error) {
-      if (isRefusal(error)) throw error;
-      await setTimeout(pause);
-    }
+  if (changed) {
+    print(
+      "Nothing was deleted: what was moved away, and the record of all changes that the bucket accepted, stays below " +
+        `${bucket.bucket}/${quarantine}/ until the owner deletes it; its space is free ${days} days later.`,
+    );
   }
-  return await step();
-}
-
-async function applyOne(s3: S3, bucket: string, action: Action, applied: Applied): Promise<void> {
-  const { key } = action;
-  switch (action.does) {
-    case "undelete":
-      for (const marker of action.markers) await persistently(() => removeMarker(s3, bucket, marker));
-      return;
-    case "put-back": {
-      const versionId = await persistently(() => copy(s3, bucket, action.version, key));
-      if (versionId !== undefined) applied.copies.push(versionId);
-      return;
-    }
-    case "move-away": {
-      const { target, version } = action;
-      // A stranger that nobody can copy, by its maker's will or for want of room, must not stand in the way.
-      const reason =
-        target === undefined
-          ? NO_COPY
-          : await persistently(() => copy(s3, bucket, version, target)).then(() => undefined, inWords);
-      await persistently(() => s3.deleteObject({ Bucket: bucket, Key: key }));
-      if (reason !== undefined) applied.hidden.push(`${printable(key)}: ${reason}`);
-    }
-  }
-}
-
-/** Removes a delete marker; the one place of this tool that names a version to delete. */
-async function removeMarker(s3: S3, bucket: string, marker: Entry): Promise<void> {
-  if (!marker.marker) throw new Error(`${marker.versionId} is a version, and no version is ever deleted`);
-  await s3.deleteObject({ Bucket: bucket, Key: marker.key, VersionId: marker.versionId });
 }
 
 /**
- * Copies a version inside the service, and makes sure that the copy has its content.
+ * Has restic check the repository as it is now, and prints what to do next.
  *
- * @returns the copy's version ID, where the service tells it
+ * @param whole whether every file is as it was; if not, damage may be of the recovery's own, and it is no success
  */
-async function copy(s3: S3, bucket: string, version: Version, target: string): Promise<string | undefined> {
-  const source = [bucket, ...version.key.split("/")].map(encodeURIComponent).join("/");
-  const { CopyObjectResult, VersionId } = await s3.copyObject({
-    Bucket: bucket,
-    Key: target,
-    CopySource: `${source}?versionId=${encodeURIComponent(version.versionId)}`,
-  });
-  const etag = plainEtag(CopyObjectResult?.ETag);
-  if (etag === version.etag) return VersionId;
-  // The ETag of an upload in parts tells of the parts, and some services give the copy one of its own.
-  const { ContentLength } = await s3.headObject({ Bucket: bucket, Key: target });
-  if (!version.etag.includes("-") || ContentLength !== version.size) {
-    throw new Error(`the copy has ETag ${etag} and ${String(ContentLength)} bytes, not ${version.etag}`);
-  }
-  return VersionId;
-}
-
-/** Puts a part of the record of a recovery, so that removed markers can be told later, too: who deleted what, and when. */
-export async function writeRecord(s3: S3, address: BucketAddress, key: string, body: string): Promise<void> {
-  await explained(address, "write the record of the recovery", () =>
-    s3.putObject({
-      Bucket: address.bucket,
-      Key: key,
-      Body: body,
-      // A bucket with object lock takes nothing without it.
-      ContentMD5: createHash("md5").update(body).digest("base64"),
-      ContentType: "application/json",
-    }),
+async function check({ deployment, request, password, print }: Recovery, whole: boolean): Promise<number> {
+  print(`\nrestic check (all structures, and ${CHECKED_DATA} of the data):`);
+  const name = nameOf(request);
+  const { client, repository } = request;
+  const damage: string[] = [];
+  const code = await restic(
+    { bucket: deployment.bucket, client, repository, password },
+    ["check", `--read-data-subset=${CHECKED_DATA}`],
+    {
+      show: (line) => {
+        if (namesDamage(line)) damage.push(line);
+        print(line);
+      },
+      seconds: CHECK_SECONDS,
+    },
   );
+  if (code !== 0 && damage.length === 0) {
+    print(
+      `\nrestic check did not finish (exit status ${code}) and reports no damage, so it decides nothing about ` +
+        `${name}. See its output, fix the cause, and repeat this: what is recovered stays as it is.`,
+    );
+    return 1;
+  }
+  if (code !== 0) {
+    print(
+      `\nThe repository ${name} is NOT clean: ` +
+        (whole
+          ? `it was damaged before ${moment(request.at)}, or in the middle of a change at that time. Repeat `
+          : "it lacks what could not be recovered. Fix the cause of that, or repeat ") +
+        "this with an earlier time: files that were moved away come back if they existed at that time.",
+    );
+    return 1;
+  }
+  print(
+    `\nThe repository ${name} is clean${whole ? "" : ", but not as it was"}. Next:\n` +
+      `  - once the machine is clean, admit it with new keys: npm run thaw -- --new-keys ${client}\n` +
+      "  - back up, and compare the newest snapshots with what you know",
+  );
+  return whole ? 0 : 1;
 }

@@ -1,33 +1,37 @@
-/** The same for many repositories: what is done for each is recover.ts's. */
-import { Deployment } from "../deployment";
+/** Recovers many repositories, one after the other. */
 import { nameProblem } from "../../config/values";
+import { listFolders, versionPages } from "../../s3/versions";
+import { withS3 } from "../../s3/with-s3";
+import type { Deployment } from "../deployment";
 import { inParallel } from "../parallel";
 import { printableLines } from "../printable";
 import { Interrupted } from "../transport/run";
-import { withS3 } from "../../s3/with-s3";
-import { RecoverManyRequest } from "./arguments";
+import type { RecoverManyRequest, RecoverRequest } from "./arguments";
 import { recover } from "./recover";
-import { listFolders, versionPages } from "../../s3/versions";
+import { nameOf } from "./recovery";
 
-type Name = [client: string, repository: string];
+type Repository = Pick<RecoverRequest, "client" | "repository">;
 
-/** A repository of no client of the stack, and when the oldest version of its config was written. */
-interface Other {
-  name: Name;
+/** A repository that belongs to no client of the stack. */
+interface Other extends Repository {
+  /** When the oldest version of its config was written, in milliseconds since 1970. */
   began: number;
 }
 
-/** Requests under way at a time, while folders are looked for. */
+/** Does a part of the work; a failure is printed and counted. */
+type Attempt = (what: string, work: () => Promise<void>) => Promise<void>;
+
+/** Requests under way at once, while folders are listed. */
 const AT_ONCE = 8;
 
-/** How many repositories with which nothing can be done are named. */
+/** How many names of repositories that are not touched are printed. */
 const MOST_NAMED = 20;
 
 /**
- * Shows or brings back every repository that the bucket has, or every one of a client; one that fails keeps none of
- * the others. The stack's own come first, before others are even looked for: whoever has the writer's keys can make
- * any number of those. Gives 0 where all are as asked for.
+ * Shows or recovers every repository of the bucket, or of one client; a failure does not stop the others. The stack's
+ * own come first, before others are even listed: a holder of the writer's keys can create any number of those.
  *
+ * @returns the exit status: 0 where all are as requested
  * @throws Error where the bucket has none; Interrupted after Ctrl-C
  */
 export async function recoverMany(
@@ -35,9 +39,9 @@ export async function recoverMany(
   { client: only, ...request }: RecoverManyRequest,
   print: (text: string) => void,
 ): Promise<number> {
-  const done: string[] = [];
+  let done = 0;
   const failed: string[] = [];
-  const attempt = async (what: string, work: () => Promise<void>): Promise<void> => {
+  const attempt: Attempt = async (what, work) => {
     try {
       await work();
     } catch (error) {
@@ -46,26 +50,29 @@ export async function recoverMany(
       failed.push(what);
     }
   };
-  const recoverOne = async ([client, repository]: Name): Promise<void> => {
-    const name = `${client}/${repository}`;
+  const recoverOne = async ({ client, repository }: Repository): Promise<void> => {
+    const name = nameOf({ client, repository });
     print(`\n==> ${name}\n`);
     await attempt(name, async () => {
       const code = await recover(deployment, { ...request, client, repository }, print);
-      (code === 0 ? done : failed).push(name);
+      if (code === 0) done += 1;
+      else failed.push(name);
     });
   };
   const own = deployment.clients
     .filter(({ name }) => only === undefined || name === only)
-    .flatMap(({ name, repositories }) => repositories.map((one): Name => [name, one.name]));
-  for (const name of own) await recoverOne(name);
+    .flatMap(({ name: client, repositories }) =>
+      repositories.map(({ name: repository }): Repository => ({ client, repository })),
+    );
+  for (const repository of own) await recoverOne(repository);
   const later: string[] = [];
-  await attempt("all that are of no client of the stack", async () => {
-    for (const { name, began } of await otherRepositories(deployment, only, own, attempt)) {
-      if (began <= request.at) await recoverOne(name);
-      else later.push(name.join("/"));
+  await attempt("the repositories of no client of the stack", async () => {
+    for (const other of await otherRepositories(deployment, only, own, attempt)) {
+      if (other.began <= request.at) await recoverOne(other);
+      else later.push(nameOf(other));
     }
   });
-  const count = done.length + failed.length;
+  const count = done + failed.length;
   if (count + later.length === 0) {
     throw new Error(
       only === undefined
@@ -75,10 +82,12 @@ export async function recoverMany(
     );
   }
   if (later.length > 0) {
-    print(`\nLeft alone, for they are of no client of the stack and began later: ${named(later)}.`);
+    print(
+      `\nNot touched, because they belong to no client of the stack and began later: ${firstNames(later)}.`,
+    );
   }
   const repositories = `${count} ${count === 1 ? "repository" : "repositories"}`;
-  const what = request.apply ? "brought back" : "read as of then";
+  const what = request.apply ? "recovered" : "read at that time";
   print(
     failed.length === 0
       ? `\n${repositories}: all ${what}.`
@@ -87,27 +96,22 @@ export async function recoverMany(
   return failed.length === 0 ? 0 : 1;
 }
 
-/** The names as a list, if they are not too many for one. */
-function named(names: readonly string[]): string {
+/** The first names, and the number of the others. */
+function firstNames(names: readonly string[]): string {
   const more = names.length > MOST_NAMED ? [`and ${names.length - MOST_NAMED} more`] : [];
   return [...names.slice(0, MOST_NAMED), ...more].join(", ");
 }
 
-/** A folder without it was never a repository: whoever may write can make any number of those. */
-const configOf = ([client, repository]: Name): string => `${client}/${repository}/config`;
-
-/**
- * The repositories that the bucket has, or ever had as long as versions are kept, but for those of the stack.
- *
- * @param attempt does a part of it, and takes note where that fails
- */
+/** The repositories in the bucket's versions that the stack does not have, sorted by their configs' keys. */
 async function otherRepositories(
   { bucket }: Deployment,
   only: string | undefined,
-  own: readonly Name[],
-  attempt: (what: string, work: () => Promise<void>) => Promise<void>,
+  own: readonly Repository[],
+  attempt: Attempt,
 ): Promise<Other[]> {
-  const known = new Set(own.map((name) => name.join("/")));
+  const known = new Set(own.map(nameOf));
+  // A folder without a config was never a repository: the writer can create any number of those.
+  const configOf = (repository: Repository): string => `${nameOf(repository)}/config`;
   return withS3(bucket, bucket.owner, async (s3) => {
     const namesBelow = async (prefix: string): Promise<string[]> => {
       const folders = await listFolders(s3, bucket, prefix);
@@ -116,25 +120,25 @@ async function otherRepositories(
         .filter((name) => nameProblem(name) === undefined);
     };
     const clients = only === undefined ? await namesBelow("") : [only];
-    const others: Name[] = [];
+    const others: Repository[] = [];
     await inParallel(AT_ONCE, clients, (client) =>
       attempt(`those below ${client}/`, async () => {
-        const names = (await namesBelow(`${client}/`)).map((repository): Name => [client, repository]);
-        others.push(...names.filter((name) => !known.has(name.join("/"))));
+        const found = (await namesBelow(`${client}/`)).map((repository) => ({ client, repository }));
+        others.push(...found.filter((one) => !known.has(nameOf(one))));
       }),
     );
     const found: Other[] = [];
-    await inParallel(AT_ONCE, others, (name) =>
-      attempt(name.join("/"), async () => {
+    await inParallel(AT_ONCE, others, (other) =>
+      attempt(nameOf(other), async () => {
         let began = Infinity;
-        for await (const page of versionPages(s3, bucket, configOf(name))) {
+        for await (const page of versionPages(s3, bucket, configOf(other))) {
           for (const { key, marker, modified } of page) {
-            if (key === configOf(name) && !marker) began = Math.min(began, modified);
+            if (key === configOf(other) && !marker) began = Math.min(began, modified);
           }
         }
-        if (began !== Infinity) found.push({ name, began });
+        if (began !== Infinity) found.push({ ...other, began });
       }),
     );
-    return found.sort((one, other) => (configOf(one.name) < configOf(other.name) ? -1 : 1));
+    return found.sort((one, other) => (configOf(one) < configOf(other) ? -1 : 1));
   });
 }

@@ -7,23 +7,23 @@ interface Act {
   cause: Entry;
 }
 
-/** Was deleted since: the delete markers above the version of then go. */
+/** Was deleted since: the delete markers above the version at that time are removed. */
 export interface Undelete extends Act {
   does: "undelete";
   markers: Entry[];
 }
 
-/** Was overwritten since: the version of then is copied on top. */
+/** Was overwritten since: the version at that time is copied on top. */
 export interface PutBack extends Act {
   does: "put-back";
   version: Version;
 }
 
-/** Was added since, or is a lock: it is copied into the quarantine and hidden by a delete marker. */
+/** Was added since, or is a lock: it is copied to the quarantine and hidden by a delete marker. */
 export interface MoveAway extends Act {
   does: "move-away";
   version: Version;
-  /** The key of the copy. Absent: too large or too long a name to be copied; it is hidden only, and stays as an old version. */
+  /** The key of the copy. Absent: the object or its key is too long to copy; it is only hidden, and stays as an old version. */
   target?: string;
 }
 
@@ -31,35 +31,35 @@ export type Action = Undelete | PutBack | MoveAway;
 
 /** @see planRecovery */
 export interface Plan {
-  /** What to do, in the order of the keys; empty when the repository is what it was. */
+  /** In the order of the keys; empty when the repository is as it was. */
   actions: Action[];
-  /** Files that are what they were, locks not counted. */
+  /** Number of files that are as they were, without locks. */
   unchanged: number;
-  /** Keys of which delete markers alone are left: what they held before, if anything, is gone for good. */
+  /** Keys with delete markers only: their earlier content, if any, is lost. */
   expired: string[];
-  /** Versions and markers under names that are no text: they can but stay. */
+  /** Number of versions and markers whose keys are not valid UTF-8: they cannot be moved. */
   nameless: number;
-  /** Whether the repository had its file `config` then: without it there was no repository. */
+  /** Whether the file `config` existed at that time: without it there was no repository. */
   existed: boolean;
 }
 
-/** What a plan is made for. */
+/** The aim of a plan. */
 export interface Aim {
   /** `CLIENT/REPOSITORY/` */
   prefix: string;
-  /** The moment, in milliseconds since 1970; what was put at it counts. */
+  /** The time, in milliseconds since 1970; what was written exactly then counts. */
   at: number;
-  /** What is moved away goes to `QUARANTINE/KEY`. */
+  /** Objects are moved away to `QUARANTINE/KEY`. */
   quarantine: string;
-  /** The S3 identity that puts versions back; default: unknown. */
+  /** The S3 identity that puts versions back. @default unknown */
   owner?: string;
-  /** IDs of the versions that were put back in this run, where the service tells them; default: none. */
+  /** IDs of the versions that this run has put back, where the service reports them. @default none */
   copies?: ReadonlySet<string>;
 }
 
 /**
- * The largest stranger that is copied: one request must do it, in the time that an answer may take. S3's own limit is
- * 5 GiB; restic's files are of at most 128 MiB and a little.
+ * The largest added object that is copied, in bytes: one request must do it within the time limit of an answer. S3's own
+ * limit is 5 GiB; restic's files have little more than 128 MiB.
  */
 export const LARGEST_COPY = 1024 ** 3;
 
@@ -67,16 +67,16 @@ export const LARGEST_COPY = 1024 ** 3;
 const LONGEST_KEY = 1024;
 
 /**
- * Tells the copies that a recovery put on top of a version. The same size and ETag prove nothing: the same content
- * encrypted with a key of the attacker's has them, too, and cannot be read. So it must be the owner who put it, and
- * a service that calls everybody's objects the owner's does not tell that.
+ * A test for copies that a recovery put on top of a version. Equal size and ETag are not enough: an attacker can write
+ * the same content encrypted with their own key, which nobody else can read. So the owner must have written it, and a
+ * service that reports the owner for every object does not show that.
  */
 function copyTest(entries: readonly Entry[], { owner, copies }: Aim): (one: Version, of: Version) => boolean {
-  const tells = entries.some(({ marker, by }) => !marker && by !== undefined && by !== owner);
+  const reported = entries.some(({ marker, by }) => !marker && by !== undefined && by !== owner);
   return (one, of) =>
-    ((tells && one.by !== undefined && one.by === owner) || copies?.has(one.versionId) === true) &&
+    ((reported && one.by !== undefined && one.by === owner) || copies?.has(one.versionId) === true) &&
     one.size === of.size &&
-    // The ETag of an upload in parts tells of the parts, and some services give the copy one of its own.
+    // The ETag of a multipart upload depends on its parts, and some services give the copy another.
     (one.etag === of.etag || of.etag.includes("-"));
 }
 
@@ -86,12 +86,12 @@ function moveAway(version: Version, quarantine: string): MoveAway {
   return { does: "move-away", key: version.key, cause: version, version, ...(fits ? { target } : {}) };
 }
 
-/** What was on top at a moment. */
+/** What was on top at a time. */
 function entryAt(history: readonly Entry[], at: number): Entry | undefined {
   return history.find(({ modified }) => modified <= at);
 }
 
-/** What brings one key back to what it was; `undefined` when it is that already. */
+/** The action that restores one key; `undefined` when it is as it was. */
 function actionFor(
   history: readonly Entry[],
   isLock: boolean,
@@ -108,7 +108,7 @@ function actionFor(
     return { does: "put-back", key: now.key, cause: version, version: then };
   }
   if (uppermost === 0) return undefined;
-  // A marker of the version's own time may lie above it, too, whatever our order says.
+  // A marker with the version's own time may be above it, too, contrary to our order.
   const markers = history.filter(
     ({ marker, modified }, i) =>
       marker && (i < uppermost || (modified === version.modified && modified > at)),
@@ -117,10 +117,10 @@ function actionFor(
 }
 
 /**
- * The plan that makes a repository what it was, but for its locks: those of then are over, and those of now stand in
- * the way. Nothing in it deletes a version. Once it is carried out, the plan for the same moment is empty.
+ * The plan that restores a repository to its state at a time, without its locks: those of that time are no longer held,
+ * and present ones would block restic. It deletes no version. Once it is applied, the plan for the same time is empty.
  *
- * @param entries all versions and markers below the prefix; for each key versions, and markers, newest first
+ * @param entries all versions and markers below the prefix; of each key the versions, and the markers, newest first
  */
 export function planRecovery(entries: readonly Entry[], aim: Aim): Plan {
   const { prefix, at } = aim;
@@ -143,11 +143,11 @@ export function planRecovery(entries: readonly Entry[], aim: Aim): Plan {
   return plan;
 }
 
-/** The kinds of files that a restic repository has, and what is none of them. */
+/** The kinds of files in a restic repository, and `other` for everything else. */
 export const KINDS = ["config", "keys", "snapshots", "index", "data", "locks", "other"] as const;
 export type Kind = (typeof KINDS)[number];
 
-/** The kind of file that a key stands for. */
+/** The kind of file that a key names. */
 export function kindOf(key: string, prefix: string): Kind {
   const path = key.slice(prefix.length);
   if (path === "config") return "config";

@@ -1,33 +1,33 @@
-/** A plan in the words of the person who has to decide on it. */
+/** A plan as text for the operator who has to decide on it. */
 import type { Entry } from "../../s3/history";
 import { moment, printable } from "../printable";
 import { Action, Kind, KINDS, kindOf, Plan } from "./plan";
 
-/** Files that are named for each action. */
+/** How many files are listed for each kind of action. */
 const NAMED = 5;
 
-/** Why a plan has a stranger hidden only. */
+/** Why an added object is only hidden. */
 export const NO_COPY = "too large, or its name too long, to be copied";
 
-/** The first of a list, a line each, and how many more there are. */
+/** The first items of a list, one a line, and the number of the others. */
 export function firstOf(all: readonly string[], indent: string): string {
   const rest = all.length > NAMED ? [`and ${all.length - NAMED} more`] : [];
   return [...all.slice(0, NAMED), ...rest].map((line) => `${indent}${line}`).join("\n");
 }
 
-/** Actions that are told together. */
+/** Actions that are listed together. */
 interface Group {
-  /** Its column in the table; absent: it has a line of its own. */
+  /** Its column in the table; absent: none. */
   column?: string;
   heading: string;
   has: (action: Action, kind: Kind) => boolean;
 }
 
 const GROUPS: Group[] = [
-  { column: "deleted", heading: "Deleted since; will come back", has: ({ does }) => does === "undelete" },
+  { column: "deleted", heading: "Deleted since; will be undeleted", has: ({ does }) => does === "undelete" },
   {
     column: "overwritten",
-    heading: "Overwritten since; the version of then will be put on top",
+    heading: "Overwritten since; the version at that time will be copied on top",
     has: ({ does }) => does === "put-back",
   },
   {
@@ -36,18 +36,18 @@ const GROUPS: Group[] = [
     has: ({ does }, kind) => does === "move-away" && kind !== "locks",
   },
   {
-    // Any command that was interrupted leaves one behind: by itself it tells of no attack.
-    heading: "Locks, which would stop restic; will be moved to .quarantine/, too",
+    // Every interrupted command leaves one: a lock alone is no sign of an attack.
+    heading: "Locks, which would block restic; will be moved to .quarantine/, too",
     has: ({ does }, kind) => does === "move-away" && kind === "locks",
   },
 ];
 
 /**
- * The plan as lines of text: counts by the kind of file, then for each action who did when what made it necessary,
- * and the first names.
+ * The plan as text: counts by kind of file, then for each kind of action who made it necessary and when, and the first
+ * names.
  *
  * @param prefix `CLIENT/REPOSITORY/`
- * @param nameOf an S3 identity in words
+ * @param nameOf the name of an S3 identity
  */
 export function describePlan(plan: Plan, prefix: string, nameOf: (id: string) => string): string {
   const lines = [table(plan, prefix)];
@@ -65,13 +65,13 @@ export function describePlan(plan: Plan, prefix: string, nameOf: (id: string) =>
   if (plan.expired.length > 0) {
     lines.push(
       "",
-      `Of ${plan.expired.length} more files only delete markers are left: if they held data then, it has expired.`,
+      `Of ${plan.expired.length} more files only delete markers are left: if they had content at that time, it has expired.`,
     );
   }
   if (plan.nameless > 0) {
     lines.push(
       "",
-      `${plan.nameless} versions more have names that are no text. S3 has no way to move them, so they stay; restic passes over them.`,
+      `${plan.nameless} more versions have names that are not valid UTF-8. S3 cannot move them, so they stay; restic ignores them.`,
     );
   }
   return lines.join("\n");

@@ -10,36 +10,36 @@ import { endpointUrl } from "../../s3/client";
 import { printable } from "../printable";
 import { Interrupted, run } from "../transport/run";
 
-/** A repository to open. */
+/** The repository to open. */
 export interface ResticTarget {
   bucket: DeployedBucket;
   client: string;
   repository: string;
   /** Secret. */
   password: string;
-  /** The moment, in milliseconds since 1970, as of which it is shown; default: as it is, and then it can be written to. */
+  /** The time at which it is read, in milliseconds since 1970. @default now, and then it can be written to */
   at?: number;
 }
 
-/** The name of the bucket's remote in rclone's configuration, which is in the environment of that process alone. */
+/** The bucket's remote in rclone's configuration, which exists only in that process's environment. */
 const REMOTE = "recover";
 
-/** A run of restic whose output is taken. */
+/** A run of restic whose output is captured. */
 export interface Captured {
-  /** Takes each line that restic prints. */
+  /** Gets each line that restic prints. */
   show: (line: string) => void;
-  /** After these restic is ended. */
+  /** Time limit. */
   seconds: number;
 }
 
-/** Whether a line is the last of restic's list of snapshots; of an empty list restic prints nothing. */
+/** Whether a line is the last of restic's list of snapshots; for an empty list restic prints nothing. */
 export function endsSnapshots(line: string): boolean {
   return /^[1-9]\d* snapshots?\s*$/.test(line);
 }
 
 /**
- * Whether a line of restic check, from 0.14 on, tells of data that is not what it must be. A service that did not give
- * the data ends a check in the same way, with the same status, but is told in other words.
+ * Whether a line of restic check, from 0.14 on, reports damaged data. If the service does not return the data, the check
+ * ends with the same status, but with other messages.
  */
 export function namesDamage(line: string): boolean {
   return (
@@ -50,11 +50,11 @@ export function namesDamage(line: string): boolean {
   );
 }
 
-/** Seconds for a program to tell its version. */
+/** Seconds for a program to print its version. */
 const VERSION_SECONDS = 20;
 
 /**
- * @throws Error where rclone or restic is missing, or rclone is one that must not be used
+ * @throws Error where rclone or restic is missing, or rclone's version is refused
  */
 export async function requirePrograms(): Promise<void> {
   const version = async (program: string): Promise<string> => {
@@ -83,12 +83,12 @@ export function resticEnvironment(target: ResticTarget, inherited: NodeJS.Proces
     ENDPOINT: endpointUrl(bucket.endpoint),
     REGION: bucket.region,
     NO_CHECK_BUCKET: "true",
-    // An attacker's keys may hold what XML cannot.
+    // An attacker's keys may contain characters that XML cannot.
     LIST_URL_ENCODE: "true",
     ...(at === undefined ? {} : { VERSION_AT: new Date(at).toISOString() }),
   };
   return {
-    // The operator's own settings for these programs must not leak in.
+    // Without the operator's own settings for these programs.
     ...Object.fromEntries(Object.entries(inherited).filter(([name]) => !/^(RCLONE|RESTIC|AWS)_/.test(name))),
     ...Object.fromEntries(
       Object.entries(remote).map(([name, value]) => [`RCLONE_CONFIG_${REMOTE.toUpperCase()}_${name}`, value]),
@@ -100,26 +100,27 @@ export function resticEnvironment(target: ResticTarget, inherited: NodeJS.Proces
   };
 }
 
-/** restic's commands that give a file's content, or have no end: their output is not gone through. */
+/** restic's commands that print a file's content or do not end: their output is passed through unchanged. */
 const RAW = ["dump", "mount"];
 
 /**
- * Runs restic and gives its exit status. It takes no lock, and its cache goes with it: what an attacker put under
- * the name of a good file must not be met again.
+ * Runs restic. It takes no lock, and its cache is removed afterwards: it may contain what an attacker wrote under the
+ * name of a good file.
  *
- * @param captured default: restic prints where this process does, and takes as long as the operator lets it. What
- * goes to a terminal is made printable: names of hosts, tags and files are an intruder's to choose
- * @throws Error where restic cannot be started, or its time is up; Interrupted after Ctrl-C, but with the terminal
+ * @param captured default: restic prints where this process does, without a time limit. Output to a terminal is made
+ * printable: an attacker can choose the names of hosts, tags and files
+ * @returns the exit status
+ * @throws Error where restic cannot be started, or its time is up; Interrupted after Ctrl-C, if the output is captured
  */
 export async function restic(target: ResticTarget, args: string[], captured?: Captured): Promise<number> {
   const cache = fs.mkdtempSync(path.join(os.tmpdir(), "recover-"));
   let interrupted = false;
-  const stay = () => {
-    // Ctrl-C reaches restic too; this process stays, to clean up after it.
+  const onInterrupt = () => {
+    // Ctrl-C reaches restic too; this process stays to clean up.
     interrupted = true;
   };
-  process.on("SIGINT", stay);
-  const taken = ({ isTTY }: NodeJS.WriteStream) =>
+  process.on("SIGINT", onInterrupt);
+  const stdioOf = ({ isTTY }: NodeJS.WriteStream) =>
     captured !== undefined || (isTTY && !RAW.includes(args[0] ?? "")) ? "pipe" : "inherit";
   try {
     return await new Promise((resolve, reject) => {
@@ -127,12 +128,16 @@ export async function restic(target: ResticTarget, args: string[], captured?: Ca
         env: {
           ...resticEnvironment(target, process.env),
           RESTIC_CACHE_DIR: cache,
-          // Where its terminal is taken from it, restic tells its progress only if it is told how often.
-          ...(captured === undefined && taken(process.stdout) === "pipe"
+          // Without a terminal restic prints its progress only if it is given an interval.
+          ...(captured === undefined && stdioOf(process.stdout) === "pipe"
             ? { RESTIC_PROGRESS_FPS: "0.2" }
             : {}),
         },
-        stdio: [captured === undefined ? "inherit" : "ignore", taken(process.stdout), taken(process.stderr)],
+        stdio: [
+          captured === undefined ? "inherit" : "ignore",
+          stdioOf(process.stdout),
+          stdioOf(process.stderr),
+        ],
       });
       for (const [from, to] of [
         [child.stdout, process.stdout],
@@ -145,7 +150,7 @@ export async function restic(target: ResticTarget, args: string[], captured?: Ca
       const timer =
         captured &&
         setTimeout(() => {
-          // restic ends its rclone when it is asked to end.
+          // On SIGTERM restic ends its rclone.
           child.kill("SIGTERM");
           reject(new Error(`restic was stopped after ${captured.seconds} s: is the S3 service up?`));
         }, captured.seconds * 1000);
@@ -156,7 +161,7 @@ export async function restic(target: ResticTarget, args: string[], captured?: Ca
       });
     });
   } finally {
-    process.off("SIGINT", stay);
+    process.off("SIGINT", onInterrupt);
     fs.rmSync(cache, { recursive: true, force: true });
   }
 }

@@ -18,7 +18,7 @@ import { adoptOrCreate, settlePolicy, settleVersioning } from "../../s3/s3-bucke
 import { cloudFacts } from "../../scripts/dev/local-stack";
 import { run } from "../../operations/transport/run";
 import { RecoverManyRequest, RecoverRequest } from "../../operations/recover/arguments";
-import { applyActions } from "../../operations/recover/apply";
+import { applyActions } from "../../operations/recover/actions";
 import { planRecovery } from "../../operations/recover/plan";
 import { recoverMany } from "../../operations/recover/many";
 import { recover } from "../../operations/recover/recover";
@@ -42,7 +42,7 @@ const address = { endpoint: facts.s3Endpoint, region: "eu-central-1", bucket: BU
 process.env.PATH = `${path.join(CACHE, "artifacts")}:${process.env.PATH ?? ""}`;
 
 let owner: Identity, writer: Identity, keeper: Identity;
-/** The snapshots of before the attack, by what they hold. */
+/** The snapshots before the attack. */
 let first: string, second: string;
 let before: number;
 let deployment: Deployment;
@@ -251,16 +251,16 @@ test.each([
   const trusted = await versionIds();
   for (const attack of attacks) await attack();
   const versions = await versionIds();
-  const strangers = (await present()).filter((key) => !good.includes(key));
+  const added = (await present()).filter((key) => !good.includes(key));
 
   const { code, text } = await tool({ apply: true });
   expect(text).toContain("is clean");
   expect(code).toBe(0);
   await expectWhole();
   expect(await present()).toEqual(good);
-  const copied = strangers.filter((key) => key !== PREFIX + LONG);
+  const copied = added.filter((key) => key !== PREFIX + LONG);
   expect(await movedAway(text)).toEqual([...copied, "web/main.1.json"].sort());
-  expect(text.includes(LONG)).toBe(strangers.length > copied.length);
+  expect(text.includes(LONG)).toBe(added.length > copied.length);
   expect(text).not.toMatch(/[\u0080-\u009f]/);
   expect(await versionIds()).toEqual(expect.arrayContaining(versions));
   const top = (await listVersions(owner.s3, address, PREFIX)).filter(
@@ -291,7 +291,7 @@ describe("all of it at once, again and again", () => {
     versions = await versionIds();
   });
 
-  test("the plan tells what was done, by whom, and what is there to be brought back; it changes nothing", async () => {
+  test("the plan shows what was done, by whom, and the snapshots; it changes nothing", async () => {
     const { code, text } = await tool();
     expect(code).toBe(0);
     for (const line of [
@@ -311,7 +311,7 @@ describe("all of it at once, again and again", () => {
     expect(await versionIds()).toEqual(versions);
   });
 
-  test("the repository of then can be read, and is whole", async () => {
+  test("the repository at that time can be read, and is complete", async () => {
     const target = path.join(folder, "view");
     const { code } = await tool({ restic: ["restore", second, "--target", target, "--quiet"] });
     expect(code).toBe(0);
@@ -319,14 +319,14 @@ describe("all of it at once, again and again", () => {
     expect(await versionIds()).toEqual(versions);
   });
 
-  test("one S3 identity for all: nothing is touched, and the remedy is named", async () => {
+  test("one S3 identity for all: nothing is changed, and the remedy is named", async () => {
     const bucket = { ...deployment.bucket };
     delete bucket.writer;
     await expect(tool({ apply: true }, { ...deployment, bucket })).rejects.toThrow(/s3\.identities\.writer/);
     expect(await versionIds()).toEqual(versions);
   });
 
-  test("no versions kept now: nothing is touched, and the remedy is named", async () => {
+  test("no versions kept now: nothing is changed, and the remedy is named", async () => {
     await settleVersioning(owner.s3, address, false);
     try {
       await expect(tool({ apply: true })).rejects.toThrow(/s3\.versioning/);
@@ -337,7 +337,7 @@ describe("all of it at once, again and again", () => {
     expect(await versionIds()).toEqual(versions);
   });
 
-  test("a recovery that was interrupted goes on, and all comes back", async () => {
+  test("an interrupted recovery continues, and everything is recovered", async () => {
     const { actions } = planRecovery(await listVersions(owner.s3, address, PREFIX), {
       ...{ prefix: PREFIX, at: before, quarantine: ".quarantine/interrupted" },
     });
@@ -360,7 +360,7 @@ describe("all of it at once, again and again", () => {
     expect(await listVersions(owner.s3, address, "")).toEqual(entries);
   });
 
-  test("nothing else in the bucket was touched", async () => {
+  test("nothing else in the bucket was changed", async () => {
     for (const prefix of [".canary/", "web/mainly/", "web/gone/"]) {
       const entries = await listVersions(owner.s3, address, prefix);
       expect(entries.length).toBeGreaterThan(0);
@@ -402,7 +402,7 @@ async function between(answerFor: (request: IncomingMessage) => [number, string]
 }
 
 describe("a recovery that meets", () => {
-  test("a full bucket does all that needs no room, and goes on once there is some", async () => {
+  test("a full bucket does everything that needs no space, and continues when there is space", async () => {
     const good = await present();
     const [overwritten = "", ...others] = good;
     await overwrite([overwritten]);
@@ -413,11 +413,11 @@ describe("a recovery that meets", () => {
       using full = await between(({ method }) => (method === "PUT" ? [403, "QuotaExceeded"] : undefined));
       const { code, text } = await tool({ apply: true }, full.deployment);
       expect(code).toBe(1);
-      expect(text).toMatch(/^1 files could NOT be brought .*\n {2}put-back \S+: QuotaExceeded/m);
+      expect(text).toMatch(/^1 files could NOT be recovered.*\n {2}put-back \S+: QuotaExceeded/m);
       expect(text).toMatch(
         /^11 added files could not be copied .* 30 days:(\n {2}.*)*\n {2}.+: QuotaExceeded/m,
       );
-      expect(text).toContain("is NOT clean: it lacks what could not be brought back");
+      expect(text).toContain("is NOT clean: it lacks what could not be recovered");
       const record = / this machine, in (\S+web\/main\.1\.json) /.exec(text)?.[1] ?? "";
       const { actions } = JSON.parse(fs.readFileSync(record, "utf8")) as { actions: { does: string }[] };
       expect(actions.map(({ does }) => does)).toEqual(others.map(() => "undelete"));
@@ -429,7 +429,7 @@ describe("a recovery that meets", () => {
     await expectWhole();
   });
 
-  test("a stranger that the service cannot copy hides it, and does all the rest", async () => {
+  test("an object that the service cannot copy hides it, and does everything else", async () => {
     const good = await present();
     await addGarbage();
     await put("locks/unreadable");
@@ -445,18 +445,18 @@ describe("a recovery that meets", () => {
     expect(await present()).toEqual(good);
   });
 
-  test("a check that does not come to its end: nothing is said of the repository", async () => {
+  test("a check that does not finish makes no statement about the repository", async () => {
     const clients = deployment.clients.map((client) => ({
       ...client,
       repositories: client.repositories.map((each) => ({ ...each, password: "another" })),
     }));
     const { code, text } = await tool({ apply: true }, { ...deployment, clients });
-    expect(text).toMatch(/did not come to its end \(exit status 12\)/);
+    expect(text).toMatch(/did not finish \(exit status 12\)/);
     expect(text).not.toMatch(/is clean|NOT clean/);
     expect(code).toBe(1);
   });
 
-  test("a repository that was damaged then says so, and an earlier time mends it", async () => {
+  test("a repository that was damaged at that time says so, and an earlier time works", async () => {
     await put(`snapshots/${GARBAGE}`);
     const { code, text } = await tool({ apply: true, at: await quietMoment() });
     expect(text).toContain("is NOT clean: it was damaged before");
@@ -465,7 +465,7 @@ describe("a recovery that meets", () => {
   });
 });
 
-test("objects whose names are no text, or none that XML can hold, keep nothing from coming back", async () => {
+test("objects whose names are not UTF-8 or not XML do not stop a recovery", async () => {
   // Through the form upload the writer may give any name, even one that no other request can name again.
   for (const folder of ["keys", "index", "snapshots", "data", "data/5e", "locks", "\xff"]) {
     const key = Buffer.from(`${PREFIX}${folder}/\xff`, "latin1");
@@ -474,12 +474,12 @@ test("objects whose names are no text, or none that XML can hold, keep nothing f
   await put("snapshots/\u0001", "garbage");
   await overwriteAll();
   const { code, text } = await tool({ apply: true });
-  expect(text).toContain("7 versions more have names that are no text.");
+  expect(text).toContain("7 more versions have names that are not valid UTF-8.");
   expect(code).toBe(0);
   await expectWhole();
 });
 
-test("a file that comes while restic looks is told, and the repository not taken for what it was", async () => {
+test("a file that is added during the check is reported, and the recovery fails", async () => {
   let added: Promise<unknown> | undefined;
   const said: string[] = [];
   const request = { client: "web", repository: "main", at: before, apply: true };
@@ -488,14 +488,14 @@ test("a file that comes while restic looks is told, and the repository not taken
     if (text.includes("restic check (")) added = put(`data/5e/${GARBAGE}`);
   });
   await added;
-  expect(said.join("\n")).toContain(`But 1 file was written to or hidden in ${PREFIX} meanwhile`);
+  expect(said.join("\n")).toContain(`But 1 file was added, changed or hidden in ${PREFIX} meanwhile`);
   expect(code).toBe(1);
   expect((await tool({ apply: true })).code).toBe(0);
 });
 
 describe("many repositories at once", () => {
   // web/mainly, of a test above, has a file config and is no repository of restic's.
-  test("what can be done is done, of removed ones too; those that began later are named", async () => {
+  test("those that can be are recovered, removed ones too; those that began later are named", async () => {
     await overwriteAll();
     for (const key of ["config", "keys"]) {
       for (const one of await listVersions(owner.s3, address, `web/gone/${key}`)) {
@@ -509,9 +509,9 @@ describe("many repositories at once", () => {
 
     const { code, text } = await toolForMany({ apply: true });
     expect(text).toContain(
-      "\nLeft alone, for they are of no client of the stack and began later: web/mainly, web/young.\n",
+      "\nNot touched, because they belong to no client of the stack and began later: web/mainly, web/young.\n",
     );
-    expect(text.trim().split("\n").at(-1)).toBe("2 repositories: all brought back.");
+    expect(text.trim().split("\n").at(-1)).toBe("2 repositories: all recovered.");
     expect(code).toBe(0);
     await expectWhole();
     await succeed(asWriter("gone"), "check", "--read-data");
@@ -522,54 +522,54 @@ describe("many repositories at once", () => {
     expect(text.match(/^==> .*$/gm)).toEqual(
       ["main", "gone", "mainly", "young"].map((name) => `==> web/${name}`),
     );
-    expect(text).toContain("1 of 4 repositories could NOT be read as of then, see above: web/mainly.");
+    expect(text).toContain("1 of 4 repositories could NOT be read at that time, see above: web/mainly.");
     expect(code).toBe(1);
   });
 
-  test("one of the stack of which the bucket has nothing is told", async () => {
+  test("one of the stack that the bucket does not have is named", async () => {
     const clients = deployment.clients.map((client) => ({
       ...client,
       repositories: client.repositories.flatMap((one) => [one, { ...one, name: "lost" }]),
     }));
     const { code, text } = await toolForMany({ client: "web" }, { ...deployment, clients });
-    expect(text).toMatch(/^==> web\/lost\n\n?recover: .* no repository web\/lost .* no time will do/m);
-    expect(text).toMatch(/ repositories could NOT be read as of then, see above: web\/lost/);
+    expect(text).toMatch(/^==> web\/lost\n\n?recover: .* no repository web\/lost .* no other time helps/m);
+    expect(text).toMatch(/ repositories could NOT be read at that time, see above: web\/lost/);
     expect(code).toBe(1);
   });
 
-  test("a client of which the bucket has none is told, with those of the stack", async () => {
+  test("a client without any in the bucket is an error that names those of the stack", async () => {
     await expect(toolForMany({ client: "wbe" })).rejects.toThrow(/--client: .* of wbe; .* are web$/);
   });
 });
 
-describe("what is asked for", () => {
-  test("a repository that the stack has no more opens with its derived password, which is told", async () => {
+describe("the request", () => {
+  test("a removed repository opens with its derived password, with a warning", async () => {
     const { code, text } = await tool({ repository: "gone" });
     expect(text).toMatch(/^1 snapshots$/m);
-    expect(text).toMatch(/Warning: web\/gone is of no client .* put the client back with it/);
+    expect(text).toMatch(/Warning: web\/gone belongs to no client .* add the client with that/);
     expect(code).toBe(0);
   });
 
   test.each([
     [{ client: "wbe" }, /--client: .* wbe\/main.*; there are web\/main$/],
     [{ repository: "files" }, /--repository: .* web\/files.*; there are web\/main$/],
-  ])("an unknown name is told, with those that there are: %j", async (change, message) => {
+  ])("an unknown name is an error that lists the known ones: %j", async (change, message) => {
     await expect(tool(change)).rejects.toThrow(message);
   });
 
-  test("a time before the repository is told, with the first that works", async () => {
+  test("a time before the repository is an error that names the first that works", async () => {
     const at = before - 3600_000;
     const error = await tool({ at, apply: true }).catch((e: unknown) => String(e));
     const from = /give a time from (\S+) on/.exec(error as string)?.[1] ?? "";
     expect((await tool({ at: Date.parse(from) })).text).toContain("as it was");
   });
 
-  test("a service that does not answer is told, with its endpoint", async () => {
+  test("a service that does not answer is an error that names its endpoint", async () => {
     const bucket = { ...deployment.bucket, endpoint: "http://127.0.0.1:9" };
     await expect(tool({}, { ...deployment, bucket })).rejects.toThrow(/127\.0\.0\.1:9.*ECONNREFUSED/);
   });
 
-  test("a client at work and a time before the oldest kept versions are told", async () => {
+  test("a client that is not frozen, and a time before the oldest kept versions, are warnings", async () => {
     const clients = deployment.clients.map((client) => ({ ...client, frozen: false }));
     const bucket = { ...deployment.bucket, noncurrentVersionDays: 0 };
     const { text } = await tool({}, { ...deployment, clients, bucket });

@@ -21,7 +21,7 @@ import { lifecycleRules } from "../../s3/lifecycle";
 import type { BucketAddress } from "../../s3/client";
 import { type CloudFacts, cloudFacts } from "../../scripts/dev/local-stack";
 import { inParallel } from "../../operations/parallel";
-import { applyActions } from "../../operations/recover/apply";
+import { applyActions } from "../../operations/recover/actions";
 import { planRecovery } from "../../operations/recover/plan";
 import { listVersions } from "../../s3/versions";
 import { probeBucket } from "../../operations/verify/bucket/bucket";

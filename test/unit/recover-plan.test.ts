@@ -122,7 +122,7 @@ function told([events]: Story): Bucket {
 }
 
 describe("for every history of puts and deletes", () => {
-  test("the plan brings back what was there, with a version preferred to a marker of the same second", () => {
+  test("the plan restores the state, with a version preferred to a marker of the same second", () => {
     fc.assert(
       fc.property(story, (s) => {
         const bucket = told(s);
@@ -138,7 +138,7 @@ describe("for every history of puts and deletes", () => {
     );
   });
 
-  test("where no second holds two events of a key, the plan brings back exactly what was there", () => {
+  test("where no second has two events of a key, the plan restores exactly that state", () => {
     fc.assert(
       fc.property(story, ([events, time]) => {
         const bucket = told([events.map((e) => ({ ...e, pause: e.pause + 1 })), time]);
@@ -153,7 +153,7 @@ describe("for every history of puts and deletes", () => {
     );
   });
 
-  test("no lock is left, and none comes back", () => {
+  test("no lock remains, and none comes back", () => {
     fc.assert(
       fc.property(story, (s) => {
         const bucket = told(s);
@@ -174,7 +174,7 @@ describe("for every history of puts and deletes", () => {
     );
   });
 
-  test("the second plan is empty, and so it is after an interruption and one more run", () => {
+  test("the second plan is empty, and so it is after an interruption and another run", () => {
     fc.assert(
       fc.property(story, fc.nat(30), (s, done) => {
         const bucket = told(s);
@@ -196,7 +196,7 @@ describe("for every history of puts and deletes", () => {
     );
   });
 
-  test("one recovery can be followed by another, for an earlier time", () => {
+  test("a recovery can be followed by another to an earlier time", () => {
     fc.assert(
       fc.property(story, fc.nat(30), ([events, first], earlier) => {
         const second = first - earlier;
@@ -211,7 +211,7 @@ describe("for every history of puts and deletes", () => {
   });
 });
 
-describe("the plan says", () => {
+describe("the plan names", () => {
   function wrecked(): Bucket {
     const bucket = new Bucket();
     bucket.clock = 10;
@@ -229,7 +229,7 @@ describe("the plan says", () => {
     return bucket;
   }
 
-  test("what is done to which key, and why", () => {
+  test("the action and the cause for each key", () => {
     const { actions, unchanged, expired, existed } = plan(wrecked(), 15);
     expect(actions.map(({ does, key }) => [key.slice(PREFIX.length), does]).sort()).toEqual([
       ["data/00/again", "put-back"],
@@ -247,12 +247,12 @@ describe("the plan says", () => {
     });
   });
 
-  test("that there was no repository then", () => {
+  test("whether there was a repository at that time", () => {
     expect(plan(wrecked(), 5).existed).toBe(false);
   });
 
-  test("which strangers are hidden only: those too large, or of too long a name, to be copied", () => {
-    const stranger = (key: string, size: number): Entry => ({
+  test("the added objects that are only hidden: too large, or their names too long, to be copied", () => {
+    const addedObject = (key: string, size: number): Entry => ({
       ...{ key: PREFIX + key, versionId: key, marker: false, latest: true, modified: 20, size, etag: key },
     });
     // S3 takes keys of 1024 bytes.
@@ -260,10 +260,10 @@ describe("the plan says", () => {
     const [fits, tooLong] = ["k".repeat(longest), "k".repeat(longest - 1) + "é"] as const;
     const { actions } = planRecovery(
       [
-        stranger("large", LARGEST_COPY + 1),
-        stranger("small", LARGEST_COPY),
-        stranger(fits, 1),
-        stranger(tooLong, 1),
+        addedObject("large", LARGEST_COPY + 1),
+        addedObject("small", LARGEST_COPY),
+        addedObject(fits, 1),
+        addedObject(tooLong, 1),
       ],
       aim(15),
     );
@@ -287,15 +287,15 @@ describe("the plan says", () => {
     ["the owner's", { by: OWNER }, {}, "nothing"],
     ["the owner's, of another size", { by: OWNER, size: 8 }, {}, "put-back"],
     ["the owner's, of another content", { by: OWNER, etag: "other" }, {}, "put-back"],
-    ["of an owner that is not known", { by: OWNER }, { owner: undefined }, "put-back"],
+    ["of an unknown owner", { by: OWNER }, { owner: undefined }, "put-back"],
     [
-      "of this run, on a service that does not tell whose",
+      "of this run, on a service that reports no owners",
       { by: undefined },
       { copies: new Set(["top"]) },
       "nothing",
     ],
     [
-      "of nobody's, on a service that does not tell whose",
+      "of unknown origin, on a service that reports no owners",
       { by: undefined },
       { owner: undefined },
       "put-back",
@@ -305,7 +305,7 @@ describe("the plan says", () => {
     expect(doneWith(entries, more)).toEqual(does === "nothing" ? [] : [does]);
   });
 
-  test("that the owner's version counts for nothing where everybody's is called the owner's", () => {
+  test("no copy by the owner where the service reports the owner for every object", () => {
     const entries = [
       version("top", { modified: 20, latest: true, by: OWNER }),
       version("then", { by: OWNER }),
@@ -314,7 +314,7 @@ describe("the plan says", () => {
     expect(doneWith(entries, { copies: new Set(["top"]) })).toEqual([]);
   });
 
-  test("nothing of a copy that has another ETag than the upload in parts has", () => {
+  test("no action for a copy whose ETag differs from that of the multipart upload", () => {
     const top = version("top", { modified: 20, latest: true, by: OWNER, etag: "whole" });
     expect(doneWith([top, version("then", { etag: "parts-2" })])).toEqual([]);
   });

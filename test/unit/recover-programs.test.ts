@@ -45,7 +45,7 @@ test.each([
   await expect(requirePrograms()).rejects.toThrow(message);
 });
 
-test("rclone 1.75.1 is taken", async () => {
+test("rclone 1.75.1 is accepted", async () => {
   program("restic", "echo restic 0.19.1");
   program("rclone", "echo rclone v1.75.1");
   await requirePrograms();
@@ -58,7 +58,7 @@ const target: ResticTarget = {
   password: "the password",
 };
 
-test("restic's lines and exit status come back; it has its own cache, which is gone afterwards", async () => {
+test("restic's lines and exit status are returned; it has its own cache, which is removed afterwards", async () => {
   program("restic", 'echo "$*"; echo "$RESTIC_CACHE_DIR" >&2; printf unfinished; exit 3');
   const lines: string[] = [];
   const code = await restic(target, ["snapshots"], { show: (line) => lines.push(line), seconds: 20 });
@@ -69,7 +69,7 @@ test("restic's lines and exit status come back; it has its own cache, which is g
   expect(fs.existsSync(cache)).toBe(false);
 });
 
-test("names that an intruder chose do not move the cursor of the operator's terminal", async () => {
+test("names that an attacker chose do not move the cursor of the operator's terminal", async () => {
   program("restic", "printf 'name \\033[2J\\n'; printf 'error \\033]0;title\\007\\n' >&2; exit 3");
   const terminals = [process.stdout, process.stderr].map((stream) => {
     const { isTTY } = stream;
@@ -89,7 +89,7 @@ test("names that an intruder chose do not move the cursor of the operator's term
   }
 });
 
-test("restic whose output goes to a file or a pipe tells no progress there", async () => {
+test("restic prints no progress to a file or a pipe", async () => {
   const asked = path.join(folder, "asked");
   program("restic", `echo "progress \${RESTIC_PROGRESS_FPS-unset}" >'${asked}'`);
   const { isTTY } = process.stdout;
@@ -105,7 +105,7 @@ test("restic whose output goes to a file or a pipe tells no progress there", asy
   }
 });
 
-test("Ctrl-C ends what follows a check, too: it is no verdict of restic's", async () => {
+test("Ctrl-C during a check ends the recovery: it is no result of the check", async () => {
   process.env.PATH = `${folder}:${PATH ?? ""}`;
   program("restic", "echo ready; sleep 0.5; exit 130");
   const show = () => {
@@ -114,7 +114,7 @@ test("Ctrl-C ends what follows a check, too: it is no verdict of restic's", asyn
   await expect(restic(target, ["check"], { show, seconds: 20 })).rejects.toThrow("restic was interrupted");
 });
 
-test("restic that does not end is ended", async () => {
+test("restic is stopped after its time limit", async () => {
   process.env.PATH = `${folder}:${PATH ?? ""}`;
   program("restic", "exec sleep 60");
   const waiting = restic(target, ["snapshots"], { show: () => undefined, seconds: 1 });
@@ -138,7 +138,7 @@ test.each([
   ["Fatal: repository does not exist: unable to open config file: no such file or directory", false],
   ["Fatal: wrong password or no key found", false],
   ["signal interrupt received, cleaning up", false],
-])("restic check names damage: %s: %s", (line, damage) => {
+])("namesDamage %s: %s", (line, damage) => {
   expect(namesDamage(line)).toBe(damage);
 });
 
@@ -147,6 +147,6 @@ test.each([
   ["12 snapshots", true],
   ["Timestamps shown in local time", false],
   ["repository 5681e8aa opened (version 2, compression level auto)", false],
-])("restic's list of snapshots ends: %s: %s", (line, ends) => {
+])("endsSnapshots %s: %s", (line, ends) => {
   expect(endsSnapshots(line)).toBe(ends);
 });

@@ -13,7 +13,7 @@ const entry = (key: string, modified: number, by: string, rest: Partial<Entry> =
   ...{ modified, by, ...rest },
 });
 
-test("a plan in words", () => {
+test("describes a plan", () => {
   const old = { latest: false };
   const entries = [
     entry("config", 1000, "w", old),
@@ -42,7 +42,7 @@ test("a plan in words", () => {
   data                  6            0            0
   unchanged: 1; locks: 1
 
-Deleted since; will come back (6):
+Deleted since; will be undeleted (6):
   from 1970-01-01T00:00:09Z to 1970-01-01T00:00:09Z, by the keeper
     data/00/a  1970-01-01T00:00:09Z by the keeper
     data/00/b  1970-01-01T00:00:09Z by the keeper
@@ -51,7 +51,7 @@ Deleted since; will come back (6):
     data/00/e  1970-01-01T00:00:09Z by the keeper
     and 1 more
 
-Overwritten since; the version of then will be put on top (1):
+Overwritten since; the version at that time will be copied on top (1):
   from 1970-01-01T00:00:08Z to 1970-01-01T00:00:08Z, by x
     config  1970-01-01T00:00:08Z by x
 
@@ -59,14 +59,14 @@ Added since; will be moved to .quarantine/ (1):
   from 1970-01-01T00:00:07Z to 1970-01-01T00:00:07Z, by the writer
     keys/\\u{1b}[2J\\u{202e}  1970-01-01T00:00:07Z by the writer
 
-Locks, which would stop restic; will be moved to .quarantine/, too (1):
+Locks, which would block restic; will be moved to .quarantine/, too (1):
   from 1970-01-01T00:00:06.500Z to 1970-01-01T00:00:06.500Z, by the writer
     locks/large  1970-01-01T00:00:06.500Z by the writer, too large, or its name too long, to be copied: will be hidden
 
-Of 1 more files only delete markers are left: if they held data then, it has expired.`);
+Of 1 more files only delete markers are left: if they had content at that time, it has expired.`);
 });
 
-test("locks that a command left behind are not told as something that was added", () => {
+test("does not list locks that a command left as added", () => {
   const entries = [entry("config", 1000, "w"), entry("locks/stale", 6500, "w")];
   const plan = planRecovery(entries, { prefix: PREFIX, at: 5000, quarantine: ".quarantine/run" });
   const text = describePlan(plan, PREFIX, (id) => id);
@@ -74,13 +74,13 @@ test("locks that a command left behind are not told as something that was added"
   expect(text).not.toMatch(/added/i);
 });
 
-test("an attacker's name cannot move the cursor; a plain one stays as it is", () => {
+test("escapes control characters of an attacker's name, and leaves others unchanged", () => {
   expect(printable("a\u001b]0;x\u0007\n\u009b\u2028b")).toBe("a\\u{1b}]0;x\\u{7}\\u{a}\\u{9b}\\u{2028}b");
   expect(printableLines("one\n\u009b2J\u2066two\r\n")).toBe("one\n\\u{9b}2J\\u{2066}two\\u{d}\n");
   expect(printable("data/00/grüße é ✓")).toBe("data/00/grüße é ✓");
 });
 
-test("restic and rclone get the owner's keys and the moment, and nothing of the operator's own settings", () => {
+test("restic and rclone get the owner's keys and the time, and none of the operator's own settings", () => {
   const environment = resticEnvironment(
     {
       bucket: sampleBucket({

@@ -1,6 +1,6 @@
 import type { S3 } from "@aws-sdk/client-s3";
 import { describe, expect, test } from "@jest/globals";
-import { Applied, applyActions } from "../../operations/recover/apply";
+import { Applied, applyActions } from "../../operations/recover/actions";
 import type { Entry, Version } from "../../s3/history";
 import type { Action } from "../../operations/recover/plan";
 
@@ -29,8 +29,8 @@ const moveAway = (key: string, target?: string): Action => ({
 const answer = (status: number, name: string) =>
   Object.assign(new Error("said no"), { name, $metadata: { httpStatusCode: status } });
 
-/** Carries actions out on a service that fails calls as told, and tells the calls in their order. */
-async function carriedOut(actions: Action[], failing: (call: string) => Error | undefined = () => undefined) {
+/** Applies actions on a service that fails the given calls, and returns the calls in their order. */
+async function applied(actions: Action[], failing: (call: string) => Error | undefined = () => undefined) {
   const calls: string[] = [];
   const called = (call: string): Promise<object> => {
     calls.push(call);
@@ -54,9 +54,9 @@ async function carriedOut(actions: Action[], failing: (call: string) => Error | 
 const many = (count: number, make: (key: string) => Action) =>
   Array.from({ length: count }, (_, i) => make(`k${i}`));
 
-describe("a plan is carried out", () => {
-  test("with what brings data back first, each part after its record", async () => {
-    const { calls } = await carriedOut([moveAway("a", "q/a"), putBack("b"), undelete("c")]);
+describe("actions are applied", () => {
+  test("with those that recover data first, each part after its record", async () => {
+    const { calls } = await applied([moveAway("a", "q/a"), putBack("b"), undelete("c")]);
     expect(calls).toEqual([
       ...["record 1", "delete c of c"],
       ...["record 1", "copy backups/b?versionId=of%20b b"],
@@ -64,9 +64,9 @@ describe("a plan is carried out", () => {
     ]);
   });
 
-  test("in parts that one request can record, however many markers lie above a file", async () => {
+  test("in parts that one request can record, however many markers a file has", async () => {
     const records = async (actions: Action[]) =>
-      (await carriedOut(actions)).calls.filter((call) => call.startsWith("record"));
+      (await applied(actions)).calls.filter((call) => call.startsWith("record"));
     expect(await records(many(2500, (key) => putBack(key)))).toEqual([
       "record 1000",
       "record 1000",
@@ -79,9 +79,9 @@ describe("a plan is carried out", () => {
     ["of a customer's key", answer(400, "InvalidRequest")],
     ["in cold storage", answer(403, "InvalidObjectState")],
     ["beyond the quota", answer(403, "QuotaExceeded")],
-  ])("strangers %s are asked for once and hidden, and all others are moved", async (_what, error) => {
-    const strangers = many(150, (key) => moveAway(key, `q/${key}`));
-    const { calls, result } = await carriedOut([...strangers, moveAway("good", "q/good")], (call) =>
+  ])("added objects %s are requested once and hidden, and all others are moved", async (_what, error) => {
+    const added = many(150, (key) => moveAway(key, `q/${key}`));
+    const { calls, result } = await applied([...added, moveAway("good", "q/good")], (call) =>
       call.startsWith("copy backups/k") ? error : undefined,
     );
     expect(result).toMatchObject({ failures: [] });
@@ -91,14 +91,14 @@ describe("a plan is carried out", () => {
     expect(calls.filter((call) => call.startsWith("delete"))).toHaveLength(151);
   });
 
-  test("a stranger that the plan has hidden only is not copied", async () => {
-    const { calls, result } = await carriedOut([moveAway("k\u009b")]);
+  test("an added object that the plan only hides is not copied", async () => {
+    const { calls, result } = await applied([moveAway("k\u009b")]);
     expect(calls).toEqual(["record 1", "delete k\u009b "]);
     expect((result as Applied).hidden).toEqual([expect.stringMatching(/^k\\u\{9b\}: too large/)]);
   });
 
-  test("what fails is told, and keeps nothing else from being done", async () => {
-    const { result, calls } = await carriedOut(
+  test("a failure is reported, and stops no other action", async () => {
+    const { result, calls } = await applied(
       [...many(40, putBack), undelete("c"), moveAway("a", "q/a")],
       (call) => (call.startsWith("copy backups/k") ? answer(403, "QuotaExceeded") : undefined),
     );
@@ -106,9 +106,9 @@ describe("a plan is carried out", () => {
     expect(calls).toEqual(expect.arrayContaining(["delete c of c", "delete a "]));
   });
 
-  test("an answer that may be another the next time is asked for again", async () => {
+  test("a request whose answer may change is repeated", async () => {
     let asked = 0;
-    const { result } = await carriedOut([putBack("b")], () => {
+    const { result } = await applied([putBack("b")], () => {
       asked += 1;
       return asked === 1 ? answer(503, "SlowDown") : undefined;
     });
@@ -116,25 +116,25 @@ describe("a plan is carried out", () => {
     expect(asked).toBe(2);
   });
 
-  test("objects that are refused by the thousand keep no other from coming back", async () => {
-    const { calls, result } = await carriedOut([...many(2000, putBack), putBack("good")], (call) =>
+  test("thousands of refused objects do not stop others from being recovered", async () => {
+    const { calls, result } = await applied([...many(2000, putBack), putBack("good")], (call) =>
       call.startsWith("copy backups/k") ? answer(400, "InvalidRequest") : undefined,
     );
     expect((result as Applied).failures).toHaveLength(2000);
     expect(calls).toContainEqual(expect.stringMatching(/^copy backups\/good/));
   });
 
-  test("a large object that may take too long comes last of its kind", async () => {
+  test("a large object, which may take too long, comes last of its kind", async () => {
     const large: Action = { ...putBack("a"), does: "put-back", version: { ...version("a"), size: 2 ** 32 } };
-    const { calls } = await carriedOut([large, putBack("b")]);
+    const { calls } = await applied([large, putBack("b")]);
     expect(calls.slice(1)).toEqual([expect.stringMatching(/ b$/), expect.stringMatching(/ a$/)]);
   });
 
-  test("where the service does not answer that ends, each kind by itself, with the remedy", async () => {
+  test("each kind stops where the service does not answer, with the remedy", async () => {
     const all = [...many(500, (key) => undelete(key)), ...many(500, putBack)];
-    const { result, calls } = await carriedOut(all, () => answer(503, "SlowDown"));
+    const { result, calls } = await applied(all, () => answer(503, "SlowDown"));
     expect((result as Error).message).toMatch(
-      /"backups".*not everything could be brought back:\n {2}undelete k0: SlowDown/,
+      /"backups".*not everything could be recovered:\n {2}undelete k0: SlowDown/,
     );
     expect((result as Error).message).toContain("run pulumi up --refresh");
     expect(calls.filter((call) => call.startsWith("copy")).length).toBeGreaterThan(0);
