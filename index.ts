@@ -103,6 +103,7 @@ export = async () => {
   const proxy = {
     address: proxyHost.publicAddress,
     fixedAddress: proxyHost.fixedAddress,
+    address6: proxyHost.host.address6,
     hostKey: proxyHost.hostKey,
     hostKeyFingerprint: proxyHost.hostKey.apply(fingerprint),
   };

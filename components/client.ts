@@ -1,3 +1,4 @@
+import { isIPv4 } from "node:net";
 import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import { Artifact, KeyPair } from "../config";
@@ -40,6 +41,8 @@ export class Client extends pulumi.ComponentResource {
   readonly host?: Host;
   /** How the operator reaches the client, a secret; absent for a key-only one. */
   readonly access?: pulumi.Output<HostAccess>;
+  /** Where clients of the kinds `existing` and `key-only` reach the proxy. */
+  readonly proxyAddress: pulumi.Output<string>;
   /** Done when the client can back up and its repositories exist; absent for key-only and frozen clients. */
   readonly installed?: remote.Command;
 
@@ -55,6 +58,12 @@ export class Client extends pulumi.ComponentResource {
       opts,
     );
     this.keys = keys;
+    this.proxyAddress = client.byIpv6 ? proxy.publicAddress6 : proxy.publicAddress;
+    if (client.byIpv6 && !client.frozen) {
+      this.proxyAddress.apply((address) => {
+        warnOfIpv4(client.name, address);
+      });
+    }
     const endpoint = (address: pulumi.Output<string>) =>
       pulumi
         .all([address, proxy.hostKey])
@@ -68,7 +77,7 @@ export class Client extends pulumi.ComponentResource {
     const content = pulumi
       .all([
         args.stack,
-        endpoint(client.kind === "vm" ? proxy.fixedAddress : proxy.publicAddress),
+        endpoint(client.kind === "vm" ? proxy.fixedAddress : this.proxyAddress),
         keys.repositories,
       ])
       .apply(([stack, proxy, repositories]) =>
@@ -119,4 +128,13 @@ export class Client extends pulumi.ComponentResource {
     }
     this.registerOutputs();
   }
+}
+
+/** A network that exists may have no IPv6: nothing tells before the proxy stands in it. */
+function warnOfIpv4(client: string, address: string): void {
+  if (!isIPv4(address)) return;
+  void pulumi.log.warn(
+    `client ${client} connects by IPv6 alone, and the proxy has no IPv6 address, only ${address}; give its network an ` +
+      "IPv6 subnet, or a proxy.hostName that leads to the proxy by IPv6",
+  );
 }

@@ -36,19 +36,22 @@ export function deploymentOf(args: DeploymentArgs): pulumi.Output<Deployment> {
   const known = pulumi
     .all([
       deployedBucket(plan, args.bucket),
-      proxy.host.access,
-      proxy.publicAddress,
+      pulumi.output({
+        host: proxy.host.access,
+        address: proxy.publicAddress,
+        address6: proxy.host.address6,
+      }),
       pulumi.all(args.clients.map(deployedClient)),
       proxy.canary,
       network.groups.proxy.id,
       network.groups.appserver.id,
       operator.rootKey,
     ] as const)
-    .apply(([bucket, host, address, clients, canary, proxyGroup, appserverGroup, repositoryRootKey]) =>
+    .apply(([bucket, proxy, clients, canary, proxyGroup, appserverGroup, repositoryRootKey]) =>
       pulumi.all(made).apply((hosts): Omit<Deployment, "stack"> => ({
         version: DEPLOYMENT_VERSION,
         bucket,
-        proxy: { host, address, rclone: plan.config.proxy.rclone },
+        proxy: { ...proxy, rclone: plan.config.proxy.rclone },
         restic: plan.config.restic,
         clients,
         canary,
@@ -78,11 +81,18 @@ function deployedBucket({ config, s3Endpoint }: Plan, bucket: BackupBucket): pul
     }));
 }
 
-function deployedClient({ keys, access }: Client): pulumi.Output<DeployedClient> {
+function deployedClient({ keys, access, proxyAddress }: Client): pulumi.Output<DeployedClient> {
   const { name, kind, frozen } = keys.client;
   return pulumi
-    .all([access, keys.repositories])
-    .apply(([host, repositories]) => ({ name, kind, frozen, host, repositories }));
+    .all([access, keys.client.byIpv6 ? proxyAddress : undefined, keys.repositories])
+    .apply(([host, proxyAddress, repositories]) => ({
+      name,
+      kind,
+      frozen,
+      host,
+      proxyAddress,
+      repositories,
+    }));
 }
 
 function madeHost(name: string, group: Group, host: Host): pulumi.Output<MadeHost> {

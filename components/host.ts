@@ -1,3 +1,4 @@
+import { isIPv4, isIPv6 } from "node:net";
 import { HostAccess } from "../operations/deployment";
 import * as openstack from "@pulumi/openstack";
 import * as pulumi from "@pulumi/pulumi";
@@ -41,8 +42,10 @@ export interface HostArgs extends HostEnvironment {
  */
 export class Host extends pulumi.ComponentResource {
   readonly hostKey: pulumi.Output<string>;
-  /** The address inside the network. */
+  /** The address inside the network, of IPv4 where it has one. */
   readonly fixedAddress: pulumi.Output<string>;
+  /** Its IPv6 address, inside the network and from outside. */
+  readonly address6: pulumi.Output<string | undefined>;
   /** The address from outside: the floating IP, or the fixed address where there is none. */
   readonly address: pulumi.Output<string>;
   /** Identifies this machine: another one behind the same address has another. */
@@ -72,6 +75,7 @@ export class Host extends pulumi.ComponentResource {
 
     const { found } = args;
     const { networkId, subnetId } = found.network ?? (args.network.made as MadeNetwork);
+    const subnet6Id = args.network.made?.subnet6Id;
     const securityGroupIds = [
       args.network.groups[args.securityGroup].id,
       ...Object.values(found.securityGroups),
@@ -80,7 +84,7 @@ export class Host extends pulumi.ComponentResource {
       name,
       {
         networkId,
-        fixedIps: [{ subnetId }],
+        fixedIps: [{ subnetId }, ...(subnet6Id === undefined ? [] : [{ subnetId: subnet6Id }])],
         securityGroupIds,
         adminStateUp: true,
       },
@@ -88,7 +92,10 @@ export class Host extends pulumi.ComponentResource {
     );
     this.portId = port.id;
     this.securityGroupIds = pulumi.output(securityGroupIds);
-    this.fixedAddress = port.allFixedIps.apply((addresses) => addresses[0] as string);
+    // OpenStack lists them in any order. Of several IPv6 addresses a global one comes before one of fc00::/7.
+    const addresses = port.allFixedIps.apply((all) => [...all].sort());
+    this.address6 = addresses.apply((all) => all.find(isIPv6));
+    this.fixedAddress = addresses.apply((all) => all.find(isIPv4) ?? (all[0] as string));
 
     const flavor = nameOrId("flavorId", chosen.flavor);
     const instance = new openstack.compute.Instance(

@@ -1,13 +1,16 @@
+import { isIPv6 } from "node:net";
 import * as openstack from "@pulumi/openstack";
 import * as pulumi from "@pulumi/pulumi";
 import { StackConfig } from "../config";
-import { FirewallRule, Group, ruleName } from "../plan";
+import { ethertypeOf, FirewallRule, Group, ruleName } from "../plan";
 import { NamedNetworks } from "./lookup";
 
 /** A network of the stack's own. */
 export interface MadeNetwork {
   networkId: pulumi.Output<string>;
   subnetId: pulumi.Output<string>;
+  /** Absent where the network has IPv4 alone. */
+  subnet6Id?: pulumi.Output<string>;
 }
 
 /** @see Network */
@@ -50,8 +53,8 @@ export class Network extends pulumi.ComponentResource {
         {
           networkId: network.id,
           cidr: create.cidr,
-          ipVersion: create.cidr.includes(":") ? 6 : 4,
-          dnsNameservers: create.dnsServers,
+          ipVersion: 4,
+          dnsNameservers: create.dnsServers.filter((server) => !isIPv6(server)),
         },
         parent,
       );
@@ -64,6 +67,28 @@ export class Network extends pulumi.ComponentResource {
         new openstack.networking.RouterInterface(name, { routerId: router.id, subnetId: subnet.id }, parent),
       );
       this.made = { networkId: network.id, subnetId: subnet.id };
+      if (create.cidr6 !== undefined) {
+        const subnet6 = new openstack.networking.Subnet(
+          `${name}-ipv6`,
+          {
+            networkId: network.id,
+            cidr: create.cidr6,
+            ipVersion: 6,
+            ipv6AddressMode: "slaac",
+            ipv6RaMode: "slaac",
+            dnsNameservers: create.dnsServers.filter(isIPv6),
+          },
+          parent,
+        );
+        route.push(
+          new openstack.networking.RouterInterface(
+            `${name}-ipv6`,
+            { routerId: router.id, subnetId: subnet6.id },
+            parent,
+          ),
+        );
+        this.made.subnet6Id = subnet6.id;
+      }
     }
 
     const group = (of: Group, description: string) =>
@@ -82,7 +107,7 @@ export class Network extends pulumi.ComponentResource {
           protocol: rule.protocol,
           portRangeMin: rule.port,
           portRangeMax: rule.port,
-          ethertype: "cidr" in peer && peer.cidr.includes(":") ? "IPv6" : "IPv4",
+          ethertype: ethertypeOf(rule),
           ...("cidr" in peer ? { remoteIpPrefix: peer.cidr } : { remoteGroupId: this.groups[peer.group].id }),
         },
         parent,

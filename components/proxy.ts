@@ -1,3 +1,4 @@
+import { isIPv4 } from "node:net";
 import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
@@ -34,6 +35,11 @@ export class Proxy extends pulumi.ComponentResource {
   readonly fixedAddress: pulumi.Output<string>;
   /** The address for clients elsewhere: the configured host name, else the floating IP. */
   readonly publicAddress: pulumi.Output<string>;
+  /**
+   * The same for clients that connect by IPv6 alone, which no floating IP serves: the configured host name, else the
+   * machine's own IPv6 address.
+   */
+  readonly publicAddress6: pulumi.Output<string>;
   /** The machine itself. */
   readonly host: Host;
   /** The key of the canary client, made here and put on no host; a secret. */
@@ -73,7 +79,12 @@ export class Proxy extends pulumi.ComponentResource {
     );
     this.hostKey = host.hostKey;
     this.fixedAddress = host.fixedAddress;
-    this.publicAddress = proxy.hostName === undefined ? host.address : pulumi.output(proxy.hostName);
+    const { hostName } = proxy;
+    this.publicAddress = hostName === undefined ? host.address : pulumi.output(hostName);
+    this.publicAddress6 =
+      hostName === undefined || isIPv4(hostName)
+        ? pulumi.all([host.address6, this.publicAddress]).apply(([own, other]) => own ?? other)
+        : this.publicAddress;
 
     this.host = host;
 

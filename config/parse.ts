@@ -3,8 +3,8 @@ import { addSecrets } from "./client-files";
 import { ClientFile, ConfigError, Mistake, Path, placeOf } from "./errors";
 import { mappingOf, relationMistakes } from "./rules";
 import { KnownKeys, clientSecrets as secretsOfFiles, stackSchema } from "./schema";
-import { ClientConfig, StackConfig } from "./types";
-import { hostCidr, isAddress, parseEndpoint } from "./values";
+import { ClientConfig, CreatedNetwork, StackConfig } from "./types";
+import { ANYWHERE, hostCidr, isAddress, parseEndpoint } from "./values";
 
 /**
  * Checks a stack's configuration (its keys without `secure-backups:`, its values as parsed YAML or JSON) and fills
@@ -113,7 +113,7 @@ function complete(fields: z.output<typeof stackSchema>): StackConfig {
     egress: {
       ...egress,
       dns: egress.dns ?? ("create" in network ? nameServers(network.create) : []),
-      s3: egress.s3 ?? [isAddress(endpoint) ? hostCidr(endpoint) : "0.0.0.0/0"],
+      s3: egress.s3 ?? (isAddress(endpoint) ? [hostCidr(endpoint)] : ANYWHERE),
     },
     proxy: { ...proxy, floatingIp, user: proxy.user ?? access.user },
     ...(restic === undefined ? {} : { restic }),
@@ -127,6 +127,6 @@ function complete(fields: z.output<typeof stackSchema>): StackConfig {
   };
 }
 
-function nameServers({ cidr, dnsServers }: { cidr: string; dnsServers: string[] }): string[] {
+function nameServers({ cidr, dnsServers }: CreatedNetwork): string[] {
   return dnsServers.length === 0 ? [cidr] : dnsServers.map(hostCidr);
 }

@@ -1,5 +1,6 @@
 import { Mistake, Path, shown } from "./errors";
-import { isAddress, keyBlob, principalProject, withoutBucket } from "./values";
+import { isAddress, isIpv6Alone, keyBlob, principalProject, withoutBucket } from "./values";
+import { isIPv4 } from "node:net";
 
 /**
  * The rules between fields. They look at the raw configuration and pass over whatever is not of the right type,
@@ -11,6 +12,7 @@ export function relationMistakes(raw: unknown, placeOf: (path: Path) => string):
   const stack = mappingOf(raw);
   return [
     ...accessMistakes(stack),
+    ...ipv6Mistakes(stack),
     ...endpointMistakes(stack),
     ...versionMistakes(stack),
     ...identityMistakes(stack),
@@ -79,6 +81,35 @@ function accessMistakes(stack: Raw): Mistake[] {
       "missing; with network.existing list the networks of its name servers, or write [] for none";
     mistakes.push({ path: ["egress", "dns"], message });
   }
+  return mistakes;
+}
+
+/** What needs an IPv6 subnet that the network made by the stack does not have. */
+function ipv6Mistakes({ network, proxy, clients }: Raw): Mistake[] {
+  const create = mappingOf(network)["create"];
+  const { cidr6, dnsServers } = mappingOf(create);
+  if (!isGiven(create) || isGiven(cidr6)) return [];
+  const mistakes = listOf(dnsServers).flatMap((server, index) =>
+    textOf(server)?.includes(":")
+      ? {
+          path: ["network", "create", "dnsServers", index],
+          message: `${shown(server)} is an IPv6 address, and the network has IPv4 alone; leave it out, or give cidr6`,
+        }
+      : [],
+  );
+  const hostName = textOf(mappingOf(proxy)["hostName"]);
+  if (hostName !== undefined && !isIPv4(hostName)) return mistakes;
+  listOf(clients).forEach((value, index) => {
+    const { ssh, sourceCidrs } = mappingOf(value);
+    const [field, networks] = isGiven(sourceCidrs)
+      ? [["sourceCidrs"], listOf(sourceCidrs)]
+      : [["ssh", "address"], [mappingOf(ssh)["address"]]];
+    if (!isIpv6Alone(networks.map((network) => textOf(network) ?? ""))) return;
+    const message =
+      `${networks.map(shown).join(", ")}: the client connects by IPv6 alone, and the proxy has no IPv6 address; give ` +
+      "network.create.cidr6, or a proxy.hostName that leads to the proxy by IPv6";
+    mistakes.push({ path: ["clients", index, ...field], message });
+  });
   return mistakes;
 }
 

@@ -156,6 +156,10 @@ const sshTarget = (whose: string) =>
 const createdNetwork = mapping(
   {
     cidr: text('give the addresses of the new subnet, for example "10.20.0.0/24"', values.subnetProblem),
+    cidr6: text(
+      'give the addresses of the new IPv6 subnet, for example "2001:db8:0:20::/64"',
+      values.subnet6Problem,
+    ).optional(),
     externalNetwork: text("give the name of the external network, see `openstack network list --external`"),
     dnsServers: textList(
       text("give the address of a name server", values.ipProblem),
@@ -199,7 +203,7 @@ const access = mapping(
 const egress = mapping(
   {
     dns: cidrs("the networks of the name servers").optional(),
-    ntp: cidrs("the networks of the time servers").default(["0.0.0.0/0"]),
+    ntp: cidrs("the networks of the time servers").default(values.ANYWHERE),
     mirrors: cidrs("the networks of the package mirrors").default([]),
     s3: cidrs("the networks of the S3 service").optional(),
   },

@@ -45,9 +45,19 @@ export type NetworkConfig =
 export interface CreatedNetwork {
   /** Addresses of the new subnet: an IPv4 network of /29 or larger, such as `10.20.0.0/24`. Required. */
   cidr: string;
+  /**
+   * Addresses of an IPv6 subnet beside it, a /64: hosts find their addresses by SLAAC. Nothing translates them: the provider
+   * has to route this network to the stack's router.
+   * @default none
+   * @example `2001:db8:0:20::/64`
+   */
+  cidr6?: string;
   /** Name or ID of the external network to which the new router leads. Required. */
   externalNetwork: string;
-  /** Addresses of the name servers that hosts are given. Default: none, so the network's own DHCP server answers. */
+  /**
+   * Addresses of the name servers that hosts are given; IPv6 ones with `cidr6` alone. Default: none, so the network's own
+   * DHCP server answers.
+   */
   dnsServers: string[];
 }
 
@@ -92,8 +102,8 @@ export interface EgressConfig {
    */
   dns: string[];
   /**
-   * Time servers (port 123, UDP). Without one a clock drifts until S3 refuses every request. Default: `0.0.0.0/0`, for the
-   * time service of the images asks servers of a public pool.
+   * Time servers (port 123, UDP). Without one a clock drifts until S3 refuses every request.
+   * @default `0.0.0.0/0` and `::/0`, for the time service of the images asks servers of a public pool
    */
   ntp: string[];
   /**
@@ -101,7 +111,10 @@ export interface EgressConfig {
    * TCP). Default: none.
    */
   mirrors: string[];
-  /** The S3 service (the endpoint's port, TCP), from the proxy only. Default: the endpoint where it is an address, else `0.0.0.0/0`. */
+  /**
+   * The S3 service (the endpoint's port, TCP), from the proxy only.
+   * @default the endpoint where it is an address, else `0.0.0.0/0` and `::/0`
+   */
   s3: string[];
 }
 

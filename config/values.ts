@@ -71,6 +71,9 @@ export function cidrProblem(text: string): Problem {
     : `has host bits set; for that network write "${corrected}"`;
 }
 
+/** All addresses, as networks. */
+export const ANYWHERE: string[] = ["0.0.0.0/0", "::/0"];
+
 /** A network in which a subnet of the stack can be made. */
 export function subnetProblem(text: string): Problem {
   const problem = cidrProblem(text);
@@ -79,6 +82,20 @@ export function subnetProblem(text: string): Problem {
   return Number(text.split("/")[1]) > 29
     ? 'is too small for router, DHCP server, proxy and a client; take /29 or larger, for example "10.20.0.0/24"'
     : undefined;
+}
+
+/** A network in which an IPv6 subnet of the stack can be made. */
+export function subnet6Problem(text: string): Problem {
+  const problem = cidrProblem(text);
+  if (problem !== undefined) return problem;
+  return text.includes(":") && text.endsWith("/64")
+    ? undefined
+    : 'is not an IPv6 network of /64, which hosts need to find their addresses; give one, for example "2001:db8:0:20::/64"';
+}
+
+/** Whether all these addresses and networks, of which there is one at least, are IPv6. */
+export function isIpv6Alone(networks: readonly string[]): boolean {
+  return networks.length > 0 && networks.every((network) => network.includes(":"));
 }
 
 /** The network that holds this one address. */

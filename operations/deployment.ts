@@ -59,6 +59,8 @@ export interface DeployedClient {
   frozen: boolean;
   /** Absent for a key-only client. A frozen one is not to be contacted. */
   host?: HostAccess;
+  /** Where it reaches the proxy, port 22. @default `proxy.address` */
+  proxyAddress?: string;
   repositories: DeployedRepository[];
 }
 
@@ -88,6 +90,8 @@ export interface Deployment {
     host: HostAccess;
     /** The address at which clients from elsewhere reach it, port 22. */
     address: string;
+    /** Its IPv6 address; absent: it has none. */
+    address6?: string;
     rclone: Artifact;
   };
   /** The restic of the clients; absent: their distribution's. */

@@ -23,7 +23,7 @@ export function instructionsFor({ stack, bucket, proxy, clients }: Deployment, n
     stack,
     client: name,
     bucket: bucket.bucket,
-    proxy: { address: proxy.address, port: SSH_PORT, hostKey: proxy.host.hostKey },
+    proxy: { address: client.proxyAddress ?? proxy.address, port: SSH_PORT, hostKey: proxy.host.hostKey },
     repositories: client.repositories,
   });
 }

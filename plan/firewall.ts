@@ -10,9 +10,14 @@ export interface FirewallRule {
   direction: "ingress" | "egress";
   protocol: "tcp" | "udp";
   port: number;
-  /** The far end: a CIDR, or the members of the other group. */
-  peer: { cidr: string } | { group: Group };
+  /** The far end: a CIDR, or the members of the other group at their addresses of one family. @default `IPv4` */
+  peer: { cidr: string } | { group: Group; ethertype?: Ethertype };
 }
+
+/** OpenStack's names of the address families: a rule is for one of them. */
+export type Ethertype = "IPv4" | "IPv6";
+
+const ETHERTYPES: readonly Ethertype[] = ["IPv4", "IPv6"];
 
 const SSH = 22;
 
@@ -30,6 +35,9 @@ function sourcesOf(client: StackConfig["clients"][number]): string[] {
  * What the two security groups let through, without duplicates and in a stable order: SSH to the proxy from
  * administrators and clients, SSH to app servers from administrators, and outwards DNS, time, package mirrors
  * and the proxy's S3 endpoint. App servers reach no S3 endpoint: only the proxy holds credentials for it.
+ *
+ * No rule is for ICMP: OpenStack lets through neighbour discovery, and what belongs to an allowed connection, "packet too
+ * big" among it. A rule would let in those that belong to none, too.
  */
 export function firewallRules(config: StackConfig, s3Endpoint: string): FirewallRule[] {
   // A security group holds no names: a jump host that is given by one has to be in adminCidrs.
@@ -45,6 +53,15 @@ export function firewallRules(config: StackConfig, s3Endpoint: string): Firewall
     cidrs: string[],
   ): FirewallRule[] => cidrs.map((cidr) => ({ group, direction, protocol, port, peer: { cidr } }));
 
+  const between = (group: Group, direction: FirewallRule["direction"], other: Group): FirewallRule[] =>
+    ETHERTYPES.map((ethertype) => ({
+      group,
+      direction,
+      protocol: "tcp",
+      port: SSH,
+      peer: { group: other, ethertype },
+    }));
+
   const common = (group: Group): FirewallRule[] => [
     ...allow(group, "ingress", "tcp", SSH, admins),
     ...allow(group, "egress", "udp", 53, config.egress.dns),
@@ -56,16 +73,24 @@ export function firewallRules(config: StackConfig, s3Endpoint: string): Firewall
     ...common("proxy"),
     ...allow("proxy", "ingress", "tcp", SSH, config.clients.flatMap(sourcesOf)),
     ...allow("proxy", "egress", "tcp", urlPort(s3Endpoint), config.egress.s3),
-    { group: "proxy", direction: "ingress", protocol: "tcp", port: SSH, peer: { group: "appserver" } },
+    ...between("proxy", "ingress", "appserver"),
     ...common("appserver"),
-    { group: "appserver", direction: "egress", protocol: "tcp", port: SSH, peer: { group: "proxy" } },
+    ...between("appserver", "egress", "proxy"),
   ];
   const byName = new Map(rules.map((rule) => [ruleName(rule), rule]));
   return [...byName.keys()].sort().map((name) => byName.get(name) as FirewallRule);
 }
 
+/** The address family that a rule is for. */
+export function ethertypeOf({ peer }: FirewallRule): Ethertype {
+  if ("cidr" in peer) return peer.cidr.includes(":") ? "IPv6" : "IPv4";
+  return peer.ethertype ?? "IPv4";
+}
+
 /** A stable name for a rule, e.g. `proxy-ingress-tcp-22-192.0.2.0/24`: two rules have one name only if they are one. */
 export function ruleName(rule: FirewallRule): string {
-  const peer = "cidr" in rule.peer ? rule.peer.cidr : rule.peer.group;
-  return [rule.group, rule.direction, rule.protocol, rule.port, peer].join("-");
+  const { peer } = rule;
+  // The rules for IPv4 had their names before there were others.
+  const far = "cidr" in peer ? peer.cidr : `${peer.group}${ethertypeOf(rule) === "IPv6" ? "-ipv6" : ""}`;
+  return [rule.group, rule.direction, rule.protocol, rule.port, far].join("-");
 }

@@ -1,4 +1,4 @@
-import { ClientConfig, KERNEL_FOLDERS, RepositoryConfig, StackConfig } from "../config";
+import { ClientConfig, isIpv6Alone, KERNEL_FOLDERS, RepositoryConfig, StackConfig } from "../config";
 import { repositoryAddress } from "../hosts";
 import { FirewallRule, firewallRules } from "./firewall";
 import { OpenRing, openRings } from "./identities";
@@ -23,10 +23,10 @@ export interface RepositoryPlan extends RepositoryConfig {
 }
 
 type Planned<Client extends ClientConfig> = Client extends ClientConfig
-  ? Omit<Client, "repositories"> & { repositories: RepositoryPlan[] }
+  ? Omit<Client, "repositories"> & { byIpv6: boolean; repositories: RepositoryPlan[] }
   : never;
 
-/** A client with its repositories planned. */
+/** A client with its repositories planned, and whether it connects to the proxy from IPv6 addresses alone. */
 export type ClientPlan = Planned<ClientConfig>;
 
 /** All that the stack will build, as plain values: no secret is made here and nothing is looked up. */
@@ -55,6 +55,7 @@ export function buildPlan(config: StackConfig): Plan {
     s3Endpoint,
     clients: config.clients.map((client) => ({
       ...client,
+      byIpv6: client.kind !== "vm" && isIpv6Alone(client.sourceCidrs),
       repositories: client.repositories.map((repository) => ({
         ...repository,
         excludes: [

@@ -29,7 +29,12 @@ export function fullExample(): StackConfig {
   return {
     protect: false,
     network: {
-      create: { cidr: "10.20.0.0/24", externalNetwork: "public", dnsServers: ["192.0.2.53", "2001:db8::53"] },
+      create: {
+        cidr: "10.20.0.0/24",
+        cidr6: "2001:db8:0:20::/64",
+        externalNetwork: "public",
+        dnsServers: ["192.0.2.53", "2001:db8::53"],
+      },
     },
     access: {
       via: "jump-host",

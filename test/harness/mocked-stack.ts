@@ -38,6 +38,11 @@ export interface MockedCloud {
   missing?: readonly string[] | "all";
 }
 
+/** A port's addresses, an IPv6 one for a second subnet: in the order in which a cloud may list them. */
+function addressesOf({ fixedIps }: { fixedIps: object[] }, count: number): string[] {
+  return [`10.20.0.${String(count)}`, `2001:db8:0:20::${String(count)}`].slice(0, fixedIps.length).reverse();
+}
+
 /** What the cloud would answer: just what the program reads again. */
 function outputs({ type, name, ...args }: pulumi.runtime.MockResourceArgs, count: number): object {
   const inputs = args.inputs as object;
@@ -50,7 +55,7 @@ function outputs({ type, name, ...args }: pulumi.runtime.MockResourceArgs, count
         privateKeyPem: `private PEM of ${name}`,
       };
     case "openstack:networking/port:Port":
-      return { ...inputs, allFixedIps: [`10.20.0.${String(count)}`] };
+      return { ...inputs, allFixedIps: addressesOf(inputs as { fixedIps: object[] }, count) };
     case "openstack:networking/floatingIp:FloatingIp":
       return { ...inputs, address: `172.24.4.${String(count)}` };
     case "command:remote:Command":

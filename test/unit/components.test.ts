@@ -245,11 +245,21 @@ describe("hosts", () => {
       expect(inputs.deleteDefaultRules).toBe(true);
     }
     const rules = resources.filter(({ type }) => type === "openstack:networking/secGroupRule:SecGroupRule");
-    const world = rules.filter(({ inputs }) => inputs.remoteIpPrefix === "0.0.0.0/0");
-    const flows = world.map(({ inputs }) =>
-      [inputs.direction, inputs.protocol, inputs.portRangeMin].join(" "),
-    );
-    expect(flows.sort()).toEqual(["egress tcp 443", "egress udp 123", "egress udp 123"]);
+    for (const [world, ethertype] of [
+      ["0.0.0.0/0", "IPv4"],
+      ["::/0", "IPv6"],
+    ]) {
+      const flows = rules
+        .filter(({ inputs }) => inputs.remoteIpPrefix === world)
+        .map(({ inputs }) =>
+          [inputs.ethertype, inputs.direction, inputs.protocol, inputs.portRangeMin].join(" "),
+        );
+      expect(flows.sort()).toEqual(
+        ["egress tcp 443", "egress udp 123", "egress udp 123"].map(
+          (flow) => `${ethertype as string} ${flow}`,
+        ),
+      );
+    }
     expect(names("openstack:networking/secGroupRule:SecGroupRule")).toMatchSnapshot();
   });
 

@@ -59,7 +59,12 @@ describe("a right configuration", () => {
       protect: true,
       network: { create: { cidr: "10.20.0.0/24", externalNetwork: "public", dnsServers: [] } },
       access: { via: "direct", adminCidrs: ["10.0.0.0/8"], user: "debian" },
-      egress: { dns: ["10.20.0.0/24"], ntp: ["0.0.0.0/0"], mirrors: [], s3: ["0.0.0.0/0"] },
+      egress: {
+        dns: ["10.20.0.0/24"],
+        ntp: ["0.0.0.0/0", "::/0"],
+        mirrors: [],
+        s3: ["0.0.0.0/0", "::/0"],
+      },
       proxy: {
         name: "rclonesrv",
         image: "debian-12",
@@ -88,7 +93,7 @@ describe("a right configuration", () => {
       { name: "a", kind: "vm", image: "i", flavor: "f", repositories },
       { name: "b", kind: "existing", ssh, repositories },
     ];
-    const proxy = { ...(smallest()["proxy"] as Raw), hostName: "10.20.0.9" };
+    const proxy = { ...(smallest()["proxy"] as Raw), hostName: "2001:db8::9" };
     expect(parseStackConfig({ ...smallest(), proxy, clients }).clients).toEqual([
       {
         ...clients[0],
@@ -167,11 +172,12 @@ describe("a right configuration", () => {
   });
 
   test("opens DNS to the given name servers, and S3 to an endpoint that is an address", () => {
-    const raw = changed("network.create.dnsServers", ["192.0.2.53", "2001:DB8:0::53"], smallest());
+    const dual = changed("network.create.cidr6", "2001:db8:0:20::/64", smallest());
+    const raw = changed("network.create.dnsServers", ["192.0.2.53", "2001:DB8:0::53"], dual);
     const config = parseStackConfig(changed("s3.endpoint", "http://[2001:db8::1]:7480", raw));
     expect(config.egress).toEqual({
       dns: ["192.0.2.53/32", "2001:db8::53/128"],
-      ntp: ["0.0.0.0/0"],
+      ntp: ["0.0.0.0/0", "::/0"],
       mirrors: [],
       s3: ["2001:db8::1/128"],
     });
@@ -332,7 +338,7 @@ describe("a mistake in one field", () => {
     [
       "network.create.a b",
       1,
-      'network.create["a b"]: unknown key; known here: cidr, externalNetwork, dnsServers',
+      'network.create["a b"]: unknown key; known here: cidr, cidr6, externalNetwork, dnsServers',
     ],
     // names
     ["proxy.name", "Proxy_1", `proxy.name: "Proxy_1" ${LABEL} "proxy-1"`],
@@ -417,6 +423,16 @@ describe("a mistake in one field", () => {
       "network.create.cidr",
       "2001:db8::/64",
       'network.create.cidr: "2001:db8::/64" is an IPv6 network; give an IPv4 network, for example "10.20.0.0/24"',
+    ],
+    ...["10.20.0.0/24", "2001:db8::/48"].map((text): Case => [
+      "network.create.cidr6",
+      text,
+      `network.create.cidr6: "${text}" is not an IPv6 network of /64, which hosts need to find their addresses; give one, for example "2001:db8:0:20::/64"`,
+    ]),
+    [
+      "network.create.cidr6",
+      "2001:db8::1/64",
+      'network.create.cidr6: "2001:db8::1/64" has host bits set; for that network write "2001:db8::/64"',
     ],
     [
       "network.create.dnsServers[0]",
@@ -944,6 +960,51 @@ describe("mistakes between fields", () => {
     ]);
   });
 
+  describe("in a network without IPv6", () => {
+    const without = (hostName?: string) =>
+      changed("network.create.cidr6", undefined, changed("proxy.hostName", hostName));
+    const alone = (field: string, shown: string): string =>
+      `${field}: ${shown}: the client connects by IPv6 alone, and the proxy has no IPv6 address; give network.create.cidr6, ` +
+      "or a proxy.hostName that leads to the proxy by IPv6";
+
+    test("a name server at an IPv6 address is refused", () => {
+      expect(errorsOf(without("rclone.example.com"))).toEqual([
+        'network.create.dnsServers[1]: "2001:db8::53" is an IPv6 address, and the network has IPv4 alone; leave it out, or give cidr6',
+      ]);
+    });
+
+    test.each([undefined, "192.0.2.1"])(
+      "a client of IPv6 alone is refused where the proxy's name is %s",
+      (hostName) => {
+        const raw = changed(
+          "access.via",
+          "floating-ip",
+          changed("access.jumpHost", undefined, without(hostName)),
+        );
+        const floating = changed("network.create.dnsServers", [], changed("proxy.floatingIp", true, raw));
+        const networks = ["2001:db8:1::/64", "2001:db8:2::/64"];
+        expect(errorsOf(changed("clients[2].sourceCidrs", networks, floating))).toEqual([
+          alone("clients[2].sourceCidrs", '"2001:db8:1::/64", "2001:db8:2::/64"'),
+        ]);
+        expect(errorsOf(changed("clients[2].sourceCidrs", [...networks, "192.0.2.0/24"], floating))).toEqual(
+          [],
+        );
+        const server = changed("clients[1].ssh.address", "2001:db8:1::7", floating);
+        expect(errorsOf(changed("clients[1].sourceCidrs", undefined, server))).toEqual([
+          alone("clients[1].ssh.address", '"2001:db8:1::7"'),
+        ]);
+      },
+    );
+
+    test.each(["rclone.example.com", "2001:db8::1"])(
+      "a client of IPv6 alone finds the proxy at %s",
+      (hostName) => {
+        const raw = changed("network.create.dnsServers", [], without(hostName));
+        expect(errorsOf(changed("clients[2].sourceCidrs", ["2001:db8:1::/64"], raw))).toEqual([]);
+      },
+    );
+  });
+
   test("a client may not have the name that the proxy has by default", () => {
     const raw = changed("proxy.name", undefined);
     expect(errorsOf(changed("clients[2].name", "rclonesrv", raw))).toEqual([
@@ -988,7 +1049,7 @@ describe("all mistakes", () => {
     })();
     expect((error as Error).message).toBe(
       [
-        "the stack's configuration has 13 mistakes:",
+        "the stack's configuration has 14 mistakes:",
         "  secure-backups:protect: 1 is not true or false; write true or false without quotes",
         `  secure-backups:clients[0].name: "A" ${LABEL} "a"`,
         '  secure-backups:clients[0].image: 12 is a number, not a text; write what you mean in quotes, for example "12"',
@@ -1000,6 +1061,7 @@ describe("all mistakes", () => {
         '  secure-backups:clients[2].sourceCidrs[0]: "::1" is an address without its bits; for this address alone write "::1/128"',
         `  secure-backups:clients[2].repositories[0].publicKey: "k" is not a public key that begins with ssh-ed25519; ${PUB}`,
         `  secure-backups:egres: unknown key; did you mean "egress"? ${ALL_KEYS}`,
+        '  secure-backups:clients[2].sourceCidrs: "::1": the client connects by IPv6 alone, and the proxy has no IPv6 address; give network.create.cidr6, or a proxy.hostName that leads to the proxy by IPv6',
         '  secure-backups:clients[2].name: "web" is taken by secure-backups:clients[1].name; choose another name',
         '  secure-backups:proxy.hostName: missing; clients of kind "existing" and "key-only" need it, for the proxy has no floating IP: give the DNS name or address at which they reach the proxy',
       ].join("\n"),

@@ -6,6 +6,7 @@ import * as fc from "fast-check";
 import { parseStackConfig, StackConfig } from "../../config";
 import {
   buildPlan,
+  ethertypeOf,
   firewallRules,
   openRings,
   repositoryPassword,
@@ -57,12 +58,14 @@ describe("firewall", () => {
       "proxy-ingress-tcp-22-192.0.2.128/25",
       "proxy-ingress-tcp-22-198.51.100.0/24",
       "proxy-ingress-tcp-22-appserver",
+      "proxy-ingress-tcp-22-appserver-ipv6",
     ]);
   });
 
   test("only the proxy reaches S3, on the endpoint's port", () => {
     expect(rules(config()).filter((name) => name.includes("8443"))).toEqual([
       "proxy-egress-tcp-8443-0.0.0.0/0",
+      "proxy-egress-tcp-8443-::/0",
     ]);
   });
 
@@ -71,6 +74,22 @@ describe("firewall", () => {
       "appserver-egress-tcp-8088-203.0.113.0/24",
       "proxy-egress-tcp-8088-203.0.113.0/24",
     ]);
+  });
+
+  test("app servers reach the proxy by either family", () => {
+    const between = firewallRules(config(), "https://s3.example.com").filter(({ peer }) => "group" in peer);
+    expect(between.map((rule) => [rule.group, rule.direction, rule.port, ethertypeOf(rule)])).toEqual([
+      ["appserver", "egress", 22, "IPv4"],
+      ["appserver", "egress", 22, "IPv6"],
+      ["proxy", "ingress", 22, "IPv4"],
+      ["proxy", "ingress", 22, "IPv6"],
+    ]);
+  });
+
+  test("a rule of an older description without a family is for IPv4", () => {
+    const rule = { group: "proxy", direction: "ingress", protocol: "tcp", port: 22 } as const;
+    expect(ethertypeOf({ ...rule, peer: { group: "appserver" } })).toBe("IPv4");
+    expect(ethertypeOf({ ...rule, peer: { cidr: "2001:db8::/32" } })).toBe("IPv6");
   });
 
   test("a jump host may reach the hosts by SSH", () => {

@@ -151,6 +151,21 @@ describe("what the rules allow", () => {
     ]);
   });
 
+  test("takes a rule between groups for one family alone", () => {
+    const between = RULES.filter(({ peer }) => "group" in peer);
+    const both = [
+      ...between,
+      ...between.map((rule): FirewallRule => ({
+        ...rule,
+        peer: { group: (rule.peer as { group: "proxy" }).group, ethertype: "IPv6" },
+      })),
+    ];
+    const at = (rules: FirewallRule[], address: string) =>
+      allows(wantedRules(rules, "appserver", ids), to(address, 22, ["id-of-proxy"]));
+    expect([at(between, "10.0.0.5"), at(between, "2001:db8::5")]).toEqual([true, false]);
+    expect([at(both, "10.0.0.5"), at(both, "2001:db8::5")]).toEqual([true, true]);
+  });
+
   test("never has a host try itself", () => {
     const tried = connectionsToTry(
       { rules: [], addresses: ["10.0.0.5"] },

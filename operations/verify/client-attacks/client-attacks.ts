@@ -15,7 +15,7 @@ import { commandAttacks } from "./forced-command";
 import { attackForwarding } from "./forwarding";
 import { loginAttacks } from "./login";
 import { outsideAttacks } from "./outside";
-import { portScan } from "./ports";
+import { portScans } from "./ports";
 import { attackSession } from "./ssh-session";
 import { tidy } from "./tidy";
 
@@ -24,7 +24,7 @@ export async function attackAsClient(deployment: Deployment): Promise<Finding[]>
   return withTemporaryFolder(async (folder) => {
     const canary = new Attacker(deployment, folder);
     const id = createHash("sha256").update(randomBytes(32)).digest("hex");
-    const ports = runProbe(portScan(deployment));
+    const ports = Promise.all(portScans(deployment).map(runProbe));
     const findings: Finding[] = [];
     // One after the other: a small proxy can log in few clients at once, and verify inspects it meanwhile.
     for (const [name, attacks] of [
@@ -36,7 +36,7 @@ export async function attackAsClient(deployment: Deployment): Promise<Finding[]>
     ] as const) {
       findings.push(...(await runArea(`client-attacks-${name}`, [1], attacks)));
     }
-    return [...findings, await ports];
+    return [...findings, ...(await ports)];
   });
 }
 

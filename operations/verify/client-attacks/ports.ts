@@ -1,6 +1,7 @@
 /** The proxy's ports: only sshd answers. */
 import { Deployment } from "../../deployment";
 import * as net from "node:net";
+import { ethertypeOf } from "../../../plan/firewall";
 import { inParallel } from "../../parallel";
 import { Probe } from "../probe";
 
@@ -16,12 +17,27 @@ const SCAN_AT_ONCE = 128;
 /** Time for the second SYN, which the kernel sends after a second: a lost packet must not look like a closed port. */
 const SCAN_MILLISECONDS = 1500;
 
-/** Connects to the ports of the proxy from this machine; impossible through a jump host. */
-export function portScan({ proxy: { address, host } }: Deployment): Probe {
+/**
+ * Connects to the ports of the proxy from this machine; impossible through a jump host. To those of its IPv6 address only
+ * where operators are admitted by IPv6: elsewhere this machine need not have any.
+ */
+export function portScans({ proxy, network }: Deployment): Probe[] {
+  const { address, address6 } = proxy;
+  // Only operators connect to app servers.
+  const byIpv6 = network.rules.some(
+    (rule) => rule.group === "appserver" && rule.direction === "ingress" && ethertypeOf(rule) === "IPv6",
+  );
+  return [
+    portScan(proxy, "attack.ports", address),
+    ...(address6 === undefined || !byIpv6 ? [] : [portScan(proxy, "attack.ports6", address6)]),
+  ];
+}
+
+function portScan({ host }: Deployment["proxy"], id: string, address: string): Probe {
   return {
     ring: 1,
-    id: "attack.ports",
-    tried: `connect to ${String(SCANNED_PORTS.length)} TCP ports of the proxy: 1-1024 and ${String(KNOWN_PORTS.length)} known ones`,
+    id,
+    tried: `connect to ${String(SCANNED_PORTS.length)} TCP ports of the proxy at ${address}: 1-1024 and ${String(KNOWN_PORTS.length)} known ones`,
     expected: "only 22 answers",
     remedy: "close the port in the proxy's security group and stop what listens there; see sockets.listening",
     attempt: async () => {

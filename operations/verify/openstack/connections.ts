@@ -103,7 +103,11 @@ def report(name, code):
     print("connect", name, "open" if code == 0 else errno.errorcode.get(code, str(code)))
 for control, targets in ((False, ${json(closed)}), (True, ${json(open)})):
     for name, address, port in targets:
-        one = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            one = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+        except OSError as error:
+            report(name, error.errno)
+            continue
         one.setblocking(False)
         code = one.connect_ex((address, port))
         if code != errno.EINPROGRESS:
@@ -139,9 +143,9 @@ export type Outcome = "open" | "refused" | "nothing" | "unclear";
 const OUTCOMES = new Map<string, Outcome>([
   ["open", "open"],
   ...["ECONNREFUSED", "ECONNRESET"].map((word) => [word, "refused"] as const),
-  ...["nothing", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH", "EPERM", "EACCES"].map(
-    (word) => [word, "nothing"] as const,
-  ),
+  ...["nothing", "ETIMEDOUT", "EHOSTUNREACH", "EPERM", "EACCES"].map((word) => [word, "nothing"] as const),
+  // The host has no address, no route or no support of this family.
+  ...["ENETUNREACH", "EADDRNOTAVAIL", "EAFNOSUPPORT"].map((word) => [word, "nothing"] as const),
 ]);
 
 /** Reads what {@link connectScript} printed. */

@@ -1,11 +1,11 @@
 /** Security group rules, as configured and as OpenStack has them: pure comparisons. */
 import { BlockList, isIP } from "node:net";
-import type { FirewallRule, Group } from "../../../plan";
+import { type Ethertype, ethertypeOf, type FirewallRule, type Group } from "../../../plan";
 
 /** A rule of a security group in Neutron's terms; only what decides what it allows. */
 export interface GroupRule {
   direction: "ingress" | "egress";
-  ethertype: "IPv4" | "IPv6";
+  ethertype: Ethertype;
   /** A name such as `tcp`; `any`: all protocols. */
   protocol: string;
   /** `undefined`: all ports. */
@@ -16,7 +16,7 @@ export interface GroupRule {
 /** A rule as Neutron's API shows it. */
 export interface NeutronRule {
   direction: "ingress" | "egress";
-  ethertype: "IPv4" | "IPv6";
+  ethertype: Ethertype;
   protocol: string | null;
   port_range_min: number | null;
   port_range_max: number | null;
@@ -54,12 +54,12 @@ export function wantedRules(
 ): GroupRule[] {
   return rules
     .filter((rule) => rule.group === group)
-    .map(({ direction, protocol, port, peer }) => ({
-      direction,
-      ethertype: "cidr" in peer && peer.cidr.includes(":") ? "IPv6" : "IPv4",
-      protocol,
-      ports: { first: port, last: port },
-      peer: "cidr" in peer ? { cidr: peer.cidr } : { groupId: ids[peer.group] },
+    .map((rule) => ({
+      direction: rule.direction,
+      ethertype: ethertypeOf(rule),
+      protocol: rule.protocol,
+      ports: { first: rule.port, last: rule.port },
+      peer: "cidr" in rule.peer ? { cidr: rule.peer.cidr } : { groupId: ids[rule.peer.group] },
     }));
 }
 
@@ -104,8 +104,9 @@ export interface Target {
 
 /** Whether these rules allow an outgoing TCP connection. */
 export function allows(rules: readonly GroupRule[], { address, port, groupIds }: Target): boolean {
-  return rules.some(({ direction, protocol, ports, peer }) => {
-    if (direction !== "egress" || !["tcp", "any"].includes(protocol)) return false;
+  const family = isIP(address) === 6 ? "IPv6" : "IPv4";
+  return rules.some(({ direction, ethertype, protocol, ports, peer }) => {
+    if (direction !== "egress" || ethertype !== family || !["tcp", "any"].includes(protocol)) return false;
     if (ports !== undefined && (port < ports.first || port > ports.last)) return false;
     if ("groupId" in peer) return groupIds.includes(peer.groupId);
     // The members of an address group are not known here: the target may be one.
