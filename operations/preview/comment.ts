@@ -1,8 +1,13 @@
-import { readFileSync } from "node:fs";
-import { parseArgs } from "node:util";
-import { cut, fit, size } from "./markdown";
-import { PreviewFormatError, readPreview } from "./model";
-import { explain, stepRows, tally } from "./sections";
+import { Code, codeSpan, cut, fit, Sentence, size } from "./markdown";
+import { PreviewFormatError, readPreview, Step } from "./model";
+import { bucket } from "./sections/bucket";
+import { clients } from "./sections/clients";
+import { files } from "./sections/files";
+import { hosts } from "./sections/hosts";
+import { text } from "./sections/inputs";
+import { keys } from "./sections/keys";
+import { network } from "./sections/network";
+import { stepRow, tally } from "./sections/steps";
 
 /** GitHub refuses a comment of more than 65,536 characters; this leaves room. In bytes, which are never fewer. */
 export const LONGEST_COMMENT = 60_000;
@@ -13,11 +18,15 @@ const BUDGET = { errors: 5_000, dangers: 8_000, section: 6_000, files: 12_000, w
 /** Characters of one line of a message. */
 const LONGEST_LINE = 400;
 
-/** What is known beside the preview itself. */
-export interface CommentContext {
-  /** The commit that was previewed. */
-  commit?: string;
-}
+/** The sections in their order; `danger` is the place of their dangers in the warning on top, the gravest first. */
+const SECTIONS: { title: string; sentences: (steps: Step[]) => Iterable<Sentence>; danger: number }[] = [
+  { title: "Clients and repositories", sentences: clients, danger: 5 },
+  { title: "Keys", sentences: keys, danger: 3 },
+  { title: "Hosts", sentences: hosts, danger: 1 },
+  { title: "Network", sentences: network, danger: 4 },
+  { title: "Bucket", sentences: bucket, danger: 2 },
+  { title: "Files on hosts", sentences: files, danger: 6 },
+];
 
 /** The hidden line by which a stack's comment is found again, so that it is updated and not added to. */
 export function commentMarker(stack: string): string {
@@ -27,181 +36,90 @@ export function commentMarker(stack: string): string {
   return `<!-- secure-backups preview: ${stack} -->`;
 }
 
-/** Text that Markdown leaves as it is. */
-function fenced(text: string): string[] {
-  const longest = Math.max(2, ...(text.match(/`+/g) ?? []).map((run) => run.length));
+/** Lines of messages that Markdown leaves as they are, within a budget. */
+function fenced(messages: string[], budget: number): string[] {
+  const body = fit(
+    messages.map((line) => cut(line, LONGEST_LINE)),
+    budget,
+    "",
+  ).join("\n");
+  const longest = Math.max(2, ...(body.match(/`+/g) ?? []).map((run) => run.length));
   const fence = "`".repeat(longest + 1);
-  return [`${fence}text`, text, fence];
+  return [`${fence}text`, body, fence, ""];
 }
 
 /**
  * The comment for a pull request, in Markdown, from the parsed output of `pulumi preview --json`: what the update
- * would destroy, then who gains or loses what, then every step. It holds no secret and no value that is not
+ * would destroy, then which client gains or loses what, then every step. It holds no secret and no value that is not
  * meant for a reader, and is never longer than {@link LONGEST_COMMENT}.
  *
- * @throws PreviewFormatError if it is no preview, or `stack` is no stack's name.
+ * @param commit the commit that was previewed
+ * @throws PreviewFormatError if it is not a preview, or `stack` is not the name of a stack.
  */
-export function renderPreviewComment(
-  previewJson: unknown,
-  stack: string,
-  context: CommentContext = {},
-): string {
+export function renderPreviewComment(previewJson: unknown, stack: string, commit?: string): string {
   const preview = readPreview(previewJson);
-  const { dangers, files, ...sections } = explain(preview);
+  const { steps, errors, warnings, clean } = preview;
+  const code: Code = (value) => codeSpan(clean(text(value)));
+  const sections = SECTIONS.map((section) => ({ ...section, sentences: [...section.sentences(steps)] }));
   const lines = [commentMarker(stack), `## Preview of \`${stack}\``, ""];
 
-  if (preview.errors.length > 0) {
-    const messages = preview.errors.flatMap((message) => message.split("\n").map(preview.clean));
-    const shown = fit(
-      messages.map((line) => cut(line, LONGEST_LINE)),
-      BUDGET.errors,
-      "",
-    );
+  if (errors.length > 0) {
     lines.push("> [!CAUTION]", "> **The preview failed: this cannot be applied as it is.**", "");
-    lines.push(...fenced(shown.join("\n")), "");
-  }
-  if (dangers.length > 0) {
-    const shown = fit(
-      dangers.map((line) => `> - ${line}`),
-      BUDGET.dangers,
-      "> - ",
+    lines.push(
+      ...fenced(
+        errors.flatMap((message) => message.split("\n").map(clean)),
+        BUDGET.errors,
+      ),
     );
+  }
+  const dangers = sections
+    .toSorted((a, b) => a.danger - b.danger)
+    .flatMap(({ sentences }) => sentences.filter(({ danger }) => danger))
+    .map(({ markdown }) => `> - ${markdown(code)}`);
+  if (dangers.length > 0) {
     lines.push(
       "> [!WARNING]",
-      "> **Something is destroyed, lost or laid open. Read this before you approve:**",
-      ">",
+      "> **Something is destroyed, lost or exposed. Read this before you approve:**",
     );
-    lines.push(...shown, "");
+    lines.push(">", ...fit(dangers, BUDGET.dangers, "> - "), "");
   }
-  if (preview.errors.length === 0 || preview.steps.length > 0) {
+  if (errors.length === 0 || steps.length > 0) {
     lines.push(`**${tally(preview)}**`, "");
   }
-
-  const titles: [keyof typeof sections, string][] = [
-    ["clients", "Clients and repositories"],
-    ["keys", "Keys"],
-    ["hosts", "Hosts"],
-    ["network", "Network"],
-    ["bucket", "Bucket"],
-  ];
-  for (const [key, title] of titles) {
-    if (sections[key].length > 0) {
+  for (const { title, sentences } of sections) {
+    const shown = sentences
+      .filter(({ danger }) => !danger)
+      .flatMap(({ markdown, details }) => [
+        `- ${markdown(code)}`,
+        ...details.map((detail) => `  - ${detail(code)}`),
+      ]);
+    if (shown.length > 0) {
       lines.push(
         `### ${title}`,
         "",
-        ...fit(
-          sections[key].map((line) => `- ${line}`),
-          BUDGET.section,
-        ),
+        ...fit(shown, title === "Files on hosts" ? BUDGET.files : BUDGET.section),
         "",
       );
     }
   }
-  if (files.length > 0) {
-    const shown = files.flatMap(({ title, lines }) => [`- ${title}:`, ...lines.map((line) => `  - ${line}`)]);
-    lines.push("### Files on hosts", "", ...fit(shown, BUDGET.files), "");
-  }
-  if (preview.warnings.length > 0) {
-    const shown = preview.warnings.map((line) => cut(preview.clean(line), LONGEST_LINE));
-    lines.push("### Warnings", "", ...fenced(fit(shown, BUDGET.warnings, "").join("\n")), "");
+  if (warnings.length > 0) {
+    lines.push("### Warnings", "", ...fenced(warnings.map(clean), BUDGET.warnings));
   }
 
-  const rows = stepRows(preview);
-  const end = ["", "</details>", ""];
-  if (context.commit !== undefined && /^[0-9a-f]{7,64}$/.test(context.commit)) {
-    end.push(`Previewed at commit ${context.commit.slice(0, 12)}.`, "");
-  }
-  if (rows.length > 0) {
-    lines.push(`<details><summary>Every step (${rows.length})</summary>`, "");
+  const isCommit = commit !== undefined && /^[0-9a-f]{7,64}$/.test(commit);
+  const end = isCommit ? [`Previewed at commit ${commit.slice(0, 12)}.`, ""] : [];
+  if (steps.length > 0) {
+    lines.push(`<details><summary>Every step (${steps.length})</summary>`, "");
     lines.push("| step | type | name | properties that change |", "| --- | --- | --- | --- |");
+    end.unshift("", "</details>", "");
     const left = LONGEST_COMMENT - size([...lines, ...end].join("\n"));
-    lines.push(...fit(rows, left - 100, "| "), ...end);
-  } else {
-    lines.push(...end.slice(3));
-  }
-  return lines.join("\n");
-}
-
-/**
- * What to render when Pulumi failed: its own report where it printed one, else what it wrote to standard error
- * before it could.
- */
-export function failedPreview(json: unknown, errors: string): unknown {
-  const reported =
-    typeof json === "object" && json !== null ? (json as { diagnostics?: unknown }).diagnostics : [];
-  const diagnostics = Array.isArray(reported) ? (reported as unknown[]) : [];
-  const told = diagnostics.some((item) => (item as { severity?: unknown } | null)?.severity === "error");
-  const message = errors.trim() === "" ? "pulumi preview failed without a word" : errors;
-  return told
-    ? json
-    : { ...(json as object | undefined), diagnostics: [...diagnostics, { severity: "error", message }] };
-}
-
-/**
- * Finds the document in what Pulumi printed: policy packs and plugins write lines of their own before and after it.
- *
- * @returns the document, and all the text around it; `undefined` where there is none
- */
-function findJson(output: string): { json: object; around: string } | undefined {
-  // Pulumi indents it: its first and its last line are a brace alone, or it is one line.
-  const ends = [...output.matchAll(/^\}(?=\s*$)/gm)].map(({ index }) => index + 1).reverse();
-  for (const { index: begin } of output.matchAll(/^\{/gm)) {
-    const line = output.indexOf("\n", begin);
-    for (const end of [line === -1 ? output.length : line, ...ends.filter((end) => end > begin)]) {
-      try {
-        const json = JSON.parse(output.slice(begin, end)) as object;
-        if ("steps" in json || "diagnostics" in json || "changeSummary" in json) {
-          return { json, around: `${output.slice(0, begin).trim()}\n${output.slice(end).trim()}`.trim() };
-        }
-      } catch {
-        // A line of somebody else's begins or ends with a brace, too.
-      }
-    }
-  }
-  return undefined;
-}
-
-/**
- * What `pulumi preview --json` printed, parsed; text around the document becomes a warning of it. `errors` is what
- * Pulumi wrote to standard error where it failed: then there is something to render whatever it printed.
- *
- * @throws PreviewFormatError if it did not fail and its output is not JSON.
- */
-export function parsePreview(output: string, errors?: string): unknown {
-  const { json, around } = findJson(output) ?? { json: undefined, around: output.trim() };
-  if (json === undefined) {
-    if (errors === undefined) {
-      throw new PreviewFormatError(
-        "standard input is not JSON: it must be what `pulumi preview --json` prints",
-      );
-    }
-    return failedPreview(undefined, [errors.trim(), around].filter((text) => text !== "").join("\n"));
-  }
-  const told = around === "" ? [] : [{ severity: "warning", message: around }];
-  const { diagnostics = [] } = json as { diagnostics?: unknown[] };
-  const whole = told.length === 0 ? json : { ...json, diagnostics: [...diagnostics, ...told] };
-  return errors === undefined ? whole : failedPreview(whole, errors);
-}
-
-function main(): void {
-  const { values } = parseArgs({
-    options: { stack: { type: "string" }, commit: { type: "string" }, errors: { type: "string" } },
-  });
-  if (values.stack === undefined) {
-    throw new PreviewFormatError(
-      "usage: preview-comment.ts --stack STACK [--commit SHA] [--errors FILE] < preview.json",
+    lines.push(
+      ...fit(
+        steps.map((step) => stepRow(step)(code)),
+        left - 100,
+        "| ",
+      ),
     );
   }
-  const errors = values.errors === undefined ? undefined : readFileSync(values.errors, "utf8");
-  const json = parsePreview(readFileSync(0, "utf8"), errors);
-  process.stdout.write(renderPreviewComment(json, values.stack, { commit: values.commit }));
-}
-
-if (require.main === module) {
-  try {
-    main();
-  } catch (error) {
-    process.stderr.write(`preview-comment: ${error instanceof Error ? error.message : "failed"}\n`);
-    process.exitCode = 1;
-  }
+  return [...lines, ...end].join("\n");
 }

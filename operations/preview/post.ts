@@ -1,5 +1,4 @@
 import { readFileSync } from "node:fs";
-import { parseArgs } from "node:util";
 import { commentMarker } from "./comment";
 
 /** Where a comment goes. */
@@ -14,13 +13,13 @@ export interface Destination {
   token: string;
 }
 
-/** GitHub did not do what it was asked. */
+/** GitHub refused a request, or it is not known where the comment goes. */
 export class PostError extends Error {}
 
 const REQUEST_TIMEOUT_MS = 20_000;
 const TRIES = 3;
 const PAGE = 100;
-/** Comments beyond these are not searched: a new comment is added then. */
+/** Pages beyond these are not searched: then a new comment is added. */
 const MOST_PAGES = 20;
 
 interface Comment {
@@ -46,7 +45,7 @@ async function request(to: Destination, method: string, path: string, body?: str
       return response.json();
     }
     await response.body?.cancel();
-    // A request that GitHub itself failed at is tried again, but never a POST: that could leave two comments.
+    // A server error is tried again, but never a POST: that could leave two comments.
     if (response.status < 500 || method === "POST" || attempt === TRIES) {
       const hint = response.status === 403 ? " (does the job have `pull-requests: write`?)" : "";
       throw new PostError(`GitHub answered ${response.status} to ${method} ${path}${hint}`);
@@ -57,7 +56,7 @@ async function request(to: Destination, method: string, path: string, body?: str
 
 /**
  * Puts `body` on the pull request: over the stack's earlier comment where there is one, else as a new one. Only a
- * bot's comment is ever overwritten, for anybody can write the marker into his own.
+ * bot's comment is ever overwritten: anybody can write the marker into a comment of their own.
  *
  * @throws PostError if GitHub refuses.
  */
@@ -104,18 +103,4 @@ export function destination(env: NodeJS.ProcessEnv): Destination {
     throw new PostError("this workflow was not started by a pull request: there is nothing to comment on");
   }
   return { api: env.GITHUB_API_URL ?? "https://api.github.com", repository, pullRequest, token };
-}
-
-async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { stack: { type: "string" } } });
-  const body = readFileSync(0, "utf8");
-  const done = await postComment(destination(process.env), values.stack ?? "", body);
-  process.stderr.write(`post: the comment was ${done}\n`);
-}
-
-if (require.main === module) {
-  main().catch((error: unknown) => {
-    process.stderr.write(`post: ${error instanceof Error ? error.message : "failed"}\n`);
-    process.exitCode = 1;
-  });
 }

@@ -1,12 +1,12 @@
 # shellcheck shell=bash
 # What scripts/ci/preview and scripts/ci/deploy have in common; sourced, never run.
 
-# say TEXT: one line of progress, on standard error, for standard output may be a document.
+# say WORDS…: one line of progress, on standard error, for standard output may be a document.
 say() {
   printf '%s: %s\n' "${0##*/}" "$*" >&2
 }
 
-# timed TEXT COMMAND…: runs the command and says how long it took.
+# timed WHAT COMMAND…: runs the command and says how long it took.
 timed() {
   local what=$1 start=$SECONDS status=0
   shift
@@ -16,15 +16,19 @@ timed() {
   return "$status"
 }
 
-# prepare STACK: checks that the stack exists here and that its tools do, and gets Pulumi where it is missing.
+# prepare STACK: checks the command line, the stack and its tools, and installs Pulumi where it is missing.
 prepare() {
+  if [[ $# != 1 ]]; then
+    say "usage: scripts/ci/${0##*/} STACK"
+    exit 64
+  fi
   if [[ ! -f Pulumi.$1.yaml ]]; then
     say "there is no Pulumi.$1.yaml; the environments are $(scripts/ci/environments)"
-    exit 2
+    exit 64
   fi
   if [[ ! -x node_modules/.bin/tsx ]]; then
     say "the dependencies are not installed: run npm ci"
-    exit 2
+    exit 1
   fi
   # A workflow passes an absent secret as an empty variable, which is not the same as none.
   local name
@@ -32,7 +36,7 @@ prepare() {
     [[ -n ${!name} ]] || unset "$name"
   done
   if ! command -v pulumi >/dev/null; then
-    timed "getting Pulumi" scripts/dev/toolchain/ensure pulumi >&2
+    timed "installing Pulumi" scripts/dev/toolchain/ensure pulumi >&2
     eval "$(scripts/dev/toolchain/env)"
   fi
 }

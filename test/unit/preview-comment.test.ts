@@ -2,14 +2,10 @@ import { describe, expect, test } from "@jest/globals";
 import * as fc from "fast-check";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import {
-  commentMarker,
-  failedPreview,
-  LONGEST_COMMENT,
-  parsePreview,
-  renderPreviewComment,
-} from "../../operations/preview/comment";
+import { FILES_TYPE } from "../../hosts/summary";
+import { commentMarker, LONGEST_COMMENT, renderPreviewComment } from "../../operations/preview/comment";
 import { codeSpan } from "../../operations/preview/markdown";
+import { parsePreview } from "../../operations/preview/output";
 
 /** Each is what the engine printed for one change of a stack, less what differs from run to run. */
 const FIXTURES = join(__dirname, "preview-fixtures");
@@ -31,7 +27,8 @@ interface PreviewJson {
 }
 
 function fixture(name: string): PreviewJson {
-  return JSON.parse(readFileSync(join(FIXTURES, `${name}.json`), "utf8")) as PreviewJson;
+  const json = JSON.parse(readFileSync(join(FIXTURES, `${name}.json`), "utf8")) as Partial<PreviewJson>;
+  return { steps: [], diagnostics: [], ...json };
 }
 
 /** The inputs of every state of the steps whose URN holds `part`. */
@@ -59,7 +56,7 @@ describe("the comment on real previews", () => {
     expect(renderPreviewComment(fixture(name), "prod")).toMatchSnapshot();
   });
 
-  test("tells what a person has to know of each change", () => {
+  test("explains each change", () => {
     const says = (name: string): string => renderPreviewComment(fixture(name), "prod");
     expect(says("new-client")).toContain("client `appsrv3` (`vm`) is added");
     expect(says("new-client")).toContain("proxy `rclonesrv` now admits `appsrv3/files`");
@@ -67,18 +64,21 @@ describe("the comment on real previews", () => {
       /> \[!WARNING\][\s\S]*> - host `appsrv1` is \*\*destroyed with its disk\*\*/,
     );
     expect(says("renamed-repository")).toContain("repository `appsrv2/database` is renamed `postgres`");
-    expect(says("path-change")).toContain("backs up also `/srv/data`; no longer backs up `/srv/files`");
-    expect(says("key-rotation")).toContain("the key `appsrv2-database` is rotated");
+    expect(says("path-change")).toContain("also backs up `/srv/data`; no longer backs up `/srv/files`");
+    expect(says("key-rotation")).toContain("rotated keys: `appsrv2-database`");
     expect(says("host-replacement")).toContain(
-      "host `rclonesrv` is **destroyed and made anew** because of `keyPair`",
+      "host `rclonesrv` is **destroyed and rebuilt** because of `keyPair`",
     );
     expect(says("bucket")).toContain("the bucket's policy loses `Deny` statement `KeepEverything`");
-    expect(says("network-rules")).toContain("the whole internet is let in: `tcp 22` from `0.0.0.0/0`");
+    expect(says("network-rules")).toContain("open to the whole internet: `tcp 22` from `0.0.0.0/0`");
     expect(says("protected-host")).toContain("**The preview failed: this cannot be applied as it is.**");
-    expect(says("no-change")).toContain("**No changes: 40 resources unchanged.**");
+    expect(says("upgrade-from-0.1.0")).toMatch(
+      /- `rclonesrv` is updated:\n {2}- its files are recorded in a new form and written again: `proxy rclonesrv: rclone 1.76.0 /,
+    );
+    expect(says("no-change")).toContain("**No changes: 43 resources unchanged.**");
   });
 
-  test("is the same whatever order the engine took", () => {
+  test("does not depend on the order of the engine's steps", () => {
     fc.assert(
       fc.property(
         fc.constantFrom(...names).chain((name) => shuffledSteps(fixture(name))),
@@ -90,13 +90,13 @@ describe("the comment on real previews", () => {
     );
   });
 
-  test("names the commit, and only a commit", () => {
-    expect(renderPreviewComment(fixture("bucket"), "prod", { commit: "0123456789abcdef0123" })).toContain(
+  test("names a commit, and nothing that is not a commit", () => {
+    expect(renderPreviewComment(fixture("bucket"), "prod", "0123456789abcdef0123")).toContain(
       "Previewed at commit 0123456789ab.",
     );
-    expect(
-      renderPreviewComment(fixture("bucket"), "prod", { commit: "x](http://example.net)" }),
-    ).not.toContain("example");
+    expect(renderPreviewComment(fixture("bucket"), "prod", "x](http://example.net)")).not.toContain(
+      "example",
+    );
   });
 });
 
@@ -106,7 +106,7 @@ function shuffledSteps(json: PreviewJson): fc.Arbitrary<[PreviewJson, PreviewJso
     .map((steps) => [json, { ...json, steps }]);
 }
 
-describe("what a change of the configuration alone could do", () => {
+describe("dangers of a change of the configuration", () => {
   const STACK = "urn:pulumi:prod::secure-backups::";
   type Inputs = Record<string, unknown>;
 
@@ -116,7 +116,7 @@ describe("what a change of the configuration alone could do", () => {
   }
 
   /** The lines of the warning on top, and all others. */
-  function told(...steps: Change[]): { dangers: string[]; plain: string } {
+  function explained(...steps: Change[]): { dangers: string[]; plain: string } {
     const lines = renderPreviewComment({ steps, diagnostics: [] }, "prod").split("\n");
     return {
       dangers: lines.filter((line) => line.startsWith("> - ")).map((line) => line.slice(4)),
@@ -131,7 +131,7 @@ describe("what a change of the configuration alone could do", () => {
     const CLIENT = "secure-backups:index:Client";
     const repositories = [{ name: "files", paths: ["/etc"], excludes: [] }];
     const existing = { kind: "existing", repositories, ssh: ours };
-    const elsewhere = "client `web`: its passwords and keys go to another machine: ";
+    const elsewhere = "client `web`: its passwords and keys are sent to another machine: ";
 
     test.each([
       [
@@ -146,59 +146,72 @@ describe("what a change of the configuration alone could do", () => {
         { ...existing, ssh: { ...ours, hostKey: "ssh-ed25519 AAAAtheirs" } },
         "`root@192.0.2.7:22` → `root@192.0.2.7:22`, with another host key",
       ],
-      ["no machine of ours", { kind: "vm", repositories }, existing, "`vm` → `root@192.0.2.7:22`"],
-    ])("%s is a danger", (_, before, after, change) => {
-      expect(told(update(CLIENT, before, after)).dangers).toEqual([elsewhere + change]);
+      ["a first SSH target", { kind: "vm", repositories }, existing, "`vm` → `root@192.0.2.7:22`"],
+    ])("with %s is a danger", (_, before, after, change) => {
+      expect(explained(update(CLIENT, before, after)).dangers).toEqual([elsewhere + change]);
     });
 
-    test("that stays the same is none", () => {
-      expect(told(update(CLIENT, existing, { ...existing, repositories: [] })).dangers).toEqual([
-        "repository `web/files` takes no more backups; those in it stay in the bucket",
+    test("is no danger while it stays the same", () => {
+      expect(explained(update(CLIENT, existing, { ...existing, repositories: [] })).dangers).toEqual([
+        "repository `web/files` accepts no more backups; its existing backups stay in the bucket",
       ]);
     });
 
-    test("is named where a client is added, and no rename hides another one", () => {
+    test("is named where a client is added, and another machine is never called a rename", () => {
       const removed = { ...update(CLIENT, existing, {}), op: "delete", newState: undefined };
       const added = {
         ...update(CLIENT, {}, { ...existing, ssh: theirs }, "www"),
         op: "create",
         oldState: undefined,
       };
-      const { plain } = told(removed, added);
+      const { plain } = explained(removed, added);
       expect(plain).toContain("client `www` (`existing` at `root@203.0.113.9:2222`) is added, with `files`");
       expect(plain).not.toContain("renamed");
     });
 
-    test("is frozen, and works again", () => {
-      const frozen = (before: boolean, after: boolean): string =>
-        told(update(CLIENT, { ...existing, frozen: before }, { ...existing, frozen: after })).plain;
-      expect(frozen(false, true)).toContain(
-        "- client `web` is frozen: its keys stop working, its machine is left alone",
+    test("shows any other changed setting of a repository", () => {
+      const before = { ...existing, repositories: [{ ...repositories[0], oneFileSystem: false }] };
+      const after = { ...existing, repositories: [{ ...repositories[0], oneFileSystem: true }] };
+      expect(explained(update(CLIENT, before, after)).plain).toContain(
+        "- repository `web/files` `oneFileSystem`: `false` → `true`",
       );
-      expect(frozen(true, false)).toContain("- client `web` works again");
-      expect(frozen(true, true)).not.toMatch(/- client .*(frozen|works again)/);
+    });
+
+    test("is frozen, and is no longer frozen", () => {
+      const frozen = (before: boolean, after: boolean): string =>
+        explained(update(CLIENT, { ...existing, frozen: before }, { ...existing, frozen: after })).plain;
+      expect(frozen(false, true)).toContain(
+        "- client `web` is frozen: its keys stop working, its machine is not changed",
+      );
+      expect(frozen(true, false)).toContain("- client `web` is no longer frozen: its keys work again");
+      expect(frozen(true, true)).not.toMatch(/- client .*frozen/);
     });
   });
 
   test("another jump host is a danger, and so is a first one", () => {
     const OPERATOR = "secure-backups:index:Operator";
-    const says = "the hosts are reached by way of another machine: ";
-    expect(told(update(OPERATOR, { jumpHost: ours }, { jumpHost: theirs })).dangers).toEqual([
+    const says = "the hosts are reached through another jump host: ";
+    expect(explained(update(OPERATOR, { jumpHost: ours }, { jumpHost: theirs })).dangers).toEqual([
       `${says}\`root@192.0.2.7:22\` → \`root@203.0.113.9:2222\``,
     ]);
-    expect(told(update(OPERATOR, {}, { jumpHost: theirs })).dangers).toEqual([
+    expect(explained(update(OPERATOR, {}, { jumpHost: theirs })).dangers).toEqual([
       `${says}\`no jump host\` → \`root@203.0.113.9:2222\``,
     ]);
-    expect(told(update(OPERATOR, { jumpHost: ours }, { jumpHost: ours })).dangers).toEqual([]);
+    expect(explained(update(OPERATOR, { jumpHost: ours }, { jumpHost: ours })).dangers).toEqual([]);
   });
 
   describe("the program of a host", () => {
-    const lead = (program: string, script: string): Inputs => ({
-      create: `# client web: ${program}, script ${script}\n# 0644 root:root /etc/paths 0123456789ab\nexec sh -s`,
-    });
+    const file = { mode: "0644", owner: "root:root", digest: "0123456789ab", concerns: [] };
     const program = "restic 0.19.1 (sha256 aaaaaaaaaaaa) from https://example.org/restic";
-    const change = (to: string): ReturnType<typeof told> =>
-      told(update("command:remote:Command", lead(program, "000000000000"), lead(to, "111111111111")));
+    const installed = (program: string, script: string): Inputs => ({
+      install: { title: `client web: ${program}`, script },
+      "/etc/paths": file,
+    });
+    const change = (to: string): ReturnType<typeof explained> =>
+      explained(
+        update("command:remote:Command", {}, {}),
+        update(FILES_TYPE, installed(program, "000000000000"), installed(to, "111111111111")),
+      );
 
     test.each([
       ["version", program.replace("0.19.1", "0.19.2")],
@@ -210,35 +223,35 @@ describe("what a change of the configuration alone could do", () => {
       ]);
     });
 
-    test("that stays the same while the script changes is told in plain", () => {
+    test("is no danger while it stays the same and only the install script changes", () => {
       const { dangers, plain } = change(program);
       expect(dangers).toEqual([]);
-      expect(plain).toContain("  - the steps of the installation change, no file does");
+      expect(plain).toContain("  - the install script changes, no file does");
     });
   });
 
   test("a security group that a port joins is a danger, one that it leaves is not", () => {
     const PORT = "openstack:networking/port:Port";
     const groups = (...securityGroupIds: string[]): Inputs => ({ securityGroupIds });
-    const joined = told(update(PORT, groups("closed"), groups("closed", "open")));
+    const joined = explained(update(PORT, groups("closed"), groups("closed", "open")));
     expect(joined.dangers).toEqual([
-      "the port of `web` joins security groups `open`: what they let through, it lets through",
+      "the port of `web` joins security groups `open`: their rules apply to it",
     ]);
-    const left = told(update(PORT, groups("closed", "open"), groups("closed")));
+    const left = explained(update(PORT, groups("closed", "open"), groups("closed")));
     expect(left.dangers).toEqual([]);
     expect(left.plain).toMatch(/### Network\n\n- the port of `web` leaves security groups `open`/);
     const unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
-    expect(told(update(PORT, groups("closed"), { securityGroupIds: unknown })).dangers).toEqual([
-      "the port of `web` joins security groups `(known later)`: what they let through, it lets through",
+    expect(explained(update(PORT, groups("closed"), { securityGroupIds: unknown })).dangers).toEqual([
+      "the port of `web` joins security groups `(known later)`: their rules apply to it",
     ]);
   });
 
-  test("versioning that is switched off is a danger, as the bucket's own input says it", () => {
+  test("switching versioning off is a danger", () => {
     const bucket = { bucket: "databucket", policies: [{ name: "whole", policy: "{}" }] };
-    const change = (before: boolean, after: boolean): ReturnType<typeof told> =>
-      told(
+    const change = (before: boolean, after: boolean): ReturnType<typeof explained> =>
+      explained(
         update(
-          "secure-backups:index:BackupBucket$pulumi-nodejs:dynamic:Resource",
+          "secure-backups:index:BackupBucket$pulumi-nodejs:dynamic/s3:Bucket",
           { ...bucket, versioned: before },
           { ...bucket, versioned: after },
         ),
@@ -248,9 +261,9 @@ describe("what a change of the configuration alone could do", () => {
     expect(change(false, true).plain).toContain("- versioning of bucket `databucket`: off → on");
   });
 
-  test("backups that are given up are a danger", () => {
-    const change = (before: boolean, after: boolean): ReturnType<typeof told> =>
-      told(
+  test("giving up the backups is a danger", () => {
+    const change = (before: boolean, after: boolean): ReturnType<typeof explained> =>
+      explained(
         update(
           "secure-backups:index:Operator$pulumi-nodejs:dynamic/s3:RootKeyLock",
           { bucket: "databucket", givenUp: before },
@@ -258,25 +271,25 @@ describe("what a change of the configuration alone could do", () => {
         ),
       );
     expect(change(false, true).dangers).toEqual([
-      "the backups in `databucket` are given up: a destroy takes the root key, and nobody can read them then",
+      "the backups in `databucket` are given up: a destroy then removes the root key, and they can no longer be read",
     ]);
     expect(change(true, false).dangers).toEqual([]);
     expect(change(true, false).plain).toContain("are no longer given up");
   });
 
-  test("old versions kept for a shorter time, and a weaker object lock, are dangers", () => {
+  test("keeping old versions for less time and weakening the object lock are dangers", () => {
     const lock = (mode: string, days: number) => ({ retention: { mode, days } });
-    const change = (before: object, after: object): ReturnType<typeof told> =>
-      told(
+    const change = (before: object, after: object): ReturnType<typeof explained> =>
+      explained(
         update(
-          "secure-backups:index:BackupBucket$pulumi-nodejs:dynamic:Resource",
+          "secure-backups:index:BackupBucket$pulumi-nodejs:dynamic/s3:Bucket",
           { bucket: "databucket", policies: [], ...before },
           { bucket: "databucket", policies: [], ...after },
         ),
       );
     const days = (noncurrentVersionDays: number) => ({ noncurrentVersionDays });
     expect(change(days(30), days(1)).dangers).toEqual([
-      "old versions in bucket `databucket` are kept for `30` → `1` days",
+      "bucket `databucket` keeps old versions for `30` → `1` days",
     ]);
     expect(change(days(30), days(60)).dangers).toEqual([]);
     expect(change({}, lock("GOVERNANCE", 30)).dangers).toEqual([]);
@@ -286,15 +299,15 @@ describe("what a change of the configuration alone could do", () => {
     }
   });
 
-  test("every form that the bucket's policy may take is told, and what each loses", () => {
+  test("every form of the bucket's policy is compared", () => {
     const form = (name: string, ...sids: string[]) => ({
       name,
       policy: JSON.stringify({ Statement: sids.map((Sid) => ({ Sid, Effect: "Deny" })) }),
     });
-    const change = (before: object[], after: object[]): ReturnType<typeof told> =>
-      told(
+    const change = (before: object[], after: object[]): ReturnType<typeof explained> =>
+      explained(
         update(
-          "secure-backups:index:BackupBucket$pulumi-nodejs:dynamic:Resource",
+          "secure-backups:index:BackupBucket$pulumi-nodejs:dynamic/s3:Bucket",
           { bucket: "databucket", policies: before },
           { bucket: "databucket", policies: after },
         ),
@@ -317,7 +330,7 @@ describe("what a change of the configuration alone could do", () => {
     ["2000::/3", true],
     ["2000::/15", true],
     ["2001::/16", false],
-  ])("SSH from %s: open to everywhere is %s", (remoteIpPrefix, everywhere) => {
+  ])("SSH from %s: open to the whole internet is %s", (remoteIpPrefix, everywhere) => {
     const rule = {
       direction: "ingress",
       protocol: "tcp",
@@ -325,31 +338,31 @@ describe("what a change of the configuration alone could do", () => {
       portRangeMax: 22,
       remoteIpPrefix,
     };
-    const { dangers } = told({
+    const { dangers } = explained({
       ...update("openstack:networking/secGroupRule:SecGroupRule", {}, rule),
       op: "create",
       oldState: undefined,
     });
     expect(dangers).toEqual(
       everywhere
-        ? [expect.stringContaining(`the whole internet is let in: \`tcp 22\` from \`${remoteIpPrefix}\``)]
+        ? [expect.stringContaining(`open to the whole internet: \`tcp 22\` from \`${remoteIpPrefix}\``)]
         : [],
     );
   });
 
   test("the root key is the operator's, not that of a client's repository with its name", () => {
     const KEY = "tls:index/privateKey:PrivateKey";
-    const removed = (parent: string): ReturnType<typeof told> => {
+    const removed = (parent: string): ReturnType<typeof explained> => {
       const step = update(`${parent}$${KEY}`, { algorithm: "ED25519" }, {}, "repository-root");
       const oldState = { ...step.oldState, parent: `${STACK}${parent}::any` };
-      return told({ ...step, op: "delete", oldState, newState: undefined });
+      return explained({ ...step, op: "delete", oldState, newState: undefined });
     };
     expect(removed("secure-backups:index:Operator").dangers).toEqual([
       expect.stringMatching(/^the root key `repository-root` is deleted: every repository password/),
     ]);
     const ofClient = removed("secure-backups:index:ClientKeys");
     expect(ofClient.dangers).toEqual([]);
-    expect(ofClient.plain).toContain("- a key removed: `repository-root`");
+    expect(ofClient.plain).toContain("- removed keys: `repository-root`");
   });
 });
 
@@ -385,14 +398,15 @@ describe("secrets", () => {
 
   const withInputs = names.filter((name) => inputsOf(fixture(name), "").length > 0);
 
-  test("a secret of the preview is never in the comment, wherever else its text turns up", () => {
+  test("no secret of the preview is in the comment, wherever else its value appears", () => {
     fc.assert(
       fc.property(fc.constantFrom(...withInputs), secretText, (name, secret) => {
         const json = fixture(name);
         plant(json, secret);
         json.diagnostics.push({ severity: "error", message: `error: login with ${secret} failed` });
-        for (const inputs of inputsOf(json, "remote:Command")) {
-          inputs.create = `# a title with ${secret}\n# 0600 root:root /etc/${secret} 0123456789ab\n${secret}`;
+        for (const inputs of inputsOf(json, FILES_TYPE)) {
+          inputs.install = { title: `a title with ${secret}`, script: secret };
+          inputs[`/etc/${secret}`] = { mode: "0600", owner: secret, digest: secret, concerns: [secret] };
         }
         for (const inputs of inputsOf(json, "index:Client::")) {
           inputs.repositories = [{ name: secret, paths: [`/${secret}`], excludes: [secret] }];
@@ -404,7 +418,7 @@ describe("secrets", () => {
     );
   });
 
-  test("what is marked as a secret is called one where its place is shown", () => {
+  test("a value that is marked as secret is shown as (secret)", () => {
     const json = fixture("path-change");
     for (const inputs of inputsOf(json, "index:Client::")) {
       inputs.kind = { [SIGNATURE]: "1b47061264138c4ac30d75fd1eb44270", ciphertext: "v1:AAAA:BBBB" };
@@ -413,36 +427,37 @@ describe("secrets", () => {
     const [before] = inputsOf(json, "index:Client::");
     (before as { repositories: unknown }).repositories = [{ name: "files", paths: ["/etc"], excludes: [] }];
     const comment = renderPreviewComment(json, "prod");
-    expect(comment).toContain("backs up also `(secret)`");
+    expect(comment).toContain("also backs up `(secret)`");
     expect(comment).not.toContain("AAAA");
   });
 
-  test("encoded text and the code of dynamic providers are shown as digests at most", () => {
+  test("encoded values and the code of dynamic providers are shown as digests at most", () => {
     const json = fixture("bucket");
     const key =
       "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAABG5vbmU\n-----END OPENSSH PRIVATE KEY-----";
     const encoded = Buffer.from(Array.from({ length: 90 }, (_, i) => (i * 37) % 256)).toString("base64");
-    inputsOf(json, "dynamic:Resource").forEach((inputs, index) => {
+    inputsOf(json, "BackupBucket").forEach((inputs, index) => {
       inputs.region = `${encoded}${index} ${key}`;
       inputs.__provider = `exports.handler = ${index}`;
     });
     const comment = renderPreviewComment(json, "prod");
-    expect(comment).toMatch(/the region of bucket `databucket` changes: `#[0-9a-f]{12} \(secret\)` → /);
+    expect(comment).toMatch(/the `region` of bucket `databucket` changes: `#[0-9a-f]{12} \(secret\)` → /);
     expect(comment).toContain("`__provider`");
     expect(comment).not.toContain(encoded.slice(0, 24));
     expect(comment).not.toContain("b3BlbnNzaC1rZXk");
     expect(comment).not.toContain("exports.handler");
   });
 
-  test("paths, names and fingerprints of public keys are not taken for encoded text", () => {
+  test("paths, names and fingerprints of public keys are shown as they are", () => {
     const json = fixture("path-change");
     const path = "/srv/Projects2024/CustomerData/Archive/Frankfurt01";
     const line = `appsrv1/files SHA256:${"Ab0+/".repeat(8)}xyz`;
     for (const [index, inputs] of inputsOf(json, "index:Client::").entries()) {
       inputs.repositories = [{ name: "files", paths: index === 0 ? [] : [path], excludes: [] }];
     }
-    for (const [index, inputs] of inputsOf(json, "remote:Command").entries()) {
-      inputs.create = `# title\n# 0644 root:root /etc/keys 0123456789a${index}\n#   ${index === 0 ? "none" : line}\n:`;
+    for (const [index, inputs] of inputsOf(json, FILES_TYPE).entries()) {
+      const concerns = [index === 0 ? "none" : line];
+      inputs["/etc/keys"] = { mode: "0644", owner: "root:root", digest: `0123456789a${index}`, concerns };
     }
     const comment = renderPreviewComment(json, "prod");
     expect(comment).toContain(`\`${path}\``);
@@ -467,8 +482,12 @@ describe("form", () => {
           inputs.kind = two;
           inputs.repositories = [{ name: one, paths: [two, one], excludes: [one] }];
         }
-        for (const inputs of inputsOf(json, "remote:Command")) {
-          inputs.create = `# ${one}\n# 0644 root:root /${two} 0123456789ab\n#   ${one}\n:`;
+        for (const inputs of inputsOf(json, FILES_TYPE)) {
+          inputs.install = { title: one, script: "0123456789ab" };
+          for (const path of Object.keys(inputs).filter((key) => key.startsWith("/"))) {
+            inputs[path] = { mode: "0644", owner: "root:root", digest: "0123456789ab", concerns: [one] };
+          }
+          inputs[`/${two}`] = { mode: "0644", owner: two, digest: "0123456789ab", concerns: [one] };
         }
         for (const step of json.steps) {
           step.urn = step.urn.replace(/::appsrv3$/, () => `::${one}`);
@@ -541,7 +560,7 @@ describe("form", () => {
     );
   });
 
-  test("it begins with the hidden line by which it is found again", () => {
+  test("it begins with the hidden line by which posting finds it again", () => {
     expect(renderPreviewComment(fixture("bucket"), "eu-1").startsWith(`${commentMarker("eu-1")}\n`)).toBe(
       true,
     );
@@ -551,29 +570,28 @@ describe("form", () => {
   });
 });
 
-describe("what is no whole preview", () => {
+describe("an output that is not a whole preview", () => {
   test.each([[null], ["text"], [[]], [{ steps: 3 }], [{ steps: [{ op: "create" }] }], [{ steps: [null] }]])(
     "%j is refused",
     (json) => {
-      expect(() => renderPreviewComment(json, "prod")).toThrow(/has no list of steps|has no op or no urn/);
+      expect(() => renderPreviewComment(json, "prod")).toThrow(
+        "this is not the output of `pulumi preview --json`",
+      );
     },
   );
 
   test("an engine that failed before it reported anything is quoted", () => {
-    const comment = renderPreviewComment(
-      failedPreview(undefined, "error: no stack named 'prod' found\n"),
-      "prod",
-    );
+    const comment = renderPreviewComment(parsePreview("", "error: no stack named 'prod' found\n"), "prod");
     expect(comment).toContain("**The preview failed: this cannot be applied as it is.**");
     expect(comment).toContain("no stack named 'prod' found");
     expect(comment).not.toContain("No changes");
-    expect(renderPreviewComment(failedPreview({ steps: [] }, ""), "prod")).toContain(
-      "pulumi preview failed without a word",
+    expect(renderPreviewComment(parsePreview('{"steps":[]}', ""), "prod")).toContain(
+      "pulumi preview failed without a message",
     );
   });
 
   test.each([[""], ["panic: the engine stopped"], ['{"steps": [']])(
-    "a failure is told though the engine printed %j",
+    "a failure is reported even if the engine printed %j",
     (output) => {
       const comment = renderPreviewComment(parsePreview(output, "error: out of memory"), "prod");
       expect(comment).toContain("**The preview failed: this cannot be applied as it is.**");
@@ -582,7 +600,7 @@ describe("what is no whole preview", () => {
     },
   );
 
-  describe("text that others print around the document", () => {
+  describe("other output around the document", () => {
     const document = readFileSync(join(FIXTURES, "path-change.json"), "utf8");
     const packs = "Loading policy packs...\n{not: json}\n{}";
 
@@ -602,7 +620,7 @@ describe("what is no whole preview", () => {
       expect(rest).toEqual({ ...plain, diagnostics: undefined });
       expect(diagnostics.at(-1)).toEqual({ severity: "warning", message: around });
       const comment = renderPreviewComment(parsed, "prod");
-      expect(comment).toContain("backs up also `/srv/data`");
+      expect(comment).toContain("also backs up `/srv/data`");
     });
 
     test("is the error where there is no document", () => {
@@ -615,6 +633,6 @@ describe("what is no whole preview", () => {
 
   test("the engine's own report is preferred", () => {
     const json = fixture("protected-host");
-    expect(failedPreview(json, "noise")).toBe(json);
+    expect(parsePreview(JSON.stringify(json), "noise")).toEqual(json);
   });
 });

@@ -134,7 +134,7 @@ async function withComments(comments: Comments, body: (to: Destination) => Promi
 describe("posting the comment", () => {
   const marker = commentMarker("prod");
 
-  test("a first comment is added, a later one takes its place, another stack's stays", async () => {
+  test("a later comment replaces the first, and another stack's stays", async () => {
     const github = new Comments([
       { id: 1, body: `${commentMarker("staging")}\nstaging`, user: { type: "Bot" } },
     ]);
@@ -148,7 +148,7 @@ describe("posting the comment", () => {
     );
   });
 
-  test("the earlier comment is found behind a hundred others", async () => {
+  test("finds the earlier comment behind a hundred others", async () => {
     const other = (id: number) => ({ id, body: "looks good", user: { type: "User" } });
     const github = new Comments([
       ...Array.from({ length: 130 }, (_, index) => other(index + 1)),
@@ -161,7 +161,7 @@ describe("posting the comment", () => {
     expect(github.comments[130]?.body).toBe(`${marker}\ntwo`);
   });
 
-  test("a person's comment is never overwritten, even if it begins with the marker", async () => {
+  test("never overwrites a person's comment, even if it begins with the marker", async () => {
     const github = new Comments([{ id: 1, body: `${marker}\nmine`, user: { type: "User" } }]);
     await withComments(github, async (to) => {
       await expect(postComment(to, "prod", `${marker}\none`)).resolves.toBe("added");
@@ -169,7 +169,7 @@ describe("posting the comment", () => {
     expect(github.comments[0]?.body).toBe(`${marker}\nmine`);
   });
 
-  test("a passing fault is borne, a refusal is told without the token", async () => {
+  test("retries after a server error, and reports a refusal without the token", async () => {
     const github = new Comments();
     github.failures = 1;
     await withComments(github, async (to) => {
@@ -180,7 +180,7 @@ describe("posting the comment", () => {
     });
   });
 
-  test("text without the marker is refused: it could never be found again", async () => {
+  test("refuses a comment without the marker: it could never be found again", async () => {
     await withComments(new Comments(), async (to) => {
       await expect(postComment(to, "prod", "text")).rejects.toThrow(
         "does not begin with <!-- secure-backups",
@@ -188,7 +188,7 @@ describe("posting the comment", () => {
     });
   });
 
-  test("where it goes comes from the workflow's environment", () => {
+  test("reads the destination from the workflow's environment", () => {
     const event = join(folder("event", { "event.json": '{"pull_request":{"number":12}}' }), "event.json");
     const env = { GITHUB_REPOSITORY: "example/backups", GITHUB_TOKEN: TOKEN, GITHUB_EVENT_PATH: event };
     expect(destination(env)).toEqual({
@@ -206,7 +206,7 @@ describe("posting the comment", () => {
 describe("scripts/ci/environments", () => {
   const environments = (path: string): Promise<Run> => run(join(ROOT, "scripts/ci/environments"), [path]);
 
-  test("every stack with a file of its own, as JSON", async () => {
+  test("prints every stack with a file of its own as JSON", async () => {
     const some = folder("some", {
       "Pulumi.yaml": "",
       "Pulumi.prod.yaml": "",
@@ -217,52 +217,58 @@ describe("scripts/ci/environments", () => {
     expect((await environments(folder("none", { "Pulumi.yaml": "" }))).stdout).toBe("[]\n");
   });
 
-  test("a name that is no stack's is refused", async () => {
+  test("refuses a file name that is not the name of a stack", async () => {
     const { status, stderr } = await environments(folder("odd", { 'Pulumi.a"b.yaml': "" }));
     expect(status).toBe(1);
-    expect(stderr).toContain("cannot be the name of a stack");
+    expect(stderr).toContain("is not the name of a stack");
   });
 });
 
-describe("scripts/ci/preview", () => {
-  /** A repository with one environment, and a `pulumi` that prints a fixture as the engine printed it. */
-  function repository(name: string, pulumi: string): { preview: string; env: NodeJS.ProcessEnv } {
-    const root = folder(name, { "Pulumi.prod.yaml": "" });
-    for (const part of ["scripts", "node_modules", "package.json", "tsconfig.json"]) {
-      symlinkSync(join(ROOT, part), join(root, part));
-    }
-    const bin = folder(`${name}-bin`, { pulumi: `#!/bin/sh\n${pulumi}\n` });
-    const { PATH, HOME } = process.env;
-    return { preview: join(root, "scripts/ci/preview"), env: { HOME, PATH: `${bin}:${PATH ?? ""}` } };
+/** A repository with one environment, and a `pulumi` that is this shell program; `script` is the path of a script of ours. */
+function repository(
+  name: string,
+  pulumi: string,
+): { script: (name: string) => string; env: NodeJS.ProcessEnv } {
+  const root = folder(name, { "Pulumi.prod.yaml": "" });
+  for (const part of ["scripts", "node_modules"]) {
+    symlinkSync(join(ROOT, part), join(root, part));
   }
+  const bin = folder(`${name}-bin`, { pulumi: `#!/bin/sh\n${pulumi}\n` });
+  const { PATH, HOME } = process.env;
+  return {
+    script: (name) => join(root, "scripts/ci", name),
+    env: { HOME, PATH: `${bin}:${PATH ?? ""}` },
+  };
+}
 
+describe("scripts/ci/preview", () => {
   test("prints the Markdown on a workstation, and progress beside it", async () => {
-    const { preview, env } = repository("workstation", `cat ${join(FIXTURES, "path-change.json")}`);
-    const { status, stdout, stderr } = await run(preview, ["prod"], env);
+    const { script, env } = repository("workstation", `cat ${join(FIXTURES, "path-change.json")}`);
+    const { status, stdout, stderr } = await run(script("preview"), ["prod"], env);
     expect(stderr).toMatch(/^preview: previewing prod: \d+ s, status 0$/m);
     expect(status).toBe(0);
     expect(stdout.startsWith(`${commentMarker("prod")}\n## Preview of \`prod\``)).toBe(true);
-    expect(stdout).toContain("backs up also `/srv/data`");
+    expect(stdout).toContain("also backs up `/srv/data`");
   });
 
-  test("a policy pack's lines before the document do not keep the comment from being written", async () => {
-    const { preview, env } = repository(
+  test("writes the comment even if a policy pack prints lines before the document", async () => {
+    const { script, env } = repository(
       "policies",
       `echo 'Loading policy packs...'; cat ${join(FIXTURES, "path-change.json")}`,
     );
-    const { status, stdout } = await run(preview, ["prod"], env);
+    const { status, stdout } = await run(script("preview"), ["prod"], env);
     expect(status).toBe(0);
-    expect(stdout).toContain("backs up also `/srv/data`");
+    expect(stdout).toContain("also backs up `/srv/data`");
     expect(stdout).toContain("Loading policy packs...");
   });
 
-  test("posts it in a workflow; the previewed program never sees the token", async () => {
+  test("posts the comment in a workflow, and hides the token from the previewed program", async () => {
     const body = `[ -z "\${GITHUB_TOKEN-}" ] && [ -z "\${OS_PASSWORD+set}" ] || exit 9; cat ${join(FIXTURES, "bucket.json")}`;
-    const { preview, env } = repository("workflow", body);
+    const { script, env } = repository("workflow", body);
     const files = folder("workflow-files", { "event.json": '{"pull_request":{"number":7}}', summary: "" });
     const github = new Comments();
     await withComments(github, async (to) => {
-      const { status, stdout, stderr } = await run(preview, ["prod"], {
+      const { status, stdout, stderr } = await run(script("preview"), ["prod"], {
         ...env,
         GITHUB_ACTIONS: "true",
         GITHUB_API_URL: to.api,
@@ -282,45 +288,39 @@ describe("scripts/ci/preview", () => {
     expect(readFileSync(join(files, "summary"), "utf8")).toBe(github.comments[0]?.body);
   });
 
-  test("a preview that fails is shown and fails, with a report or without one", async () => {
+  test("shows a failed preview and fails, with a report or without one", async () => {
     const reported = repository("reported", `cat ${join(FIXTURES, "protected-host.json")}; exit 255`);
-    const first = await run(reported.preview, ["prod"], reported.env);
+    const first = await run(reported.script("preview"), ["prod"], reported.env);
     expect(first.status).toBe(255);
     expect(first.stdout).toContain("cannot be deleted");
     const silent = repository("silent", "echo 'error: could not reach the backend' >&2; exit 3");
-    const second = await run(silent.preview, ["prod"], silent.env);
+    const second = await run(silent.script("preview"), ["prod"], silent.env);
     expect(second.status).toBe(3);
     expect(second.stdout).toContain("could not reach the backend");
   });
 
-  test("an environment that does not exist is named", async () => {
-    const { preview, env } = repository("missing", "exit 0");
-    const { status, stderr } = await run(preview, ["staging"], env);
-    expect(status).toBe(2);
+  test("names an environment that does not exist", async () => {
+    const { script, env } = repository("missing", "exit 0");
+    const { status, stderr } = await run(script("preview"), ["staging"], env);
+    expect(status).toBe(64);
     expect(stderr).toContain('there is no Pulumi.staging.yaml; the environments are ["prod"]');
   });
 });
 
 describe("scripts/ci/deploy", () => {
-  test("repeats at its end what a host said of its failure", async () => {
-    const root = folder("deploy", { "Pulumi.prod.yaml": "" });
-    for (const part of ["scripts", "node_modules"]) symlinkSync(join(ROOT, part), join(root, part));
-    const bin = folder("deploy-bin", {
-      pulumi: `#!/bin/sh
-echo '    error: running "# client web'
-echo '    secure-backups: the disk of web is full: make room'
-seq 100
-exit 255
-`,
+  test("asks no question, goes on after a failed client, and fails as Pulumi does", async () => {
+    const pulumi = `echo "pulumi $*"; echo 'error: the disk of web is full' >&2; exit 255`;
+    const { script, env } = repository("deploy", pulumi);
+    const { status, stdout, stderr } = await run(script("deploy"), ["prod"], {
+      ...env,
+      GITHUB_ACTIONS: "true",
     });
-    const { PATH, HOME } = process.env;
-    const env = { HOME, PATH: `${bin}:${PATH ?? ""}` };
-    const { status, stdout, stderr } = await run(join(root, "scripts/ci/deploy"), ["prod"], env);
     expect(status).toBe(255);
-    expect(stdout).toContain("error: running");
-    expect(stderr.trim().split("\n").at(-1)).toBe(
-      "deploy: secure-backups: the disk of web is full: make room",
+    expect(stdout).toMatch(
+      /^::stop-commands::\w{20,}\npulumi up --stack prod --yes --non-interactive .*--continue-on-error\n$/,
     );
+    expect(stderr).toContain("the disk of web is full");
+    expect((await run(script("deploy"), [], env)).status).toBe(64);
   });
 });
 
@@ -362,7 +362,7 @@ describe("workflows", () => {
     }
   });
 
-  test.each(files)("%s: calls scripts that exist, and puts no expression into a shell's text", (file) => {
+  test.each(files)("%s: calls scripts that exist, and puts no expression into a shell command", (file) => {
     const scripts = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as {
       scripts: Record<string, string>;
     };
@@ -377,7 +377,7 @@ describe("workflows", () => {
     }
   });
 
-  test("secrets are in reach of environments alone, and never of a stranger's code", () => {
+  test("only jobs of a protected environment get secrets, and never the code of a fork", () => {
     for (const file of files) {
       expect(Object.keys(read(file).on)).not.toContain("pull_request_target");
       for (const job of jobs(file)) {
@@ -390,7 +390,7 @@ describe("workflows", () => {
     expect(source("preview.yml")).toContain("head.repo.full_name == github.repository");
   });
 
-  test("two updates of one environment never run at once, and none is stopped half-way", () => {
+  test("two updates of one environment never run at once, and none is cancelled half-way", () => {
     expect(read("deploy.yml").on).toEqual({ push: { branches: ["main"] } });
     expect(read("deploy.yml").jobs.deploy?.concurrency).toEqual({
       group: "deploy-${{ matrix.environment }}",
