@@ -1,4 +1,5 @@
 import * as pulumi from "@pulumi/pulumi";
+import { MockMonitor } from "@pulumi/pulumi/runtime/mocks";
 import { ed25519 } from "./config-example";
 
 /** A resource as the program asked the engine for it. */
@@ -67,15 +68,21 @@ function outputs({ type, name, ...args }: pulumi.runtime.MockResourceArgs, count
   }
 }
 
+/** A URN as the engine makes it, with the types of all parents; the mocks' own name the direct one alone. */
+function engineUrn(parent: string, type: string, name: string): string {
+  const types = parent === "" ? type : `${parent.split("::")[2] ?? ""}$${type}`;
+  return `urn:pulumi:test::secure-backups::${types}::${name}`;
+}
+
 /**
- * Runs index.ts against a mocked engine, with this configuration, and gives what it registered and exported, and
- * the functions that it called.
+ * Runs index.ts against a mocked engine, with this configuration, and gives what it registered (and the URNs of that)
+ * and exported, and the functions that it called.
  * One program a Jest module registry: call it once in a test file's `beforeAll`, or after `jest.resetModules`.
  */
 export async function mockedStack(
   config: Record<string, unknown>,
   { state = {}, missing = [] }: MockedCloud = {},
-): Promise<{ resources: Registered[]; exports: Record<string, unknown>; asked: Lookup[] }> {
+): Promise<{ resources: Registered[]; urns: string[]; exports: Record<string, unknown>; asked: Lookup[] }> {
   const resources: Registered[] = [];
   const asked: Lookup[] = [];
   await pulumi.runtime.setMocks(
@@ -103,6 +110,8 @@ export async function mockedStack(
     false,
     "organization",
   );
+  const monitor = pulumi.runtime.getMonitor() as unknown as MockMonitor;
+  Object.assign(monitor, { newUrn: engineUrn });
   const entries = Object.entries(config).map(([key, value]) => [
     `secure-backups:${key}`,
     typeof value === "string" ? value : JSON.stringify(value),
@@ -116,5 +125,5 @@ export async function mockedStack(
   };
   const exports = await program();
   await pulumi.runtime.disconnect();
-  return { resources, exports, asked };
+  return { resources, urns: [...monitor.getRegisteredResources().keys()].sort(), exports, asked };
 }

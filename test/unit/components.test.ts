@@ -65,6 +65,7 @@ const CONFIG = {
 };
 
 let resources: Registered[];
+let urns: string[];
 let exports: Record<string, unknown>;
 let asked: Lookup[];
 
@@ -92,11 +93,13 @@ function isSecret(output: unknown): Promise<boolean> {
 const said = jest.spyOn(pulumi.log, "info").mockResolvedValue();
 
 beforeAll(async () => {
-  ({ resources, exports, asked } = await mockedStack(CONFIG));
+  ({ resources, urns, exports, asked } = await mockedStack(CONFIG));
 });
 
-test("the program asks for exactly these resources", () => {
-  expect(resources.map(({ type, name }) => `${type} ${name}`).sort()).toMatchSnapshot();
+// Pulumi knows a resource by its URN: where a line of this snapshot changes, stacks that exist lose a resource and get
+// another, unless the program names the old URN as an alias. A new line is a new resource.
+test("every resource keeps its URN", () => {
+  expect(urns).toMatchSnapshot();
 });
 
 describe("secrets", () => {
