@@ -1,6 +1,19 @@
-/** Pure renderers of every file that reaches a host. */
-export { bucketPolicy, keystonePrincipal } from "../plan/bucket-policy";
-export * from "./client/client";
+/** What reaches a host: its files, the script that installs them, and what a preview shows of it. All of it is pure. */
+export { environmentLine, renderEnvironment } from "./client/environment";
+export { clientInstall } from "./client/install";
+export { type KeyOnlyRepository, renderInstructions } from "./client/instructions";
+export {
+  CLIENT_FILES,
+  clientPaths,
+  type ClientRepository,
+  type ClientValues,
+  repositoryDir,
+  repositoryFiles,
+  type RepositoryValues,
+  SETTINGS,
+} from "./client/manifest";
+export { excludeLine, renderExcludes, renderPaths } from "./client/selection";
+export { renderSshConfig } from "./client/ssh-config";
 export {
   cameToItsEnd,
   type HostInstall,
@@ -9,8 +22,25 @@ export {
   inPosixShell,
   shellQuote,
 } from "./install";
-export * from "./client/instructions";
-export * from "./names";
-export * from "./proxy/proxy";
-export * from "./user-data";
-export * from "./summary";
+export { type FileSpec, rendered } from "./manifest";
+export {
+  AUTHORIZED_KEYS,
+  CANARY,
+  CLIENT_SETTINGS,
+  fingerprint,
+  type Grant,
+  grantsOf,
+  LIBRARY,
+  PROXY_HOME,
+  PROXY_USER,
+  repositoryAddress,
+  stackIdentity,
+} from "./names";
+export { authorizedKeysLine, renderAuthorizedKeys } from "./proxy/authorized-keys";
+export { proxyInstall } from "./proxy/install";
+export { type ProxyLimits, proxyLimits, RCLONE_PER_REPOSITORY } from "./proxy/limits";
+export { PROXY_FILES, PROXY_PATHS } from "./proxy/manifest";
+export { rcloneConfigValue, renderRcloneConfig } from "./proxy/rclone-conf";
+export { renderSshdConfig } from "./proxy/sshd";
+export { FILES_TYPE, type FileSummary, type InstallSummary, readSummary } from "./summary";
+export { renderUserData } from "./user-data";

@@ -1,6 +1,8 @@
 import { createHash, createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { HostFile } from "./manifest";
+import { LIBRARY } from "./names";
 import { InstallSummary } from "./summary";
 
 /** All that one host gets, as one command. */
@@ -9,28 +11,6 @@ export interface HostInstall {
   summary: InstallSummary;
   /** Secret: the POSIX sh script with the content of every file, for `sh -s` as root to read on stdin. */
   script: string;
-}
-
-/** A file on a host. */
-export interface HostFile {
-  path: string;
-  /** `root:root` and so on. */
-  owner: string;
-  /** Four octal digits. */
-  mode: string;
-  content: string;
-  /**
-   * For a secret content: what its digest is keyed with, since a weak secret could be guessed from a plain digest.
-   * As strong as a key, and of the same life as the file.
-   */
-  digestKey?: string;
-  /** Not secret: lines for a person, each one thing that this file grants or names. */
-  concerns?: string[];
-  /**
-   * Text that every version of this file has held and that nobody else's file at this path holds: a file without it is
-   * never replaced. Absent: the path itself, or the folder that holds it, is known to belong to the stack.
-   */
-  signature?: string;
 }
 
 /** A directory on a host; the one above it must exist or be listed before. */
@@ -110,7 +90,9 @@ export function assembleInstall(a: {
   parameters: Record<string, string>;
   groups: Record<string, HostEntry[]>;
 }): HostInstall {
-  const assignments = Object.entries(a.parameters).map(([name, value]) => `${name}=${shellQuote(value)}`);
+  const assignments = Object.entries({ SB_LIB: LIBRARY, ...a.parameters }).map(
+    ([name, value]) => `${name}=${shellQuote(value)}`,
+  );
   const functions = Object.entries(a.groups).flatMap(([name, entries]) => [
     putFunction(name, entries),
     ...guardFunction(name, entries),

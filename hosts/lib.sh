@@ -7,8 +7,6 @@ LC_ALL=C
 export PATH LC_ALL
 umask 077
 
-SB_LIB=/usr/local/lib/secure-backups
-
 say() {
   printf 'secure-backups: %s\n' "$*"
 }

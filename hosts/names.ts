@@ -7,6 +7,15 @@ export const REMOTE = "s3-resticrepo";
 /** The proxy's user that every client logs in as. */
 export const PROXY_USER = "rcloneproxy";
 
+/** root owns it, so that the user cannot replace what is in it. */
+export const PROXY_HOME = `/home/${PROXY_USER}`;
+
+/** The keys of the proxy's clients. */
+export const AUTHORIZED_KEYS = `/etc/ssh/authorized_keys.d/${PROXY_USER}`;
+
+/** The folder of the programs that an install downloads. */
+export const LIBRARY = "/usr/local/lib/secure-backups";
+
 /** Where a client keeps its settings, one directory for each repository. */
 export const CLIENT_SETTINGS = "/etc/restic-backup";
 

@@ -3,9 +3,6 @@
 # anything. SB_STACK is the identity of the stack, SB_KNOWN the SHA-256 sums of what no other stack has here: the file with
 # the pinned host key, private keys of repositories, lines with their public halves.
 
-SB_SETTINGS=/etc/restic-backup
-SB_MARK=$SB_SETTINGS/.secure-backups
-
 # need_settings: fails where the settings are another stack's or somebody else's. What older versions left has no
 # stack's mark: it belongs to the stack whose host key or whose repository's key is there.
 need_settings() {

@@ -47,7 +47,7 @@ remove_stale_repositories() {
 # repository_opens NAME: status 1 if, and only if, the proxy answers that there is none.
 repository_opens() {
   open_status=0
-  timeout -k 10 180 /usr/local/bin/restic-backup "$1" cat config --no-lock >/dev/null 2>"$SB_WORK/restic.log" || open_status=$?
+  timeout -k 10 180 "$SB_COMMAND" "$1" cat config --no-lock >/dev/null 2>"$SB_WORK/restic.log" || open_status=$?
   case $open_status in
     0) return 0 ;;
     10) return 1 ;;
@@ -61,7 +61,7 @@ repository_opens() {
 # found in its place.
 open_repository() {
   ! repository_opens "$1" || return 0
-  timeout -k 10 180 /usr/local/bin/restic-backup "$1" init >"$SB_WORK/restic.log" 2>&1 || {
+  timeout -k 10 180 "$SB_COMMAND" "$1" init >"$SB_WORK/restic.log" 2>&1 || {
     cat "$SB_WORK/restic.log" >&2
     fail "cannot initialize repository $1 through the proxy (restic's words are above)"
   }
@@ -77,10 +77,9 @@ guard_common
 make_dir "$SB_LIB" root root 0755
 need_command ssh openssh-client
 install_restic
-make_dir "$SB_SETTINGS" root root 0700
+put_settings
 remove_stale_repositories
 put_common
-make_dir /run/restic-backup root root 0700
 put_repositories
 for SB_REPOSITORY in $SB_REPOSITORIES; do
   step "opened repository $SB_REPOSITORY" open_repository "$SB_REPOSITORY"

@@ -1,51 +1,39 @@
 import { KeyPair, RepositorySettings } from "../../config";
-import {
-  checkParameters,
-  COMMAND_FILE,
-  renderBackupCommand,
-  renderEnvironment,
-  renderExcludes,
-  renderKnownHosts,
-  renderPaths,
-  renderSshConfig,
-  renderStackMark,
-  renderTmpfiles,
-  STACK_MARK_FILE,
-  TMPFILES_FILE,
-} from "./client";
 import { guardLine, hostScript, shellQuote } from "../install";
 import {
   CLIENT_SETTINGS,
   fingerprint,
+  LIBRARY,
   plainName,
   plainPublicKey,
-  ProxyAddress,
   repositoryAddress,
 } from "../names";
+import { passwordFile, renderEnvironment } from "./environment";
+import { checkParameters } from "./install";
+import { CLIENT_FILES, ClientValues, repositoryFiles, SOCKETS } from "./manifest";
+import { renderExcludes, renderPaths } from "./selection";
+import { renderSshConfig } from "./ssh-config";
 
 /** A repository of a client whose operator gave us a public key only. */
 export type KeyOnlyRepository = RepositorySettings & Pick<KeyPair, "publicKey">;
 
 /**
- * What the operator of a key-only client has to do, as a shell script that says so in its comments: he reads it,
- * runs it as root, and runs it again when it asks for a key or a password that is not there yet. Not secret: the
+ * What the operator of a key-only client has to do, as a shell script that says so in its comments: they read it,
+ * run it as root, and run it again when it asks for a key or a password that is not there yet. Not secret: the
  * passwords are handed over apart, from the stack output `passwords` (an object, "CLIENT/REPOSITORY" to password).
  */
-export function renderInstructions(a: {
-  /** The identity of the stack, as in its other clients' installs. */
-  stack: string;
-  client: string;
-  bucket: string;
-  proxy: ProxyAddress;
-  repositories: readonly KeyOnlyRepository[];
-}): string {
+export function renderInstructions(
+  a: Omit<ClientValues, "repositories"> & { repositories: readonly KeyOnlyRepository[] },
+): string {
   const settings = CLIENT_SETTINGS;
   const connections = a.repositories.map(({ name, publicKey }) => ({ name, key: publicKey }));
   const names = a.repositories.map(({ name }) => name);
   const example = names[0] ?? "REPOSITORY";
-  const knownHosts = renderKnownHosts(a.proxy);
+  const { stackMark, knownHosts, sshConfig, command, tmpfiles } = CLIENT_FILES;
   const publicKeys = a.repositories.map(({ name, publicKey }) => `${plainPublicKey(name, publicKey)}\n`);
-  const checks = Object.entries(checkParameters({ stack: a.stack, known: [knownHosts, ...publicKeys] }));
+  const checks = Object.entries(
+    checkParameters({ stack: a.stack, known: [knownHosts.content(a), ...publicKeys] }),
+  );
   return `#!/bin/sh
 # Backups of ${plainName("client", a.client)}. Save this as backups.sh and run it as root: sh backups.sh
 # It may run as often as you like. Needed: restic 0.12 or newer and the client of OpenSSH 8.0 or newer.
@@ -83,37 +71,21 @@ ${["ours.sh", "client/client-checks.sh"].map((name) => hostScript(name).replace(
 # First a look at what is here; nothing changes before it is done.
 [ "$(id -u)" = 0 ] || fail "run this as root"
 need_settings
-${guardLine(COMMAND_FILE.path, COMMAND_FILE.signature)}
-${guardLine(TMPFILES_FILE.path, TMPFILES_FILE.signature)}
+${[command, tmpfiles].map(({ path, signature }) => guardLine(path, signature)).join("\n")}
 command -v ssh >/dev/null || fail "ssh is missing: install the client of OpenSSH, then run this again"
-restic=/usr/local/lib/secure-backups/restic
+restic=${LIBRARY}/restic
 [ -x "$restic" ] || restic=$(command -v restic) || fail "restic is missing: install version 0.12 or newer, then run this again"
 need_restic "$restic" "Install a newer one, as from https://github.com/restic/restic/releases into /usr/local/bin, then run this again"
 
 # Settings
 mkdir -p ${[settings, ...names.map((name) => `${settings}/${name}`)].join(" ")}
-${putFile(STACK_MARK_FILE, renderStackMark(a.stack, a.bucket))}
-${putFile(`${settings}/known_hosts`, knownHosts)}
-${putFile(`${settings}/ssh_config`, renderSshConfig(a.proxy, connections))}
-${putFile(COMMAND_FILE.path, renderBackupCommand(), "0755")}
-${putFile(TMPFILES_FILE.path, renderTmpfiles())}
-mkdir -p /run/restic-backup
-${a.repositories
-  .map((repository) => {
-    const { name, publicKey, paths, excludes } = repository;
-    // The password is handed over apart.
-    const environment = renderEnvironment(a, { ...repository, password: undefined });
-    return `
-# Repository ${name}: ${repositoryAddress(a.bucket, a.client, name)}
-${putFile(`${settings}/${name}/env`, environment, "0600")}
-${printWords("%s\\0", renderPaths(paths).split("\0"))} >${settings}/${name}/paths
-${printWords("%s\\n", renderExcludes(excludes).split("\n"))} >${settings}/${name}/excludes
-need ${settings}/${name}/id_ed25519 'the private key of ${fingerprint(publicKey)}'
-need ${settings}/${name}/password 'the password of ${a.client}/${name}'
-${COMMAND_FILE.path} ${name} cat config >/dev/null || ${COMMAND_FILE.path} ${name} init
-`;
-  })
-  .join("")}
+${putFile(stackMark, stackMark.content(a))}
+${putFile(knownHosts, knownHosts.content(a))}
+${putFile(sshConfig, renderSshConfig(a.proxy, connections))}
+${putFile(command, command.content())}
+${putFile(tmpfiles, tmpfiles.content())}
+mkdir -p ${SOCKETS.dir}
+${a.repositories.map((repository) => repositoryPart(a, repository)).join("")}
 echo "ready. Back up:  restic-backup ${example}"
 echo "       List:     restic-backup ${example} snapshots"
 echo "       Restore:  restic-backup ${example} restore latest --target /tmp/restored"
@@ -123,8 +95,26 @@ echo "       Restore:  restic-backup ${example} restore latest --target /tmp/res
 `;
 }
 
-/** A here-document that writes a text file. */
-function putFile(path: string, content: string, mode = "0644"): string {
+/** What sets up one repository, and creates it where there is none. */
+function repositoryPart(a: Pick<ClientValues, "client" | "bucket">, repository: KeyOnlyRepository): string {
+  const { name, publicKey, paths, excludes } = repository;
+  // The password is handed over apart.
+  const environment = renderEnvironment(a, { ...repository, password: undefined });
+  const files = repositoryFiles(name);
+  const command = CLIENT_FILES.command.path;
+  return `
+# Repository ${name}: ${repositoryAddress(a.bucket, a.client, name)}
+${putFile(files.env, environment)}
+${printWords("%s\\0", renderPaths(paths).split("\0"))} >${files.paths.path}
+${printWords("%s\\n", renderExcludes(excludes).split("\n"))} >${files.excludes.path}
+need ${files.privateKey.path} 'the private key of ${fingerprint(publicKey)}'
+need ${passwordFile(name)} 'the password of ${a.client}/${name}'
+${command} ${name} cat config >/dev/null || ${command} ${name} init
+`;
+}
+
+/** A here-document that writes a file. */
+function putFile({ path, mode }: { path: string; mode: string }, content: string): string {
   return `put ${path} ${mode} <<'END_OF_FILE'\n${content}END_OF_FILE`;
 }
 

@@ -2,8 +2,6 @@
 # Installs the proxy. Parameters (SB_*) and the put_* functions are written before this text.
 
 SB_STATE=/var/lib/secure-backups
-SB_USER=rcloneproxy
-SB_KEYS=/etc/ssh/authorized_keys.d/$SB_USER
 
 # The sshd configuration below forbids root to log in: who comes as root would lock himself out.
 refuse_root_login() {
@@ -13,31 +11,23 @@ refuse_root_login() {
 
 # '*' as password: no password ever matches, yet sshd without PAM does not take the account for locked.
 make_user() {
-  if [ -e "/home/$SB_USER" ] && [ "$(stat -c %U "/home/$SB_USER")" != root ]; then
-    fail "/home/$SB_USER on $(uname -n) is an account's of its own, so it is not changed: take an image without a user $SB_USER"
+  if [ -e "$SB_HOME" ] && [ "$(stat -c %U "$SB_HOME")" != root ]; then
+    fail "$SB_HOME on $(uname -n) is an account's of its own, so it is not changed: take an image without a user $SB_USER"
   fi
   groupadd -f -r "$SB_USER"
   if ! id "$SB_USER" >/dev/null 2>&1; then
-    useradd -M -d "/home/$SB_USER" -g "$SB_USER" -s /bin/sh -p '*' "$SB_USER"
+    useradd -M -d "$SB_HOME" -g "$SB_USER" -s /bin/sh -p '*' "$SB_USER"
     say "made user $SB_USER"
   fi
   user_line=$(getent passwd "$SB_USER")
   case $user_line in
-    *:"/home/$SB_USER":/bin/sh) ;;
-    *) usermod -d "/home/$SB_USER" -s /bin/sh "$SB_USER" ;;
+    *:"$SB_HOME":/bin/sh) ;;
+    *) usermod -d "$SB_HOME" -s /bin/sh "$SB_USER" ;;
   esac
   case $(getent shadow "$SB_USER") in
     "$SB_USER:*:"*) ;;
     *) usermod -p '*' "$SB_USER" ;;
   esac
-}
-
-# root owns every directory above rclone.conf: the user that serves clients cannot replace it.
-make_dirs() {
-  make_dir /home/$SB_USER root $SB_USER 0750
-  make_dir /home/$SB_USER/.config root $SB_USER 0750
-  make_dir /home/$SB_USER/.config/rclone root $SB_USER 0750
-  make_dir /etc/ssh/authorized_keys.d root root 0755
 }
 
 # The candidate is read with the host's own sshd_config around it, and what sshd would do for
@@ -169,14 +159,14 @@ repositories_of() {
 # on his behalf, all but the ones from which a spared rclone descends, and connections that have lasted less than $1
 # seconds with what descends from them.
 doomed_processes() {
-  awk -v newer="$1" -v uid="$(id -u "$SB_USER")" -v user="$SB_USER" '
+  awk -v newer="$1" -v uid="$(id -u "$SB_USER")" -v user="$SB_USER" -v rclone="$SB_LIB/rclone" '
     from == "spared" { spared[$1] = 1; next }
     $4 ~ /^Z/ { next }
     { connection = $3 == 0 && ($6 == "sshd:" || $6 == "sshd-session:") && $7 == user && $8 == "[priv]" }
     $3 == uid || connection {
       parent[$1] = $2
       began_after[$1] = connection && $5 < newer
-      repository[$1] = $6 == "/usr/local/lib/secure-backups/rclone" && $10 == "--append-only" ? $11 : "-"
+      repository[$1] = $6 == rclone && $10 == "--append-only" ? $11 : "-"
     }
     END {
       for (pid in repository) {
@@ -290,7 +280,7 @@ check_clock() {
 
 # Lists the bucket as the user and through the command that serves clients.
 check_bucket() {
-  timeout 120 runuser -u "$SB_USER" -- /usr/local/bin/rclone lsd --contimeout 15s --timeout 30s --retries 2 \
+  timeout 120 runuser -u "$SB_USER" -- "$SB_RCLONE_COMMAND" lsd --contimeout 15s --timeout 30s --retries 2 \
     --low-level-retries 3 "$SB_REMOTE" >/dev/null ||
     fail "the proxy cannot list $SB_REMOTE (rclone's words are above): check endpoint, region, bucket, credentials and egress rules"
 }
@@ -298,7 +288,7 @@ check_bucket() {
 refuse_root_login
 step "waited for cloud-init" wait_for_cloud_init
 make_user
-make_dirs
+put_dirs
 make_dir "$SB_LIB" root root 0755
 make_dir $SB_STATE root root 0700
 # First what must not wait: a key that lost its access, whatever else fails below.

@@ -1,6 +1,13 @@
 /** Ends the access of clients on the proxy itself, without Pulumi, OpenStack or S3: nothing of these can hold it up. */
 import { Deployment } from "../deployment";
-import { cameToItsEnd, grantsOf, HostInstall, INSTALL_COMMAND, proxyInstall, PROXY_USER } from "../../hosts";
+import {
+  AUTHORIZED_KEYS,
+  cameToItsEnd,
+  grantsOf,
+  HostInstall,
+  INSTALL_COMMAND,
+  proxyInstall,
+} from "../../hosts";
 import { run } from "../transport/run";
 import { SshHost } from "../transport/ssh";
 
@@ -34,7 +41,7 @@ export async function shutOut(
   const { script } = proxyWithout(deployment, frozen);
   const [ssh, ...args] = [...proxy.command(), INSTALL_COMMAND];
   const install = await run(ssh, args, { input: script, accept: "any", timeout: INSTALL_SECONDS });
-  const { stdout: admitted } = await proxy.sh(`cat /etc/ssh/authorized_keys.d/${PROXY_USER}`);
+  const { stdout: admitted } = await proxy.sh(`cat ${AUTHORIZED_KEYS}`);
   const admits = (publicKey: string) => admitted.includes(publicKey.split(" ")[1] as string);
   const left = deployment.clients
     .filter(({ name }) => frozen.has(name))

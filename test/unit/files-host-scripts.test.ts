@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { authorizedKeysLine, CANARY, clientInstall, proxyInstall } from "../../hosts";
+import { authorizedKeysLine, CANARY, clientInstall, LIBRARY, proxyInstall } from "../../hosts";
 import { attempt, inDirectory, run } from "./files-tools";
 import { SAMPLE_SETTINGS } from "../harness/sample-deployment";
 
@@ -117,14 +117,14 @@ describe("who loses a session", () => {
     return inDirectory((directory) => {
       writeFileSync(join(directory, "spared"), spared.map((name) => `${name}\n`).join(""));
       const body = shellFunction("doomed_processes");
-      const script = `id() { echo 999; }\nSB_USER=rcloneproxy SB_WORK=${directory}\n${body}doomed_processes ${String(newer)}`;
+      const script = `id() { echo 999; }\nSB_USER=rcloneproxy SB_LIB=${LIBRARY} SB_WORK=${directory}\n${body}doomed_processes ${String(newer)}`;
       return run("dash", ["-euc", script], { input: processes.map((line) => `${line}\n`).join("") })
         .split("\n")
         .filter((pid) => pid !== "")
         .sort();
     });
   }
-  const RCLONE = "/usr/local/lib/secure-backups/rclone serve restic --stdio --append-only s3-resticrepo:b/c";
+  const RCLONE = `${LIBRARY}/rclone serve restic --stdio --append-only s3-resticrepo:b/c`;
   const OTHERS = [
     "    1     0     0 Ss     60 /sbin/init",
     "    2     1     0 Ss     60 sshd: /usr/sbin/sshd -D [listener] 0 of 100-300 startups",

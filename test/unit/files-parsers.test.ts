@@ -117,8 +117,8 @@ describe("rclone", () => {
     writeFileSync(fake, `#!/bin/sh\n${program}\n`);
     chmodSync(fake, 0o755);
     mkdirSync(join(directory, "slots"));
-    const text = files
-      .renderRcloneCommand()
+    const text = files.PROXY_FILES.rcloneCommand
+      .content()
       .replace("/usr/local/lib/secure-backups/rclone", fake)
       .replaceAll("/run/rcloneproxy", join(directory, "slots"));
     writeFileSync(command, text);
@@ -228,7 +228,10 @@ describe("ssh", () => {
     inDirectory((directory) => {
       const { publicKey } = keyPair(directory, "host");
       const known = join(directory, "known_hosts");
-      writeFileSync(known, files.renderKnownHosts({ address: "x", port: 22, hostKey: publicKey }));
+      writeFileSync(
+        known,
+        files.CLIENT_FILES.knownHosts.content({ proxy: { address: "x", port: 22, hostKey: publicKey } }),
+      );
       expect(run("ssh-keygen", ["-lf", known, "-F", "secure-backups-proxy"])).toContain(
         files.fingerprint(publicKey),
       );
@@ -266,7 +269,10 @@ describe("sshd", () => {
         .renderSshdConfig(files.proxyLimits(3))
         .replace("/etc/ssh/ssh_host_ed25519_key", join(directory, "host"));
       writeFileSync(join(directory, "conf.d/00-secure-backups.conf"), dropIn);
-      writeFileSync(join(directory, "conf.d/00-secure-backups-idle.conf"), files.renderSshdIdleConfig());
+      writeFileSync(
+        join(directory, "conf.d/00-secure-backups-idle.conf"),
+        files.PROXY_FILES.sshdIdleConfig.content(),
+      );
       const later = "PasswordAuthentication yes\nAllowTcpForwarding yes\nBanner /later\nPermitTTY yes\n";
       writeFileSync(join(directory, "conf.d/50-cloud-init.conf"), later);
       const main = join(directory, "sshd_config");

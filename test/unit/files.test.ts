@@ -7,7 +7,7 @@ const KEY_B = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAolGQhBDtqlsg0GyXQ9MFpPEoHQl
 const HOST_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMNWQtLs05vfyBNBTJnjkYM8UVo1SVrIv+mXVW0wUjs1";
 const PROXY = { address: "10.88.0.5", port: 22, hostKey: HOST_KEY };
 const S3 = {
-  endpoint: "s3.es1.fra.optimist.innovo.cloud",
+  endpoint: "https://s3.es1.fra.optimist.innovo.cloud",
   region: "eu-central-1",
   accessKeyId: "111122223333444455556666",
   secretAccessKey: "aaaabbbbccccddddeeeeffffgggghhhh",
@@ -58,20 +58,21 @@ describe("every rendered file", () => {
     expect(files.renderRcloneConfig(S3)).toMatchSnapshot();
   });
   test("rclone command", () => {
-    expect(files.renderRcloneCommand()).toMatchSnapshot();
+    expect(files.PROXY_FILES.rcloneCommand.content()).toMatchSnapshot();
   });
   test("authorized_keys", () => {
     expect(files.renderAuthorizedKeys(GRANTS, "databucket")).toMatchSnapshot();
   });
   test("sshd drop-in", () => {
     expect(files.renderSshdConfig(files.proxyLimits(3))).toMatchSnapshot();
-    expect(files.renderSshdIdleConfig()).toMatchSnapshot();
+    expect(files.PROXY_FILES.sshdIdleConfig.content()).toMatchSnapshot();
   });
   test("limits", () => {
-    expect(files.renderSliceLimits()).toMatchSnapshot();
-    expect(files.renderConnectionLimits(files.proxyLimits(3))).toMatchSnapshot();
-    expect(files.renderConnectionLimitsUnit()).toMatchSnapshot();
-    expect(files.renderSlotsTmpfiles()).toMatchSnapshot();
+    const { sliceLimits, connectionLimits, connectionLimitsUnit, slots } = files.PROXY_FILES;
+    expect(sliceLimits.content()).toMatchSnapshot();
+    expect(connectionLimits.content({ grants: GRANTS })).toMatchSnapshot();
+    expect(connectionLimitsUnit.content()).toMatchSnapshot();
+    expect(slots.content()).toMatchSnapshot();
   });
   test("environment", () => {
     const environment = (change: { password?: string; oneFileSystem?: boolean }) =>
@@ -81,7 +82,7 @@ describe("every rendered file", () => {
     expect(environment({ oneFileSystem: true })).toMatchSnapshot();
   });
   test("known_hosts", () => {
-    expect(files.renderKnownHosts(PROXY)).toMatchSnapshot();
+    expect(files.CLIENT_FILES.knownHosts.content({ proxy: PROXY })).toMatchSnapshot();
   });
   test("ssh_config", () => {
     const connections = [
@@ -95,10 +96,10 @@ describe("every rendered file", () => {
     expect(files.renderExcludes(["*.tmp", "#recycle", "/srv/myapp/$cache", " odd "])).toMatchSnapshot();
   });
   test("tmpfiles.d", () => {
-    expect(files.renderTmpfiles()).toMatchSnapshot();
+    expect(files.CLIENT_FILES.tmpfiles.content()).toMatchSnapshot();
   });
   test("restic-backup", () => {
-    expect(files.renderBackupCommand()).toMatchSnapshot();
+    expect(files.CLIENT_FILES.command.content()).toMatchSnapshot();
   });
   test("user data", () => {
     const hostKeyPrivate = "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n";
@@ -231,17 +232,10 @@ describe("what a preview shows", () => {
     }
   });
   test("a script carries each file once, and nothing else tells it", () => {
-    expect(carried(files.proxyInstall(proxyArgs).script)).toEqual([
-      files.renderRcloneCommand(),
-      files.renderRcloneConfig(S3),
-      files.renderSshdConfig(files.proxyLimits(GRANTS.length)),
-      files.renderSshdIdleConfig(),
-      files.renderSlotsTmpfiles(),
-      files.renderSliceLimits(),
-      files.renderConnectionLimits(files.proxyLimits(GRANTS.length)),
-      files.renderConnectionLimitsUnit(),
-      files.renderAuthorizedKeys(GRANTS, "databucket"),
-    ]);
+    const contents = Object.values(files.PROXY_FILES).map((file: files.FileSpec<typeof proxyArgs>) =>
+      file.content(proxyArgs),
+    );
+    expect(carried(files.proxyInstall(proxyArgs).script)).toEqual(contents);
     expect(files.proxyInstall(proxyArgs).script).not.toContain(S3.secretAccessKey);
   });
   test("a grant less: the line about it goes, and no other file changes", () => {

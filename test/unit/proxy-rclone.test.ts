@@ -4,7 +4,7 @@ import { IncomingHttpHeaders } from "node:http";
 import * as os from "node:os";
 import * as path from "node:path";
 import { afterEach, beforeEach, describe, expect, jest, test } from "@jest/globals";
-import { authorizedKeysLine, CANARY, renderRcloneCommand, renderRcloneConfig } from "../../hosts";
+import { authorizedKeysLine, CANARY, PROXY_FILES, renderRcloneConfig } from "../../hosts";
 import { connect, putAsProxy } from "../../s3/client";
 import { withResticSession } from "../../operations/verify/client-attacks/restic-session";
 import { S3Store, StoreAnswer, StoreRequest } from "../harness/s3-store";
@@ -22,7 +22,8 @@ beforeEach(async () => {
   const s3 = { endpoint: store.endpoint, region: "r", accessKeyId: "id", secretAccessKey: "secret" };
   fs.writeFileSync(path.join(folder, "rclone.conf"), renderRcloneConfig(s3));
   fs.mkdirSync(path.join(folder, "slots"));
-  const command = renderRcloneCommand()
+  const command = PROXY_FILES.rcloneCommand
+    .content()
     .replaceAll("/usr/local/lib/secure-backups/rclone", tool("rclone"))
     .replaceAll("/run/rcloneproxy", path.join(folder, "slots"))
     .replaceAll("/home/rcloneproxy/.config/rclone", folder);

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
-import { renderBackupCommand, renderPaths } from "../../hosts";
+import { CLIENT_FILES, renderPaths } from "../../hosts";
 import { inDirectory } from "./files-tools";
 
 /** The variables of the caller that restic gets, as the usage text has them. */
@@ -41,7 +41,8 @@ function backup(
     writeFileSync(join(directory, name), `#!/bin/sh\n${body}\n`);
     chmodSync(join(directory, name), 0o755);
   }
-  const script = renderBackupCommand()
+  const script = CLIENT_FILES.command
+    .content()
     .replaceAll("/etc/restic-backup", settings)
     .replaceAll("/run/restic-backup", join(directory, "run"))
     .replaceAll("/usr/local/lib/secure-backups/restic", join(directory, "none"))

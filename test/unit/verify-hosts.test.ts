@@ -176,7 +176,8 @@ describe("the arguments of sshd", () => {
 
 describe("owners and modes", () => {
   const file = "/etc/app/secret";
-  const problems = (text: string) => modeProblems(parseModes(text), file, "root:root", "600");
+  const problems = (text: string) =>
+    modeProblems(parseModes(text), { path: file, owner: "root:root", mode: "0600" });
   const above = "755 root:root directory|/etc\n750 root:app directory|/etc/app\n";
 
   test("as wanted", () => {

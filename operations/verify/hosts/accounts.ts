@@ -1,5 +1,5 @@
 /** The proxy's accounts, and what its user could do beyond serving clients. */
-import { PROXY_USER } from "../../../hosts";
+import { PROXY_HOME, PROXY_USER } from "../../../hosts";
 import { Finding, PUT_BACK, Seen } from "../probe";
 import { HostFacts, judge, linesOf, seen } from "./facts";
 
@@ -20,7 +20,7 @@ export function judgeAccounts(facts: HostFacts): Promise<Finding[]> {
       return seen(
         [
           ...(account.kind === "locked" ? [] : [`it has a password (${account.kind})`]),
-          ...(account.home === `/home/${PROXY_USER}` ? [] : [`its home is ${account.home}`]),
+          ...(account.home === PROXY_HOME ? [] : [`its home is ${account.home}`]),
           ...(account.shell === "/bin/sh" ? [] : [`its shell is ${account.shell}`]),
         ],
         "so it is",

@@ -1,16 +1,8 @@
 /** The keys that open the proxy: exactly the stack's, and each for one repository of its own. */
 import { Deployment } from "../../deployment";
-import { authorizedKeysLine, grantsOf, PROXY_USER } from "../../../hosts";
+import { AUTHORIZED_KEYS, authorizedKeysLine, grantsOf } from "../../../hosts";
 import { Finding, PUT_BACK } from "../probe";
 import { HostFacts, judge, linesOf, seen } from "./facts";
-
-/** Where sshd finds the keys of the proxy's user. */
-export const AUTHORIZED_KEYS = `/etc/ssh/authorized_keys.d/${PROXY_USER}`;
-
-/** The lines of authorized_keys that the stack's grants give. */
-export function wantedKeyLines({ bucket, clients, canary }: Deployment): string[] {
-  return grantsOf(clients, canary).map((grant) => authorizedKeysLine(grant, bucket.bucket));
-}
 
 /** Judges the lines of that file. */
 export function judgeAuthorizedKeys(deployment: Deployment, facts: HostFacts): Promise<Finding[]> {
@@ -25,7 +17,9 @@ export function judgeAuthorizedKeys(deployment: Deployment, facts: HostFacts): P
         remedy,
       },
       () => {
-        const wanted = wantedKeyLines(deployment);
+        const wanted = grantsOf(deployment.clients, deployment.canary).map((grant) =>
+          authorizedKeysLine(grant, deployment.bucket.bucket),
+        );
         return seen(
           keyLineProblems(linesOf(facts("authorized_keys")), wanted),
           `${String(wanted.length)} lines, as expected`,

@@ -1,17 +1,20 @@
 /** A client: what its inspection is told, and all that is judged of what it printed. */
 import { DeployedClient, Deployment } from "../../deployment";
 import {
-  CLIENT_SETTINGS,
+  CLIENT_FILES,
+  clientPaths,
+  ClientValues,
+  FileSpec,
   PROXY_USER,
-  renderBackupCommand,
-  renderEnvironment,
-  renderExcludes,
-  renderKnownHosts,
-  renderPaths,
+  rendered,
+  repositoryDir,
+  repositoryFiles,
+  RepositoryValues,
+  SETTINGS,
 } from "../../../hosts";
 import { Finding, REBUILD, ProbeAbout, PUT_BACK } from "../probe";
 import { HostFacts, judge, seen } from "./facts";
-import { contentSeen, modeProblems, parseModes } from "./files";
+import { contentSeen, modeProblems, OwnedFile, parseModes, PROGRAM } from "./files";
 import { clientLeaks, identitiesSeen, LEAK_REMEDY, PLACES } from "./leaks";
 import {
   opensshSeen,
@@ -24,12 +27,16 @@ import {
 
 /** What inspect.sh is told on a client. */
 export function clientParameters({ bucket }: Deployment, client: DeployedClient): Record<string, string> {
+  const names = client.repositories.map(({ name }) => name);
+  const files = [...clientPaths(names), RESTIC_PROGRAM].join(" ");
   return {
     ROLE: "client",
     KEY_IDS: [bucket.owner, bucket.writer, bucket.keeper]
       .flatMap((keys) => keys?.accessKeyId ?? [])
       .join("\n"),
-    REPOSITORIES: client.repositories.map(({ name }) => name).join(" "),
+    REPOSITORIES: names.join(" "),
+    MODES: files,
+    SUMS: files,
   };
 }
 
@@ -48,28 +55,47 @@ export function judgeClient(
     expected,
     remedy,
   });
-  const folder = (repository: string, file: string) => `${CLIENT_SETTINGS}/${repository}/${file}`;
-  const secretFiles = repositories.flatMap((repository) =>
-    ["env", "id_ed25519", "paths", "excludes"].map((file) => folder(repository.name, file)),
-  );
+  const values: ClientValues = {
+    stack: deployment.stack,
+    client: name,
+    bucket: deployment.bucket.bucket,
+    proxy: {
+      address: deployment.proxy.address,
+      port: deployment.proxy.host.port,
+      hostKey: deployment.proxy.host.hostKey,
+    },
+    // A client that is reached has all its keys from the stack.
+    repositories: repositories.map((repository) => ({ privateKey: "", ...repository })),
+  };
+  // At which of its addresses a client reaches the proxy is not known here: of its ssh_config, what ssh reads in it is judged.
+  const { knownHosts, sshConfig, ...others } = CLIENT_FILES;
+  const written = [
+    ...Object.values(others).map((file: FileSpec<ClientValues>) => rendered(file, values)),
+    ...values.repositories.flatMap((repository) =>
+      Object.values(repositoryFiles(repository.name)).map((file: FileSpec<RepositoryValues>) =>
+        rendered(file, { ...values, ...repository }),
+      ),
+    ),
+  ];
+  const wanted: OwnedFile[] = [...written, knownHosts, sshConfig];
   return Promise.all([
     judge(
-      about("client.files", `owner and mode of the settings on ${name}`, "root's alone: 600 root:root"),
+      about(
+        "client.files",
+        `owner and mode of the settings on ${name}`,
+        "root's alone, as the stack wrote them",
+      ),
       () => {
         const modes = parseModes(facts("modes"));
+        const program = restic ? [{ path: RESTIC_PROGRAM, ...PROGRAM }] : [];
+        const directories = [SETTINGS, ...repositories.map((repository) => repositoryDir(repository.name))];
         const problems = [
-          ...secretFiles.flatMap((file) => modeProblems(modes, file, "root:root", "600")),
-          ...["known_hosts", "ssh_config"].flatMap((file) =>
-            modeProblems(modes, `${CLIENT_SETTINGS}/${file}`, "root:root", "644"),
+          ...[...wanted, ...program].flatMap((file) => modeProblems(modes, file)),
+          ...directories.flatMap(({ dir, mode }) =>
+            modes.get(dir)?.mode.padStart(4, "0") === mode ? [] : [`${dir} is not ${mode.slice(1)}`],
           ),
-          ...modeProblems(modes, "/usr/local/bin/restic-backup", "root:root", "755"),
-          ...(restic ? modeProblems(modes, RESTIC_PROGRAM, "root:root", "755") : []),
-          ...[
-            CLIENT_SETTINGS,
-            ...repositories.map((repository) => `${CLIENT_SETTINGS}/${repository.name}`),
-          ].flatMap((directory) => (modes.get(directory)?.mode === "700" ? [] : [`${directory} is not 700`])),
         ];
-        return seen([...new Set(problems)], `${String(secretFiles.length)} files, so they are`);
+        return seen([...new Set(problems)], `${String(wanted.length)} files, so they are`);
       },
     ),
     judge(
@@ -78,32 +104,11 @@ export function judgeClient(
         `keys, passwords, paths, excludes and command on ${name}`,
         "what the stack wrote",
       ),
-      () =>
-        contentSeen(facts, [
-          ["/usr/local/bin/restic-backup", renderBackupCommand()],
-          ...repositories.flatMap((settings): [string, string][] => {
-            const { name: repository, paths, excludes, privateKey } = settings;
-            const place = { bucket: deployment.bucket.bucket, client: name };
-            return [
-              [folder(repository, "paths"), renderPaths(paths)],
-              [folder(repository, "excludes"), renderExcludes(excludes)],
-              [folder(repository, "env"), renderEnvironment(place, settings)],
-              ...(privateKey === undefined
-                ? []
-                : [[folder(repository, "id_ed25519"), `${privateKey.trimEnd()}\n`] as [string, string]]),
-            ];
-          }),
-        ]),
+      () => contentSeen(facts, written),
     ),
     judge(
       about("client.known-hosts", `the host key that ${name} has pinned`, "the proxy's, and no other"),
-      () =>
-        contentSeen(facts, [
-          [
-            `${CLIENT_SETTINGS}/known_hosts`,
-            renderKnownHosts({ address: "", port: 22, hostKey: deployment.proxy.host.hostKey }),
-          ],
-        ]),
+      () => contentSeen(facts, [rendered(knownHosts, values)]),
     ),
     judge(
       about(
@@ -158,7 +163,7 @@ export function judgeClient(
 const SSH_SETTINGS = {
   user: PROXY_USER,
   stricthostkeychecking: "true",
-  userknownhostsfile: `${CLIENT_SETTINGS}/known_hosts`,
+  userknownhostsfile: CLIENT_FILES.knownHosts.path,
   globalknownhostsfile: "/dev/null",
   updatehostkeys: "false",
   verifyhostkeydns: "false",
@@ -179,7 +184,7 @@ export function sshProblems(text: string): string[] {
     .flatMap((part) => {
       const [name = "", ...lines] = part.split("\n");
       const settings = new Map(lines.map((line) => line.split(/ (.*)/s, 2) as [string, string]));
-      const wanted = { ...SSH_SETTINGS, identityfile: `${CLIENT_SETTINGS}/${name}/id_ed25519` };
+      const wanted = { ...SSH_SETTINGS, identityfile: repositoryFiles(name).privateKey.path };
       return Object.entries(wanted).flatMap(([key, value]) =>
         settings.get(key) === value ? [] : [`${name}: ${key} is ${settings.get(key) ?? "not set"}`],
       );

@@ -2,7 +2,15 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { gunzipSync } from "node:zlib";
-import { hostScript, shellQuote } from "../../../hosts";
+import {
+  AUTHORIZED_KEYS,
+  CLIENT_SETTINGS,
+  hostScript,
+  LIBRARY,
+  PROXY_HOME,
+  PROXY_USER,
+  shellQuote,
+} from "../../../hosts";
 import { Finding, ProbeAbout, runProbe, Seen } from "../probe";
 
 /** What a host printed about itself. Throws for a fact that it could not tell: that is never taken for an empty one. */
@@ -11,9 +19,12 @@ export type HostFacts = (name: string) => string;
 /** Bytes of facts: more than inspect.sh lets a host have, and few enough to be searched for every secret in seconds. */
 const MOST_FACTS = 32 << 20;
 
+/** What inspect.sh is told on every host. */
+const PATHS = { PROXY_USER, PROXY_HOME, AUTHORIZED_KEYS, LIBRARY, SETTINGS: CLIENT_SETTINGS };
+
 /** The script as it is sent: nothing runs before all of it has arrived. `boundary` is a line that nobody can guess. */
 export function inspectScript(parameters: Record<string, string>, boundary: string): string {
-  const assignments = Object.entries({ ...parameters, BOUNDARY: boundary }).map(
+  const assignments = Object.entries({ ...parameters, ...PATHS, BOUNDARY: boundary }).map(
     ([name, value]) => `${name}=${shellQuote(value)}\n`,
   );
   const body = hostScript("proxy/sessions.sh") + fs.readFileSync(path.join(__dirname, "inspect.sh"), "utf8");

@@ -20,14 +20,24 @@ export function parseModes(text: string): Map<string, Mode> {
   );
 }
 
+/** A file as it must be; the mode has four octal digits. */
+export interface OwnedFile {
+  path: string;
+  owner: string;
+  mode: string;
+}
+
+/** Owner and mode of a program that an install downloads. */
+export const PROGRAM = { owner: "root:root", mode: "0755" };
+
 /** What is wrong with a file that must be exactly so, or with a directory above it, through which it could be replaced. */
-export function modeProblems(modes: Map<string, Mode>, file: string, owner: string, mode: string): string[] {
+export function modeProblems(modes: Map<string, Mode>, { path: file, owner, mode }: OwnedFile): string[] {
   const found = modes.get(file);
   if (found === undefined) return [`${file} is missing`];
   const problems: string[] = [];
   if (!found.type.startsWith("regular")) problems.push(`${file} is a ${found.type}`);
-  if (found.owner !== owner || found.mode !== mode)
-    problems.push(`${file} is ${found.mode} ${found.owner}, not ${mode} ${owner}`);
+  if (found.owner !== owner || found.mode.padStart(4, "0") !== mode)
+    problems.push(`${file} is ${found.mode} ${found.owner}, not ${mode.replace(/^0/, "")} ${owner}`);
   for (let above = path.dirname(file); above !== "/"; above = path.dirname(above)) {
     const directory = modes.get(above);
     if (directory === undefined) problems.push(`${above} is missing`);
@@ -53,13 +63,10 @@ export function parseSums(text: string): Map<string, string> {
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 
 /** Compares files with what the stack wrote, by their sums. */
-export function contentSeen(
-  facts: HostFacts,
-  contents: readonly (readonly [file: string, content: string])[],
-): Seen {
+export function contentSeen(facts: HostFacts, contents: readonly { path: string; content: string }[]): Seen {
   const sums = parseSums(facts("sums"));
   return seen(
-    contents.flatMap(([file, content]) => {
+    contents.flatMap(({ path: file, content }) => {
       const sum = sums.get(file);
       if (sum === undefined) return [`${file} is missing`];
       return sum === sha256(content) ? [] : [`${file} is NOT what the stack wrote`];

@@ -1,16 +1,14 @@
 # shellcheck shell=sh
 # Prints facts about this host, in gzip and base64, and changes nothing. Secrets are searched in them on the operator's
 # machine, so none is brought here. Assignments stand before this text, which is wrapped in a function: ROLE (proxy or
-# client), KEY_IDS (access key IDs, which are no secrets), REPOSITORIES, OPERATOR (on the proxy: the user who logs in)
-# and BOUNDARY, which no text of the host can hold. A process costs much on a small host: facts of many parts come from one.
+# client), KEY_IDS (access key IDs, which are no secrets), REPOSITORIES, OPERATOR (on the proxy: the user who logs in),
+# MODES and SUMS (paths to look at, none with a blank), the paths and the user of facts.ts, and BOUNDARY, which no text
+# of the host can hold. A process costs much on a small host: facts of many parts come from one.
 
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C
 export PATH LC_ALL
 
-user=rcloneproxy
-lib=/usr/local/lib/secure-backups
-settings=/etc/restic-backup
 # What of logs is looked at, and how long a search may take.
 log_bytes=2000000
 file_bytes=300000
@@ -129,7 +127,7 @@ files_with_key_ids() {
 }
 
 readable() {
-  if id "$user" >/dev/null 2>&1 && runuser -u "$user" -- test -r "$1"; then
+  if id "$PROXY_USER" >/dev/null 2>&1 && runuser -u "$PROXY_USER" -- test -r "$1"; then
     echo readable
   else
     echo private
@@ -139,8 +137,8 @@ readable() {
 # Everything that a process of the user could change where settings, programs and jobs are; it may not look into
 # all of them, which is find's status 1.
 writable() {
-  runuser -u "$user" -- true || return 2
-  runuser -u "$user" -- timeout $seconds find /etc /usr /usr/local /opt /home /var/spool/cron \
+  runuser -u "$PROXY_USER" -- true || return 2
+  runuser -u "$PROXY_USER" -- timeout $seconds find /etc /usr /usr/local /opt /home /var/spool/cron \
     /var/lib/secure-backups -xdev \
     -writable ! -type l ! -type c ! -type s -print || [ $? -eq 1 ]
 }
@@ -165,28 +163,28 @@ user_keys() {
   done <<END
 $passwd
 END
-  for keys_file in /etc/ssh/authorized_keys.d/* /etc/ssh/authorized_keys.d/.[!.]*; do
-    if [ -f "$keys_file" ] && [ "$keys_file" != /etc/ssh/authorized_keys.d/$user ]; then set -- "$@" "$keys_file"; fi
+  for keys_file in "${AUTHORIZED_KEYS%/*}"/* "${AUTHORIZED_KEYS%/*}"/.[!.]*; do
+    if [ -f "$keys_file" ] && [ "$keys_file" != "$AUTHORIZED_KEYS" ]; then set -- "$@" "$keys_file"; fi
   done
   # No line at all is grep's status 1.
   grep -aHv -m 100 -e '^[[:space:]]*#' -e '^[[:space:]]*$' /dev/null "$@" || [ $? -eq 1 ]
 }
 
 sudo_rights() {
-  id -Gn "$user"
+  id -Gn "$PROXY_USER"
   if ! command -v sudo >/dev/null; then
     echo 'there is no sudo'
   else
     # What it says is judged: versions differ in the status for a user without rights.
-    timeout 20 sudo -n -l -U "$user" 2>&1 || :
+    timeout 20 sudo -n -l -U "$PROXY_USER" 2>&1 || :
   fi
 }
 
 jobs_of_user() {
-  ! command -v crontab >/dev/null || crontab -l -u "$user" || :
-  grep -ls "$user" /etc/crontab /etc/cron.d/* /var/spool/cron/atjobs/* || :
-  for job_path in "/var/spool/cron/$user" "/var/spool/cron/crontabs/$user" "/var/lib/systemd/linger/$user" \
-    "/home/$user/.config/systemd"; do
+  ! command -v crontab >/dev/null || crontab -l -u "$PROXY_USER" || :
+  grep -ls "$PROXY_USER" /etc/crontab /etc/cron.d/* /var/spool/cron/atjobs/* || :
+  for job_path in "/var/spool/cron/$PROXY_USER" "/var/spool/cron/crontabs/$PROXY_USER" "/var/lib/systemd/linger/$PROXY_USER" \
+    "$PROXY_HOME/.config/systemd"; do
     [ ! -e "$job_path" ] || printf '%s\n' "$job_path"
   done
 }
@@ -204,13 +202,13 @@ running_sshd() {
 # The limits reach a session by sshd's PAM alone.
 slice() {
   if sessions_in_slice; then echo Sessions=pam_systemd; else echo Sessions=none; fi
-  systemctl show "user-$(id -u "$user").slice" --property=MemoryMax,MemorySwapMax,TasksMax,CPUWeight
+  systemctl show "user-$(id -u "$PROXY_USER").slice" --property=MemoryMax,MemorySwapMax,TasksMax,CPUWeight
 }
 
 ssh_settings() {
   for ssh_name in $REPOSITORIES; do
     printf '== %s\n' "$ssh_name"
-    ssh -G -F $settings/ssh_config "$ssh_name"
+    ssh -G -F "$SETTINGS/ssh_config" "$ssh_name"
   done
 }
 
@@ -220,17 +218,16 @@ facts() {
   fact environments environments
   case $ROLE in
     proxy)
-      fact "sshd:$user" sshd -T -C "user=$user,host=client,addr=192.0.2.1"
+      fact "sshd:$PROXY_USER" sshd -T -C "user=$PROXY_USER,host=client,addr=192.0.2.1"
       fact sshd:operator sshd -T -C "user=$OPERATOR,host=client,addr=192.0.2.1"
       fact sshd_rules sshd_rules
-      fact authorized_keys cat /etc/ssh/authorized_keys.d/$user
-      fact modes modes /home/$user/.config/rclone/rclone.conf /etc/ssh/authorized_keys.d/$user \
-        /etc/ssh/ssh_host_ed25519_key /usr/local/bin/rclone $lib/rclone /etc/ssh/sshd_config \
-        /etc/ssh/sshd_config.d/*.conf
-      fact sums sums /home/$user/.config/rclone/rclone.conf /usr/local/bin/rclone $lib/rclone \
-        /etc/ssh/sshd_config.d/00-secure-backups.conf
-      fact stamp cat $lib/rclone.sha256
-      fact version.rclone version_of $lib/rclone
+      fact authorized_keys cat "$AUTHORIZED_KEYS"
+      # shellcheck disable=SC2086
+      fact modes modes $MODES
+      # shellcheck disable=SC2086
+      fact sums sums $SUMS
+      fact stamp cat "$LIBRARY/rclone.sha256"
+      fact version.rclone version_of "$LIBRARY/rclone"
       fact package.openssh package openssh-server
       fact running_sshd running_sshd
       fact writable writable
@@ -239,23 +236,19 @@ facts() {
       fact user_keys user_keys
       fact sudo sudo_rights
       fact jobs jobs_of_user
-      fact home find /home/$user -mindepth 1
+      fact home find "$PROXY_HOME" -mindepth 1
       fact sockets ss -H -lntup
       fact slice slice
       fact connection_limits nft list table inet secure_backups
       ;;
     client)
-      set -- $settings/known_hosts $settings/ssh_config /usr/local/bin/restic-backup $lib/restic
-      for repository in $REPOSITORIES; do
-        for file in env id_ed25519 paths excludes; do
-          set -- "$@" "$settings/$repository/$file"
-        done
-      done
-      fact modes modes "$@"
-      fact sums sums "$@"
+      # shellcheck disable=SC2086
+      fact modes modes $MODES
+      # shellcheck disable=SC2086
+      fact sums sums $SUMS
       fact ssh ssh_settings
-      fact stamp cat $lib/restic.sha256
-      if [ -x $lib/restic ]; then fact version.restic version_of $lib/restic; else fact version.restic version_of restic; fi
+      fact stamp cat "$LIBRARY/restic.sha256"
+      if [ -x "$LIBRARY/restic" ]; then fact version.restic version_of "$LIBRARY/restic"; else fact version.restic version_of restic; fi
       fact package.openssh package openssh-client
       ;;
   esac

@@ -1,6 +1,6 @@
 /** Secrets and S3 identities where they must not be, on the proxy and on clients. */
 import { DeployedClient, Deployment } from "../../deployment";
-import { PROXY_USER } from "../../../hosts";
+import { CLIENT_FILES, PROXY_USER } from "../../../hosts";
 import { Finding, Seen, Undecided } from "../probe";
 import { Secret, secretsIn, stackSecrets } from "../secrets";
 import { HostFacts, judge, linesOf, seen } from "./facts";
@@ -93,9 +93,9 @@ export function identitiesSeen(
   );
 }
 
-/** Programs of ours, and what they start: their environment has their repository's password. */
-const OWN_PROGRAM =
-  /(^|\/)restic(-backup)? |ssh -F \/etc\/restic-backup\/ssh_config|\/etc\/restic-backup\/ssh_config/;
+/** Whether it is a program of ours, or what that starts: their environment has their repository's password. */
+const isOwnProgram = (command: string): boolean =>
+  /(^|\/)restic(-backup)? /.test(command) || command.includes(CLIENT_FILES.sshConfig.path);
 
 /** Searches what a client printed; its own programs have its own passwords. */
 export function clientLeaks(deployment: Deployment, { name }: DeployedClient, facts: HostFacts): Seen {
@@ -115,7 +115,7 @@ export function clientLeaks(deployment: Deployment, { name }: DeployedClient, fa
       .slice(1)
       .flatMap((part) => {
         const program = programs.get(part.split("/", 1)[0] ?? "") ?? "a process that has ended";
-        const searched = OWN_PROGRAM.test(program) ? own : secrets;
+        const searched = isOwnProgram(program) ? own : secrets;
         return secretsIn(part, searched).map(
           (secret) => `${secret} is in the environment of ${program.slice(0, 60)}`,
         );

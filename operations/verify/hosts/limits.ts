@@ -1,13 +1,8 @@
 /** What clients may take of the proxy. */
 import { Deployment } from "../../deployment";
-import { PROXY_USER, ProxyLimits, proxyLimits } from "../../../hosts";
+import { grantsOf, PROXY_USER, proxyLimits } from "../../../hosts";
 import { Finding, PUT_BACK, Seen } from "../probe";
-import { wantedKeyLines } from "./authorized-keys";
 import { HostFacts, judge, linesOf, seen } from "./facts";
-
-/** The limits that the stack sets, by the number of its keys. */
-export const wantedLimits = (deployment: Deployment): ProxyLimits =>
-  proxyLimits(wantedKeyLines(deployment).length);
 
 /** Characters of the longest line that can be a rule of ours. */
 const LONGEST_RULE = 500;
@@ -25,7 +20,9 @@ export function judgeLimits(deployment: Deployment, facts: HostFacts): Promise<F
       },
       see,
     );
-  const connections = String(wantedLimits(deployment).connectionsPerSource);
+  const connections = String(
+    proxyLimits(grantsOf(deployment.clients, deployment.canary).length).connectionsPerSource,
+  );
   return Promise.all([
     limits(
       "slice",

@@ -1,15 +1,16 @@
 /** The programs of a host: their versions, and what runs and listens on the proxy. */
 import { Deployment } from "../../deployment";
 import { Artifact } from "../../../config";
+import { LIBRARY } from "../../../hosts";
 import { Finding, REBUILD, ProbeAbout, Seen, Undecided } from "../probe";
 import { HostFacts, judge, linesOf, seen } from "./facts";
 import { parseSums } from "./files";
 import { judgeVersion, Program } from "./known-bad";
 
 /** The rclone that serves clients. */
-export const RCLONE_PROGRAM = "/usr/local/lib/secure-backups/rclone";
+export const RCLONE_PROGRAM = `${LIBRARY}/rclone`;
 /** The restic of a client whose distribution's own is not used. */
-export const RESTIC_PROGRAM = "/usr/local/lib/secure-backups/restic";
+export const RESTIC_PROGRAM = `${LIBRARY}/restic`;
 
 /** Compares a program that the stack installed with what the configuration names. */
 export function programSeen(facts: HostFacts, file: string, { url, sha256 }: Artifact): Seen {

@@ -7,7 +7,7 @@ import { HostFacts } from "./facts";
 import { judgeProxySecrets } from "./leaks";
 import { judgeLimits } from "./limits";
 import { judgePrograms } from "./programs";
-import { judgeProxyFiles } from "./proxy-files";
+import { judgeProxyFiles, PROXY_FILES_SEEN } from "./proxy-files";
 import { judgeSshd } from "./sshd";
 import { judgeWaysIn } from "./ways-in";
 
@@ -20,6 +20,7 @@ export function proxyParameters({ bucket, proxy }: Deployment): Record<string, s
     KEY_IDS: foreign.flatMap((keys) => keys?.accessKeyId ?? []).join("\n"),
     REPOSITORIES: "",
     OPERATOR: proxy.host.user,
+    ...PROXY_FILES_SEEN,
   };
 }
 

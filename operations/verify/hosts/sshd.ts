@@ -1,17 +1,9 @@
 /** What sshd does for the proxy's user, as it tells itself. */
 import { Deployment } from "../../deployment";
 import * as path from "node:path";
-import { PROXY_USER, renderSshdConfig } from "../../../hosts";
+import { grantsOf, PROXY_FILES, PROXY_USER } from "../../../hosts";
 import { Finding, ProbeAbout, PUT_BACK } from "../probe";
 import { HostFacts, judge, linesOf, seen } from "./facts";
-import { wantedLimits } from "./limits";
-
-/** The part of sshd's configuration that the stack writes. */
-export const SSHD_DROP_IN = "/etc/ssh/sshd_config.d/00-secure-backups.conf";
-
-/** What the stack has written there. */
-export const wantedSshdConfig = (deployment: Deployment): string =>
-  renderSshdConfig(wantedLimits(deployment));
 
 /** What sshd's drop-in asks for: the settings of everybody, overridden by those of the proxy's user. */
 export function wantedSshdSettings(text: string): Map<string, string> {
@@ -78,9 +70,13 @@ export function judgeSshd(deployment: Deployment, facts: HostFacts): Promise<Fin
     id: `sshd.effective-${name}`,
     tried,
     expected,
-    remedy: `remove what sets it in /etc/ssh/sshd_config or a file in sshd_config.d that sorts before ${path.basename(SSHD_DROP_IN)}, then run pulumi up`,
+    remedy: `remove what sets it in /etc/ssh/sshd_config or a file in sshd_config.d that sorts before ${path.basename(PROXY_FILES.sshdConfig.path)}, then run pulumi up`,
   });
-  const wanted = [...wantedSshdSettings(wantedSshdConfig(deployment))];
+  const wanted = [
+    ...wantedSshdSettings(
+      PROXY_FILES.sshdConfig.content({ grants: grantsOf(deployment.clients, deployment.canary) }),
+    ),
+  ];
   return Promise.all([
     ...wanted.map(([name, value]) =>
       judge(about(name, `sshd's setting ${name} for ${PROXY_USER}`, value), () => {
