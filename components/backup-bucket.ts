@@ -3,7 +3,7 @@ import * as pulumi from "@pulumi/pulumi";
 import { S3Identity, StackConfig } from "../config";
 import { bucketPolicies, keystonePrincipal } from "../plan/bucket-policy";
 import { credentialAdvice, madeByStack } from "../plan";
-import { Bucket } from "../s3/bucket";
+import { Bucket } from "../s3/resource/bucket";
 import { loginSettings } from "./login";
 
 /** What signs S3 requests. */

@@ -4,7 +4,7 @@ import { homedir } from "node:os";
 import * as path from "node:path";
 import { createInterface } from "node:readline/promises";
 import { parseDocument } from "yaml";
-import { firstData } from "../s3/s3-bucket";
+import { firstData } from "../s3/remove";
 import { withS3 } from "../s3/with-s3";
 import { configurationFile } from "./configuration-file";
 import { Deployment } from "./deployment";

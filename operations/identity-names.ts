@@ -1,15 +1,15 @@
 import { DeployedBucket } from "./deployment";
 import { withS3 } from "../s3/with-s3";
 
-/** Who is who in the S3 service's lists of versions. */
+/** Names for the S3 identities in lists of versions. */
 export interface IdentityNames {
-  /** An identity in words, by what S3 calls it; one that did not answer is shown by that. */
+  /** The role of an identity by its S3 ID; an unknown one keeps its ID. */
   nameOf: (id: string) => string;
-  /** What S3 calls the owner; absent: it does not tell. */
+  /** The owner's S3 ID; absent where the service does not report it. */
   owner?: string;
 }
 
-/** Asks S3 what it calls the stack's identities. */
+/** Reads the S3 IDs of the stack's identities. */
 export async function identityNames(bucket: DeployedBucket): Promise<IdentityNames> {
   const names = new Map<string, string>();
   let owner: string | undefined;
@@ -22,7 +22,7 @@ export async function identityNames(bucket: DeployedBucket): Promise<IdentityNam
       names.set(Owner.ID, `the ${name}`);
       if (name === "owner") owner = Owner.ID;
     } catch {
-      // Its keys may have been revoked after the break-in.
+      // Its keys may have been revoked after an intrusion.
     }
   }
   return { nameOf: (id) => names.get(id) ?? id, ...(owner === undefined ? {} : { owner }) };

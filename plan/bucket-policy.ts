@@ -1,26 +1,25 @@
-/** Who may do what in the bucket, as the text of an S3 bucket policy. */
+/** Who may do what in the bucket, as an S3 bucket policy. */
 
 /** Arguments of {@link bucketPolicies}. Principals are ARNs as the S3 service spells them. */
 export interface BucketPolicyArgs {
   /** Name of the bucket; no statement reaches beyond it. */
   readonly bucket: string;
   /**
-   * The bucket's owner. Objects belong to the identity that put them, so the owner can read what the writer
-   * put only if it is named here. Default: the owner is not named and cannot read the backups; it still
-   * administers the bucket. Means nothing without a writer.
+   * The bucket's owner. Where objects belong to the identity that put them (Ceph RGW), the owner can read the writer's
+   * objects only if it is named here; it administers the bucket in any case. Ignored without a writer. @default not named
    */
   readonly owner?: string;
-  /** The identity whose credentials the proxy uses. Default: the owner itself, which the policy then binds. */
+  /** The identity whose credentials the proxy uses. @default the owner, whom the policy then binds */
   readonly writer?: string;
-  /** The identity that retention uses. Default: none. Needs a separate writer. */
+  /** The identity that retention uses; needs a separate writer. @default none */
   readonly keeper?: string;
 }
 
 /** One way to write the policy of a bucket. */
 export interface PolicyForm {
-  /** What tells this form from the others, in words. */
+  /** How this form differs from the others, in words. */
   readonly name: string;
-  /** JSON text. */
+  /** JSON. */
   readonly policy: string;
 }
 
@@ -33,68 +32,71 @@ interface Statement {
   readonly NotResource?: string;
 }
 
-/** What destroys data or the policy, besides DeleteObject: the rest of the five actions every form denies. */
-const DESTROY = [
-  "s3:DeleteBucket",
-  "s3:DeleteBucketPolicy",
-  "s3:DeleteBucketWebsite",
-  "s3:DeleteObjectVersion",
-];
+/**
+ * Every action that the policy denies to the hosts, besides DeleteObject, which the keeper needs and the writer needs for
+ * locks. `destroy`: it destroys data or the policy; denied in every form. `tamper`: it prepares a destruction or opens the
+ * bucket to others, and every service with policies knows it. `more`: the same, but some services do not know it and
+ * refuse the whole policy, so the weaker forms do not name it; none allows it. Each is tried or judged: TAMPERING in
+ * s3/tampering.ts, and by the tests on a real service; the compiler asks for both.
+ */
+export const DENIED = {
+  "s3:DeleteBucket": "destroy",
+  "s3:DeleteBucketPolicy": "destroy",
+  "s3:DeleteBucketWebsite": "destroy",
+  "s3:DeleteObjectVersion": "destroy",
+  "s3:PutBucketPolicy": "tamper",
+  "s3:PutLifecycleConfiguration": "tamper",
+  "s3:PutBucketVersioning": "tamper",
+  "s3:PutBucketObjectLockConfiguration": "tamper",
+  "s3:PutReplicationConfiguration": "tamper",
+  "s3:BypassGovernanceRetention": "tamper",
+  "s3:PutObjectRetention": "tamper",
+  "s3:PutObjectLegalHold": "tamper",
+  "s3:PutBucketAcl": "tamper",
+  "s3:PutObjectAcl": "tamper",
+  // S3 has no other action for its removal.
+  "s3:PutBucketPublicAccessBlock": "more",
+  "s3:PutObjectVersionAcl": "more",
+  "s3:PutBucketCORS": "more",
+  "s3:PutBucketWebsite": "more",
+  "s3:PutBucketNotification": "more",
+  "s3:PutBucketLogging": "more",
+  "s3:PutBucketRequestPayment": "more",
+  "s3:PutBucketTagging": "more",
+  "s3:PutObjectTagging": "more",
+  "s3:PutObjectVersionTagging": "more",
+  "s3:DeleteObjectTagging": "more",
+  "s3:DeleteObjectVersionTagging": "more",
+} as const;
+export type DeniedAction = keyof typeof DENIED;
 
-/** What prepares a destruction, or opens the bucket to others, as every S3 service with policies calls it. */
-const TAMPER = [
-  "s3:PutBucketPolicy",
-  "s3:PutLifecycleConfiguration",
-  "s3:PutBucketVersioning",
-  "s3:PutBucketObjectLockConfiguration",
-  "s3:PutReplicationConfiguration",
-  "s3:BypassGovernanceRetention",
-  "s3:PutObjectRetention",
-  "s3:PutObjectLegalHold",
-  "s3:PutBucketAcl",
-  "s3:PutObjectAcl",
-];
+/** The denied actions of these kinds. */
+export function deniedActions(...kinds: readonly (typeof DENIED)[DeniedAction][]): DeniedAction[] {
+  return (Object.keys(DENIED) as DeniedAction[]).filter((action) => kinds.includes(DENIED[action]));
+}
 
-/** More of that kind, which some services do not know and then refuse the whole policy. No form allows it. */
-const TAMPER_MORE = [
-  // Whoever may put it may remove it too: S3 has no other action for that.
-  "s3:PutBucketPublicAccessBlock",
-  "s3:PutObjectVersionAcl",
-  "s3:PutBucketCORS",
-  "s3:PutBucketWebsite",
-  "s3:PutBucketNotification",
-  "s3:PutBucketLogging",
-  "s3:PutBucketRequestPayment",
-  "s3:PutBucketTagging",
-  "s3:PutObjectTagging",
-  "s3:PutObjectVersionTagging",
-  "s3:DeleteObjectTagging",
-  "s3:DeleteObjectVersionTagging",
-];
-
-/** What a restic repository is made of, besides its locks. */
+/** The parts of a restic repository, without its locks. */
 const REPOSITORY_PARTS = ["data/*", "index/*", "keys/*", "snapshots/*", "config"];
 
 /**
  * The policy of the bucket in all its forms, the strongest first. S3 services differ in what they understand and
- * in what they enforce, so the update puts them in this order and keeps the first that is seen to hold.
+ * enforce, so the update puts them in this order and keeps the first that is proved to hold.
  *
- * With a separate writer: the writer lists, reads and adds, and removes restic's lock objects alone; the keeper
- * also removes objects, which versioning keeps; both are denied everything that destroys for good or changes
- * the bucket; the owner keeps every right. Without one, everybody (the owner too) is denied the destroying
- * actions, lock objects excepted: that stops a client and a careless hand, but whoever holds the owner's
- * credentials can put another policy.
+ * With a separate writer, the writer lists, reads and adds, and deletes restic's locks only; the keeper also removes
+ * objects, which versioning keeps; both are denied {@link DENIED}; the owner keeps every right. Without one, everybody
+ * (the owner too) is denied the destroying actions, except for locks: that stops a client and an operator's error, but
+ * an attacker with the owner's credentials can put another policy.
  *
- * The forms differ in two things. Deletion is denied everywhere but on locks (`NotResource`), or, for services that
- * ignore or refuse that, on each other part of a repository. And the explicit denials name every tampering action,
- * or only those that each service knows; with a separate writer the rest is then denied by not being allowed.
+ * The forms differ in two things. Deletion is denied everywhere except for locks (`NotResource`), or, for services that
+ * ignore or refuse that, on each other part of a repository. And the explicit denials name every tampering action, or
+ * only those that every service knows; with a separate writer the others are denied by not being allowed.
  *
- * What no policy reaches: Ceph RGW offers the same objects through the Swift API to whoever has a Keystone token
- * of the writer's project, and there lets an object's own creator set a time at which it is removed, versions,
- * object lock and all. So no host may hold a Keystone password or token.
+ * No policy reaches the Swift API of Ceph RGW: with a Keystone token of the writer's project an attacker can set a time
+ * at which objects of the writer are removed, with their versions and in spite of object lock. So no host may hold a
+ * Keystone password or token.
  *
- * @throws Error when two of the identities are one, or a keeper comes without a separate writer: such a policy
- * would lock out the owner or the keeper.
+ * @throws Error when two of the identities are the same, or a keeper comes without a separate writer: such a policy
+ * would lock out the owner or the keeper
  */
 export function bucketPolicies(args: BucketPolicyArgs): readonly [PolicyForm, ...PolicyForm[]] {
   const { owner, writer, keeper } = args;
@@ -105,7 +107,7 @@ export function bucketPolicies(args: BucketPolicyArgs): readonly [PolicyForm, ..
   if (writer === undefined) {
     if (keeper !== undefined) {
       throw new Error(
-        "bucket policy: a keeper needs a writer apart from the owner; a policy that binds the owner binds the keeper too",
+        "bucket policy: a keeper needs a writer other than the owner; a policy that binds the owner binds the keeper too",
       );
     }
     return [
@@ -121,8 +123,8 @@ export function bucketPolicies(args: BucketPolicyArgs): readonly [PolicyForm, ..
     );
   }
   const identities = { owner, writer, keeper };
-  const all = [...DESTROY, ...TAMPER, ...TAMPER_MORE];
-  const common = [...DESTROY, ...TAMPER];
+  const all = deniedActions("destroy", "tamper", "more");
+  const common = deniedActions("destroy", "tamper");
   return [
     {
       name: "deletion denied but on locks, all tampering denied by name",
@@ -143,9 +145,17 @@ export function bucketPolicies(args: BucketPolicyArgs): readonly [PolicyForm, ..
   ];
 }
 
-/** The strongest form of the policy; see {@link bucketPolicies}. */
-export function bucketPolicy(args: BucketPolicyArgs): string {
-  return bucketPolicies(args)[0].policy;
+/** A policy that denies nothing that matters, to replace one that denies its own removal. */
+export function liftedPolicy(bucket: string): string {
+  return render([
+    {
+      Sid: "Lifted",
+      Effect: "Deny",
+      Principal: "*",
+      Action: "s3:DeleteBucketWebsite",
+      Resource: `arn:aws:s3:::${bucket}`,
+    },
+  ]);
 }
 
 /** CLIENT/REPOSITORY/locks/ID: restic must remove its own locks, or every later command waits for them. */
@@ -160,7 +170,7 @@ function withoutWriter(bucket: string, undeletable: Undeletable): string {
       Sid: "NobodyDestroys",
       Effect: "Deny",
       Principal: "*",
-      Action: DESTROY,
+      Action: deniedActions("destroy"),
       Resource: [bucket, `${bucket}/*`],
     },
   ]);
@@ -176,7 +186,7 @@ function withWriter(
   const hosts = keeper === undefined ? { AWS: writer } : { AWS: [writer, keeper] };
   return render([
     ...(owner === undefined ? [] : [allow("OwnerKeepsControl", { AWS: owner }, "s3:*", [bucket, objects])]),
-    // Without List and Get a HEAD answers 403 instead of 404 or 200, and rclone's append-only then overwrites.
+    // Without List and Get a HEAD is answered with 403 instead of 404 or 200, and then rclone's append-only overwrites.
     allow("HostsList", hosts, ["s3:ListBucket", "s3:GetBucketLocation"], bucket),
     allow(
       "HostsReadAndAdd",
@@ -204,10 +214,9 @@ function withWriter(
 }
 
 /**
- * The principal of an OpenStack project in a policy of Ceph RGW, for which the project is the S3 identity.
+ * The principal of an OpenStack project in a policy of Ceph RGW, where the project is the S3 identity.
  *
- * @throws Error when the project's ID holds characters that Keystone never gives out: a name in its place
- * would match nobody, silently.
+ * @throws Error when it is not an ID as Keystone creates them: a project's name would match nobody, silently
  */
 export function keystonePrincipal(projectId: string): string {
   if (!/^[0-9a-f]{32}$|^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(projectId)) {

@@ -1,5 +1,6 @@
 import { S3Identity, StackConfig } from "../config";
-import type { Quota, Versioning } from "../s3/s3-bucket";
+import type { Quota } from "../s3/settings/quota";
+import type { Versioning } from "../s3/settings/versioning";
 
 /** A ring of defence that the configuration leaves open, and what closes it. */
 export interface OpenRing {

@@ -1,6 +1,8 @@
-/** The connection to an S3 service, and its answers in words that an operator can act on. */
+/** The connection to an S3 service, and its errors in words that an operator can act on. */
 import type { PutObjectCommandOutput, S3 } from "@aws-sdk/client-s3";
 import type { S3Credentials } from "../config";
+import { answerOf, ofNoAnswer } from "./answers";
+import { CHECKSUM_HEADER, CHECKSUMS, SETTINGS_CHECKSUM } from "./services";
 
 export type { S3Credentials };
 
@@ -8,25 +10,16 @@ export type { S3Credentials };
 export interface BucketAddress {
   /** URL of the service, or its bare host name with an optional port (then https). */
   readonly endpoint: string;
-  /** Region that requests are signed for; where the service has regions, also the bucket's place. */
+  /** Region that requests are signed for, and the place of a new bucket where the service has regions. */
   readonly region: string;
   /** Name of the bucket. */
   readonly bucket: string;
 }
 
-/** What S3 said about a failed call. */
-export interface S3Answer {
-  /** S3's own code, such as `AccessDenied`, or the operating system's, such as `ECONNREFUSED`. */
-  readonly code: string;
-  /** HTTP status; absent when no answer came. */
-  readonly status?: number;
-  readonly message: string;
-}
-
-/** Longest wait for a connection, and for one whole answer, in milliseconds. */
+/** Timeouts of a connection and of one whole answer, in milliseconds. */
 const CONNECT_MS = 5_000;
 const ANSWER_MS = 30_000;
-/** Calls are tried this often when the service is busy or the network fails. */
+/** Attempts at a call while the service is busy or the network fails. */
 const ATTEMPTS = 4;
 
 /**
@@ -49,11 +42,11 @@ export function endpointUrl(endpoint: string): string {
 }
 
 /**
- * A client for one identity. The SDK is loaded here and not above: a dynamic provider is stored as text with
+ * A client for one identity. The SDK is loaded here and not above: a dynamic provider is stored as source code with
  * everything that it refers to, and a program that only previews need not load the SDK at all.
  */
 export async function connect(address: BucketAddress, credentials: S3Credentials): Promise<S3> {
-  // The engine would print the SDK's advice about coming Node versions into every update.
+  // The engine would print the SDK's advice about future Node versions in every update.
   process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] ??= "true";
   const sdk = await import("@aws-sdk/client-s3");
   const client = new sdk.S3({
@@ -62,10 +55,8 @@ export async function connect(address: BucketAddress, credentials: S3Credentials
     credentials: { accessKeyId: credentials.accessKeyId, secretAccessKey: credentials.secretAccessKey },
     forcePathStyle: true,
     maxAttempts: ATTEMPTS,
-    // Services other than Amazon's refuse or ignore the checksums that the SDK adds of its own accord.
-    requestChecksumCalculation: "WHEN_REQUIRED",
-    responseChecksumValidation: "WHEN_REQUIRED",
-    // Settings of the operator's shell for Amazon's own endpoints must not leak into this connection.
+    ...CHECKSUMS,
+    // The operator's shell may have settings for Amazon's own endpoints.
     useDualstackEndpoint: false,
     useFipsEndpoint: false,
     requestHandler: {
@@ -74,13 +65,11 @@ export async function connect(address: BucketAddress, credentials: S3Credentials
       throwOnRequestTimeout: true,
     },
   });
-  // Asked for MD5 the SDK sends Content-MD5, which every service knows, and names the algorithm in a header that
-  // makes some services look for another one.
   client.middlewareStack.add(
     (next) => (args) => {
       const { headers } = args.request as { headers: Record<string, string> };
-      if (headers["x-amz-sdk-checksum-algorithm"] === "MD5") {
-        delete headers["x-amz-sdk-checksum-algorithm"];
+      if (headers[CHECKSUM_HEADER] === SETTINGS_CHECKSUM) {
+        Reflect.deleteProperty(headers, CHECKSUM_HEADER);
       }
       return next(args);
     },
@@ -90,9 +79,8 @@ export async function connect(address: BucketAddress, credentials: S3Credentials
 }
 
 /**
- * Puts an object by the request that the proxy's rclone sends (test/unit/proxy-rclone.test.ts holds them against each
- * other), so that what a service or a policy refuses the proxy is refused here too: a checksum, a time in the metadata,
- * a body that is not signed, and no ACL.
+ * Puts an object by the request that the proxy's rclone sends (test/unit/proxy-rclone.test.ts compares them), so that a
+ * service or policy that refuses the proxy refuses this too: a checksum, a time in the metadata, an unsigned body, no ACL.
  */
 export async function putAsProxy(
   writer: S3,
@@ -117,53 +105,11 @@ export async function putAsProxy(
   return await writer.send(put);
 }
 
-/** Reads the code, status and message out of whatever a call threw. */
-export function answerOf(error: unknown): S3Answer {
-  const e = (typeof error === "object" && error !== null ? error : {}) as {
-    name?: string;
-    code?: string;
-    message?: string;
-    errors?: unknown[];
-    $metadata?: { httpStatusCode?: number };
-  };
-  // Node tries each address of a host and wraps what each of them said.
-  if (e.errors?.[0] !== undefined && e.$metadata?.httpStatusCode === undefined) {
-    return answerOf(e.errors[0]);
-  }
-  const status = e.$metadata?.httpStatusCode;
-  const code = (status === undefined ? e.code : undefined) ?? e.name ?? "unknown";
-  return { code, message: e.message ?? String(error), ...(status === undefined ? {} : { status }) };
-}
-
-/** Whether the call got no answer. What is thrown otherwise than by a call has no metadata. */
-export function ofNoAnswer(error: unknown): boolean {
-  const { $metadata } = error as { $metadata?: { httpStatusCode?: number } };
-  return $metadata !== undefined && $metadata.httpStatusCode === undefined;
-}
-
-/** Whether the service says that it does not know the call at all. */
-export function isUnsupported(error: unknown): boolean {
-  const { code, status } = answerOf(error);
-  return code === "NotImplemented" || code === "MethodNotAllowed" || status === 501;
-}
-
-/** Whether the service knows who asks and refuses: not an expired or mistyped key, which is a 403 too. */
-export function isDenied(error: unknown): boolean {
-  const { code, status } = answerOf(error);
-  return status === 403 && (code === "AccessDenied" || code === "Forbidden" || code === "403");
-}
-
-/** Whether the service stores no more: a quota is used up, or its disks are. */
-export function isFull(error: unknown): boolean {
-  const { code, status } = answerOf(error);
-  return code.endsWith("QuotaExceeded") || status === 507;
-}
-
 /**
- * Does one step; a failure becomes {@link failure}.
+ * Does one step; an error becomes a {@link failure}.
  *
  * @param doing the step in words that continue "cannot …", such as `set the policy`
- * @param remedy what the operator can do, where that does not follow from S3's code
+ * @param remedy what the operator can do; default: what follows from S3's code
  */
 export async function explained<T>(
   address: BucketAddress,
@@ -178,7 +124,7 @@ export async function explained<T>(
   }
 }
 
-/** The error of a failed step: what failed where, S3's code and words, and what to do about it. */
+/** The error of a failed step: what failed where, S3's code and message, and the remedy. */
 export function failure(address: BucketAddress, doing: string, error: unknown, remedy?: string): Error {
   const answer = answerOf(error);
   const status = answer.status === undefined ? "" : ` (HTTP ${answer.status})`;
@@ -187,8 +133,8 @@ export function failure(address: BucketAddress, doing: string, error: unknown, r
   const parts = [answer.code + status, words].filter(
     (part) => part !== "" && part !== "Error" && part !== "UnknownError",
   );
-  const said = [...new Set(parts)].join(": ");
-  return new Error(`${where(address)}: cannot ${doing}: ${said}. ${remedy ?? remedyFor(error)}`, {
+  const reason = [...new Set(parts)].join(": ");
+  return new Error(`${where(address)}: cannot ${doing}: ${reason}. ${remedy ?? remedyFor(error)}`, {
     cause: error,
   });
 }
@@ -212,7 +158,7 @@ function remedyFor(error: unknown): string {
       return "Check that these are the keys of the bucket's owner, and that no policy set by hand binds the owner.";
     case "NoSuchBucket":
     case "NotFound":
-      return 'The bucket was removed outside of this stack: "pulumi up --refresh" makes a new, empty one.';
+      return 'The bucket was removed outside of this stack: "pulumi up --refresh" creates a new, empty one.';
     case "InvalidBucketName":
       return "Choose a name of 3 to 63 lower-case letters, digits and hyphens.";
     case "TooManyBuckets":
@@ -235,9 +181,10 @@ function remedyFor(error: unknown): string {
 }
 
 /**
- * Repeats what a service may put in force with a delay until it succeeds.
+ * Repeats an attempt until it succeeds, because a service may put a change in force with a delay.
  *
- * @param pauses milliseconds between the tries; the last failure is thrown when they are used up
+ * @param pauses milliseconds between the attempts
+ * @throws the last attempt's error
  */
 export async function patiently<T>(pauses: readonly number[], attempt: () => Promise<T>): Promise<T> {
   for (const pause of pauses) {

@@ -4,6 +4,7 @@ import { getHeapStatistics } from "node:v8";
 import type { ListObjectVersionsCommandOutput, S3 } from "@aws-sdk/client-s3";
 import { BucketAddress, explained, where } from "./client";
 import type { Entry } from "./history";
+import { asInXml, markerReadings, plainEtag } from "./services";
 
 /** A key of the bucket. S3 says that keys are text in UTF-8; services take others, too, by some of their calls. */
 interface Key {
@@ -49,12 +50,6 @@ export function firstTextAfter(bytes: Buffer): string | undefined {
     if (before === "") return undefined;
   }
 }
-
-/** XML takes the ends of lines for one and the same. */
-const asInXml = (text: string): string => text.replace(/\r\n?/g, "\n");
-
-/** ETags come with and without quotes, by service and call. */
-export const plainEtag = (etag: string | undefined): string => (etag ?? "").replaceAll('"', "");
 
 /** A version of an object, or a delete marker, as the SDK gives it. */
 interface Listed {
@@ -138,18 +133,13 @@ interface Position {
   VersionIdMarker?: string;
 }
 
-/**
- * Where a page ends, as the service says. That is the page's last key, which Amazon encodes too and Ceph does not, or
- * else what the service means.
- */
+/** Where a page ends, as the service says: at the page's last key in either reading, or else at the decoded key. */
 function endOf(page: ListObjectVersionsCommandOutput, last: Key | undefined): Position {
   const { NextKeyMarker = "", NextVersionIdMarker: VersionIdMarker } = page;
-  const meant = keyOf(NextKeyMarker, page.EncodingType === "url").text;
-  const isLast = [NextKeyMarker, meant].some(
-    (text) => last !== undefined && asInXml(text) === asInXml(last.text),
-  );
+  const readings = markerReadings(NextKeyMarker, (key) => keyOf(key, page.EncodingType === "url").text);
+  const isLast = readings.some((key) => last !== undefined && asInXml(key) === asInXml(last.text));
   return {
-    KeyMarker: isLast ? last?.text : meant,
+    KeyMarker: isLast ? last?.text : readings.at(-1),
     ...(VersionIdMarker === undefined ? {} : { VersionIdMarker }),
   };
 }

@@ -2,13 +2,14 @@
 import { createHash } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
 import type { S3 } from "@aws-sdk/client-s3";
-import { answerOf, BucketAddress, explained, where } from "../../s3/client";
+import { answerOf } from "../../s3/answers";
+import { BucketAddress, explained, where } from "../../s3/client";
 import { inParallel } from "../parallel";
 import type { Entry, Version } from "../../s3/history";
 import { Action } from "./plan";
 import { printable } from "../printable";
 import { firstOf, NO_COPY } from "./report";
-import { plainEtag } from "../../s3/versions";
+import { plainEtag } from "../../s3/services";
 
 /** Actions under way at once. */
 const PARALLEL = 24;

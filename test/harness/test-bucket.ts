@@ -1,5 +1,9 @@
-import { bucketPolicy, keystonePrincipal } from "../../plan/bucket-policy";
-import { adoptOrCreate, settlePolicy, settleVersioning } from "../../s3/s3-bucket";
+import { keystonePrincipal } from "../../plan/bucket-policy";
+import { strongestPolicy } from "./strongest-policy";
+import { adoptOrCreate } from "../../s3/create";
+import { POLICY } from "../../s3/settings/policy";
+import { settle } from "../../s3/settings/setting";
+import { VERSIONING } from "../../s3/settings/versioning";
 import { cloudFacts } from "../../scripts/dev/local-stack";
 import { listVersions } from "../../s3/versions";
 import { Identity, s3Identity } from "./s3-identity";
@@ -19,12 +23,12 @@ export class TestBucket {
     const address = { endpoint: s3Endpoint, region: "eu-central-1", bucket };
     const [owner, writer] = await Promise.all([s3Identity(projects.owner), s3Identity(projects.writer)]);
     await adoptOrCreate(owner.s3, address, owner);
-    await settleVersioning(owner.s3, address, true);
+    await settle(VERSIONING, owner.s3, address, true);
     const principals = {
       owner: keystonePrincipal(projects.owner),
       writer: keystonePrincipal(projects.writer),
     };
-    await settlePolicy(owner.s3, address, bucketPolicy({ bucket, ...principals }));
+    await settle(POLICY, owner.s3, address, strongestPolicy({ bucket, ...principals }));
     return new TestBucket(address, owner, writer);
   }
 

@@ -7,29 +7,31 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import type { LifecycleRule, PublicAccessBlockConfiguration, S3 } from "@aws-sdk/client-s3";
-import { bucketPolicies, bucketPolicy, keystonePrincipal, type PolicyForm } from "../../plan/bucket-policy";
-import { bucketProvider, type BucketInputs, type BucketState } from "../../s3/bucket";
-import {
-  adoptOrCreate,
-  observe,
-  removeIfEmpty,
-  settleLifecycle,
-  settlePolicy,
-  settlePublicAccessBlock,
-  settleVersioning,
-} from "../../s3/s3-bucket";
-import { answerOf, connect, type BucketAddress, type S3Credentials } from "../../s3/client";
-import { canonicalLifecycle, lifecycleRules } from "../../s3/lifecycle";
-import { samePolicy } from "../../s3/policy";
+import { bucketPolicies, keystonePrincipal, type PolicyForm } from "../../plan/bucket-policy";
+import { strongestPolicy } from "../harness/strongest-policy";
+import { bucketProvider } from "../../s3/resource/bucket";
+import type { BucketInputs, BucketState } from "../../s3/resource/state";
+import { adoptOrCreate } from "../../s3/create";
+import { observe } from "../../s3/observe";
+import { removeIfEmpty } from "../../s3/remove";
+import { settleLifecycle } from "../../s3/settings/lifecycle";
+import { POLICY } from "../../s3/settings/policy";
+import { PUBLIC_ACCESS_BLOCK, WANTED_BLOCK } from "../../s3/settings/public-access-block";
+import { settle } from "../../s3/settings/setting";
+import { VERSIONING } from "../../s3/settings/versioning";
+import { answerOf } from "../../s3/answers";
+import { connect, type BucketAddress, type S3Credentials } from "../../s3/client";
+import { canonicalLifecycle, lifecycleRules } from "../../s3/settings/lifecycle";
+import { samePolicy } from "../../s3/settings/policy";
 import {
   CANARY_KEY,
   CANARY_LOCK_KEY,
   PROOF_PREFIX,
   prove,
   settleBestPolicy,
-  type Hands,
-  type InForce,
+  type IdentityClients,
 } from "../../s3/proof";
+import type { InForce } from "../../s3/tampering";
 import { type CloudFacts, cloudFacts } from "../../scripts/dev/local-stack";
 import { run } from "../../operations/transport/run";
 import { type Identity, s3Identity } from "../harness/s3-identity";
@@ -350,7 +352,7 @@ describe("three identities", () => {
     expect(await anybody()).toBe(403);
     await owner.s3.deletePublicAccessBlock({ Bucket: to.Bucket });
     expect(await anybody()).toBe(200);
-    await settlePublicAccessBlock(owner.s3, at);
+    await settle(PUBLIC_ACCESS_BLOCK, owner.s3, at, WANTED_BLOCK);
     expect(await anybody()).toBe(403);
   });
 
@@ -369,7 +371,7 @@ describe("three identities", () => {
         "403 AccessDenied",
       );
     } finally {
-      expect((await settlePublicAccessBlock(owner.s3, at)) as string[]).toEqual(["BlockPublicPolicy"]);
+      expect(await settle(PUBLIC_ACCESS_BLOCK, owner.s3, at, WANTED_BLOCK)).toEqual(["BlockPublicPolicy"]);
     }
   });
 
@@ -380,7 +382,7 @@ describe("three identities", () => {
     expect((await owner.s3.getBucketAcl({ Bucket: at.bucket })).Owner?.ID).toContain(facts.projects.owner);
     await owner.s3.putBucketPolicy({ Bucket: at.bucket, Policy: harmless(at.bucket) });
     await owner.s3.deleteBucketPolicy({ Bucket: at.bucket });
-    await settlePolicy(owner.s3, at, state.policy);
+    await settle(POLICY, owner.s3, at, state.policy);
   });
 
   test("proofs leave one canary and nothing else, however often they run", async () => {
@@ -389,8 +391,8 @@ describe("three identities", () => {
       policy: state.policy,
       versioning: "Enabled",
       rules: lifecycleRules(30),
-      publicAccessBlock: "IgnorePublicAcls",
-      locked: false,
+      publicAccessBlock: WANTED_BLOCK,
+      objectLock: "none",
     };
     await prove(hands, at, inForce);
     await prove(hands, at, inForce);
@@ -440,8 +442,10 @@ describe("three identities", () => {
     const said = jest.spyOn(console, "log").mockImplementation(() => undefined);
     const updated = await bucketProvider.update?.(at.bucket, drifted?.props as BucketState, inputs);
     const words = said.mock.calls.flat().join("\n");
-    expect(words).toMatch(/Those of before would: remove old versions after 1 days\.$/m);
-    expect(words).toMatch(/of its PublicAccessBlock BlockPublicAcls was not the stack's and is off/);
+    expect(words).toMatch(/The previous ones would: remove old versions after 1 days\.$/m);
+    expect(words).toMatch(
+      /its PublicAccessBlock had BlockPublicAcls, which the stack does not set; this is off now/,
+    );
     said.mockRestore();
     expect(updated?.outs).toEqual(state);
     expect(await bucketProvider.read?.(at.bucket, state)).toEqual({ id: at.bucket, props: state, inputs });
@@ -469,7 +473,7 @@ describe("three identities", () => {
         expect([action, await put(action)]).toEqual([action, "ok"]);
       }
     } finally {
-      await settlePolicy(owner.s3, at, state.policy);
+      await settle(POLICY, owner.s3, at, state.policy);
     }
   });
 
@@ -497,7 +501,7 @@ describe("three identities", () => {
   test("delete markers alone are data still", async () => {
     const marked = address();
     await adoptOrCreate(owner.s3, marked, owner);
-    await settleVersioning(owner.s3, marked, true);
+    await settle(VERSIONING, owner.s3, marked, true);
     const { VersionId } = await owner.s3.putObject({
       Bucket: marked.bucket,
       Key: "web/main/config",
@@ -533,7 +537,7 @@ test("whom the bucket's ACL lets in besides the owner, and so delete versions, t
   expect((await bucketProvider.diff?.(at.bucket, drifted, inputs))?.changes).toBe(true);
   const said = jest.spyOn(console, "log").mockImplementation(() => undefined);
   const updated = await bucketProvider.update?.(at.bucket, drifted, inputs);
-  expect(said.mock.calls.flat().join("\n")).toMatch(/its ACL let in others than the owner/);
+  expect(said.mock.calls.flat().join("\n")).toMatch(/its ACL granted access to others than the owner/);
   said.mockRestore();
   expect(updated?.outs).toEqual(state);
   expect(await remove(versions[1])).toBe("403 AccessDenied");
@@ -544,10 +548,11 @@ describe("a bucket that is not ours", () => {
   test("is refused, even where its policy lets us in", async () => {
     const theirs = address();
     await adoptOrCreate(owner.s3, theirs, owner);
-    await settlePolicy(
+    await settle(
+      POLICY,
       owner.s3,
       theirs,
-      bucketPolicy({ bucket: theirs.bucket, writer: arn("writer"), keeper: arn("keeper") }),
+      strongestPolicy({ bucket: theirs.bucket, writer: arn("writer"), keeper: arn("keeper") }),
     );
     const before = await observe(owner.s3, theirs);
     for (const stranger of [writer, keeper]) {
@@ -560,7 +565,7 @@ describe("a bucket that is not ours", () => {
         noncurrentVersionDays: 30,
       });
       await expect(create).rejects.toThrow(
-        /cannot take the bucket over: BucketAlreadyExists.*belongs to another account/,
+        /cannot take over the bucket: BucketAlreadyExists.*belongs to another account/,
       );
     }
     expect(await observe(owner.s3, theirs)).toEqual(before);
@@ -568,7 +573,7 @@ describe("a bucket that is not ours", () => {
 });
 
 /** A bucket as it is made, before any setting. */
-const BARE = { versioning: "Suspended", rules: [], publicAccessBlock: "none", locked: false } as const;
+const BARE = { versioning: "Suspended", rules: [], publicAccessBlock: [], objectLock: "none" } as const;
 
 describe("a policy that does not do what it should", () => {
   test.each<[string, (bucket: string) => string, RegExp]>([
@@ -597,7 +602,7 @@ describe("a policy that does not do what it should", () => {
     [
       "one for a principal that is spelled wrong",
       (bucket) =>
-        bucketPolicy({ bucket }).replaceAll(
+        strongestPolicy({ bucket }).replaceAll(
           '"*"',
           JSON.stringify({ AWS: `arn:aws:iam:::user/${facts.projects.owner}` }),
         ),
@@ -605,12 +610,12 @@ describe("a policy that does not do what it should", () => {
     ],
     [
       "one without an exception for locks",
-      (bucket) => bucketPolicy({ bucket }).replace("/*/*/locks/*", "/none/*"),
+      (bucket) => strongestPolicy({ bucket }).replace("/*/*/locks/*", "/none/*"),
       /every restic command would leave a lock/,
     ],
     [
       "one with an action that the service does not know",
-      (bucket) => bucketPolicy({ bucket }).replace('s3:DeleteBucket"', 's3:Destroy"'),
+      (bucket) => strongestPolicy({ bucket }).replace('s3:DeleteBucket"', 's3:Destroy"'),
       /InvalidArgument \(HTTP 400\).*must know every action and principal/,
     ],
   ])("%s fails the update", async (_what, policyFor, message) => {
@@ -632,19 +637,19 @@ describe("a policy that does not do what it should", () => {
 
 describe("the choice of the policy's form", () => {
   let at: BucketAddress;
-  let hands: Hands;
+  let hands: IdentityClients;
   const inForce = {
     versioning: "Enabled",
     rules: lifecycleRules(30),
-    publicAccessBlock: "none",
-    locked: false,
+    publicAccessBlock: [],
+    objectLock: "none",
   } as const;
 
   beforeAll(async () => {
     at = address();
     hands = { owner: owner.s3, writer: writer.s3, keeper: keeper.s3 };
     await adoptOrCreate(owner.s3, at, owner);
-    await settleVersioning(owner.s3, at, true);
+    await settle(VERSIONING, owner.s3, at, true);
     await settleLifecycle(owner.s3, at, inForce.rules);
   });
 
@@ -694,7 +699,9 @@ describe("the choice of the policy's form", () => {
   }
   /** The strongest form, but for one action: one identity may do it, or nobody may. */
   function weakened(action: string, who?: Role): string {
-    const document = JSON.parse(bucketPolicy({ bucket: at.bucket, ...arns() })) as { Statement: Statement[] };
+    const document = JSON.parse(strongestPolicy({ bucket: at.bucket, ...arns() })) as {
+      Statement: Statement[];
+    };
     const without = document.Statement.map((statement) => ({
       ...statement,
       Action: [statement.Action].flat().filter((one) => one !== action),
@@ -741,12 +748,12 @@ describe("the choice of the policy's form", () => {
     ],
     [
       "does not name the owner",
-      () => bucketPolicy({ bucket: at.bucket, writer: arn("writer"), keeper: arn("keeper") }),
+      () => strongestPolicy({ bucket: at.bucket, writer: arn("writer"), keeper: arn("keeper") }),
       /The owner could not repair the backups: .*give s3\.identities\.owner/,
     ],
     [
       "does not name the keeper",
-      () => bucketPolicy({ bucket: at.bucket, owner: arn("owner"), writer: arn("writer") }),
+      () => strongestPolicy({ bucket: at.bucket, owner: arn("owner"), writer: arn("writer") }),
       /remove ".*" as the keeper: .*Retention could not remove/,
     ],
   ])("one that %s is found out", async (what, policy, message) => {
@@ -759,19 +766,19 @@ describe("what an intruder with the keys of the hosts may leave does not stop th
   let at: BucketAddress;
   let inputs: BucketInputs;
   let state: BucketState;
-  let hands: Hands;
+  let hands: IdentityClients;
   let said: jest.SpiedFunction<typeof console.log>;
   const words = (): string => said.mock.calls.flat().join("\n");
   const inForce = {
     versioning: "Enabled",
     rules: lifecycleRules(30),
-    publicAccessBlock: "IgnorePublicAcls",
-    locked: false,
+    publicAccessBlock: WANTED_BLOCK,
+    objectLock: "none",
   } as const;
   /** The strongest form, but for the writer, who may delete versions. */
   const weak = (): PolicyForm => ({
     name: "weak",
-    policy: bucketPolicy({ bucket: at.bucket, ...arns() })
+    policy: strongestPolicy({ bucket: at.bucket, ...arns() })
       .replace(/"s3:DeleteObjectVersion",/, "")
       .replace(/"s3:GetObject",/, '"s3:GetObject", "s3:DeleteObjectVersion",'),
   });
@@ -800,7 +807,7 @@ describe("what an intruder with the keys of the hosts may leave does not stop th
     );
     const full = (await bucketProvider.update?.(at.bucket, state, inputs))?.outs as BucketState;
     expect(words()).toMatch(
-      /is FULL: .* NOT PROVED in all\. .*whether the writer can add objects; whether the owner can read .* the keeper removed\. Ask/,
+      /is FULL: .* NOT PROVED in full\. .*whether the writer can add objects; whether the owner can read .* the keeper removed\. Ask/,
     );
     expect(full.form).toBe("");
     expect(samePolicy(full.policy, state.policy)).toBe(true);
@@ -867,7 +874,7 @@ describe("the lifecycle", () => {
       noncurrentVersionDays: 90,
     });
     expect(said.mock.calls.flat().join("\n")).toMatch(
-      /lifecycle rules are replaced\. Those of before would: REMOVE OBJECTS below "web\/" 1 days after/,
+      /lifecycle rules are replaced\. The previous ones would: REMOVE OBJECTS below "web\/" 1 days after/,
     );
     said.mockRestore();
     expect((outs as BucketState).lifecycle).toBe(canonicalLifecycle(lifecycleRules(90)));
@@ -936,7 +943,7 @@ describe("object lock", () => {
     const before = await observe(owner.s3, at);
     const said = jest.spyOn(console, "log").mockImplementation(() => undefined);
     await expect(bucketProvider.create(inputsAt(at))).rejects.toThrow(
-      /exists without object lock, which a bucket gets only when it is made\. Nothing was changed\./,
+      /exists without object lock, which can be enabled only when a bucket is created\. Nothing was changed\./,
     );
     said.mockRestore();
     expect(await observe(owner.s3, at)).toEqual(before);
@@ -991,8 +998,8 @@ describe("the owner as its own writer", () => {
       policy: state.policy,
       versioning: "Enabled",
       rules: lifecycleRules(30),
-      publicAccessBlock: "IgnorePublicAcls",
-      locked: false,
+      publicAccessBlock: WANTED_BLOCK,
+      objectLock: "none",
     });
     const listed = await owner.s3.listObjectsV2({ Bucket: at.bucket, Prefix: PROOF_PREFIX });
     expect(listed.Contents?.map((entry) => entry.Key)).toEqual([CANARY_KEY]);

@@ -12,9 +12,13 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
-import { bucketPolicy, keystonePrincipal } from "../../plan/bucket-policy";
+import { keystonePrincipal } from "../../plan/bucket-policy";
+import { strongestPolicy } from "../harness/strongest-policy";
 import { repositoryPassword } from "../../plan/keys";
-import { adoptOrCreate, settlePolicy, settleVersioning } from "../../s3/s3-bucket";
+import { adoptOrCreate } from "../../s3/create";
+import { POLICY } from "../../s3/settings/policy";
+import { settle } from "../../s3/settings/setting";
+import { VERSIONING } from "../../s3/settings/versioning";
 import { cloudFacts } from "../../scripts/dev/local-stack";
 import { run } from "../../operations/transport/run";
 import { RecoverManyRequest, RecoverRequest } from "../../operations/recover/arguments";
@@ -156,14 +160,14 @@ beforeAll(async () => {
     [projects.owner, projects.writer, projects.keeper].map(s3Identity),
   )) as [Identity, Identity, Identity];
   await adoptOrCreate(owner.s3, address, owner);
-  await settleVersioning(owner.s3, address, true);
-  const policy = bucketPolicy({
+  await settle(VERSIONING, owner.s3, address, true);
+  const policy = strongestPolicy({
     bucket: BUCKET,
     owner: keystonePrincipal(projects.owner),
     writer: keystonePrincipal(projects.writer),
     keeper: keystonePrincipal(projects.keeper),
   });
-  await settlePolicy(owner.s3, address, policy);
+  await settle(POLICY, owner.s3, address, policy);
   deployment = sampleDeployment({
     bucket: {
       ...address,
@@ -327,12 +331,12 @@ describe("all of it at once, again and again", () => {
   });
 
   test("no versions kept now: nothing is changed, and the remedy is named", async () => {
-    await settleVersioning(owner.s3, address, false);
+    await settle(VERSIONING, owner.s3, address, false);
     try {
       await expect(tool({ apply: true })).rejects.toThrow(/s3\.versioning/);
       expect((await tool()).text).toContain("cannot be applied");
     } finally {
-      await settleVersioning(owner.s3, address, true);
+      await settle(VERSIONING, owner.s3, address, true);
     }
     expect(await versionIds()).toEqual(versions);
   });

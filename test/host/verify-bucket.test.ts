@@ -8,16 +8,16 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, tes
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
-import { bucketPolicy, keystonePrincipal } from "../../plan/bucket-policy";
-import {
-  adoptOrCreate,
-  settleLifecycle,
-  settleObjectLock,
-  settlePolicy,
-  settlePublicAccessBlock,
-  settleVersioning,
-} from "../../s3/s3-bucket";
-import { lifecycleRules } from "../../s3/lifecycle";
+import { keystonePrincipal } from "../../plan/bucket-policy";
+import { strongestPolicy } from "../harness/strongest-policy";
+import { adoptOrCreate } from "../../s3/create";
+import { settleLifecycle } from "../../s3/settings/lifecycle";
+import { OBJECT_LOCK } from "../../s3/settings/object-lock";
+import { POLICY } from "../../s3/settings/policy";
+import { PUBLIC_ACCESS_BLOCK, WANTED_BLOCK } from "../../s3/settings/public-access-block";
+import { settle } from "../../s3/settings/setting";
+import { VERSIONING } from "../../s3/settings/versioning";
+import { lifecycleRules } from "../../s3/settings/lifecycle";
 import type { BucketAddress } from "../../s3/client";
 import { type CloudFacts, cloudFacts } from "../../scripts/dev/local-stack";
 import { inParallel } from "../../operations/parallel";
@@ -57,7 +57,7 @@ const keysOf = ({ accessKeyId, secretAccessKey }: Identity) => ({ accessKeyId, s
 function policy(change: (statements: Statement[]) => unknown[] = (statements) => statements): string {
   const arn = (role: keyof CloudFacts["projects"]): string => keystonePrincipal(facts.projects[role]);
   const { Version, Statement } = JSON.parse(
-    bucketPolicy({
+    strongestPolicy({
       bucket: at.bucket,
       owner: arn("owner"),
       writer: arn("writer"),
@@ -81,11 +81,11 @@ function granted(action: string, to: "HostsList" | "HostsReadAndAdd"): string {
   );
 }
 
-async function settle(): Promise<void> {
-  await settleVersioning(owner.s3, at, true);
-  await settlePolicy(owner.s3, at, sound.policy);
+async function makeSound(): Promise<void> {
+  await settle(VERSIONING, owner.s3, at, true);
+  await settle(POLICY, owner.s3, at, sound.policy);
   await settleLifecycle(owner.s3, at, lifecycleRules(30));
-  await settlePublicAccessBlock(owner.s3, at);
+  await settle(PUBLIC_ACCESS_BLOCK, owner.s3, at, WANTED_BLOCK);
 }
 
 async function lifecycle(rule: object): Promise<void> {
@@ -187,7 +187,7 @@ beforeAll(async () => {
     noncurrentVersionDays: 30,
   };
   await adoptOrCreate(owner.s3, at, owner);
-  await settle();
+  await makeSound();
 });
 
 afterAll(async () => {
@@ -263,10 +263,10 @@ test("a bucket with object lock is green too, is tidied, and a shorter lock is n
   try {
     const wanted = { mode: "GOVERNANCE", days: 2 } as const;
     const inForce = sound.policy.replaceAll(`:::${at.bucket}`, `:::${Bucket}`);
-    await settleObjectLock(owner.s3, locked, wanted);
+    await settle(OBJECT_LOCK, owner.s3, locked, wanted);
     await settleLifecycle(owner.s3, locked, lifecycleRules(30));
-    await settlePublicAccessBlock(owner.s3, locked);
-    await settlePolicy(owner.s3, locked, inForce);
+    await settle(PUBLIC_ACCESS_BLOCK, owner.s3, locked, WANTED_BLOCK);
+    await settle(POLICY, owner.s3, locked, inForce);
     const bucket = { ...sound, bucket: Bucket, policy: inForce, objectLock: wanted };
     const findings = await probed(bucket);
     expect(told(findings)).toEqual({});
@@ -286,7 +286,7 @@ test("a bucket with object lock is green too, is tidied, and a shorter lock is n
             : Action.filter((one) => !bypassed.includes(one)),
       })),
     ).replaceAll(`:::${at.bucket}`, `:::${Bucket}`);
-    await settlePolicy(owner.s3, locked, weak);
+    await settle(POLICY, owner.s3, locked, weak);
     expect(told(await probed({ ...bucket, policy: weak })).FAIL).toEqual(
       expect.arrayContaining([
         "s3.keeper-deletes-version",
@@ -294,9 +294,9 @@ test("a bucket with object lock is green too, is tidied, and a shorter lock is n
         "s3.writer-deletes-version",
       ]),
     );
-    await settlePolicy(owner.s3, locked, inForce);
+    await settle(POLICY, owner.s3, locked, inForce);
 
-    await settleObjectLock(owner.s3, locked, { ...wanted, days: 1 });
+    await settle(OBJECT_LOCK, owner.s3, locked, { ...wanted, days: 1 });
     expect(told(await probed(bucket))).toEqual({ FAIL: ["s3.object-lock"] });
   } finally {
     await owner.s3.deleteBucket({ Bucket });
@@ -304,11 +304,11 @@ test("a bucket with object lock is green too, is tidied, and a shorter lock is n
 });
 
 describe("one weakness at a time is named, and nothing else", () => {
-  afterEach(settle);
+  afterEach(makeSound);
 
   /** The same policy in force and in the stack's state: then what it lacks is found by trying alone. */
   async function inForce(changed: string): Promise<Finding[]> {
-    await settlePolicy(owner.s3, at, changed);
+    await settle(POLICY, owner.s3, at, changed);
     return await probed({ ...sound, policy: changed });
   }
 
@@ -335,7 +335,8 @@ describe("one weakness at a time is named, and nothing else", () => {
   });
 
   test("another policy than the stack's", async () => {
-    await settlePolicy(
+    await settle(
+      POLICY,
       owner.s3,
       at,
       policy((statements) => statements.filter(({ Sid }) => Sid !== "WriterNeverDeletes")),
@@ -398,7 +399,7 @@ describe("one weakness at a time is named, and nothing else", () => {
   });
 
   test("versioning suspended", async () => {
-    await settleVersioning(owner.s3, at, false);
+    await settle(VERSIONING, owner.s3, at, false);
     // What is overwritten or removed now is gone, and each probe of that says so too.
     expect(told(await probed(sound))).toEqual({
       FAIL: [
@@ -661,7 +662,7 @@ describe("what was overwritten or hidden with the proxy's keys is noticed", () =
 });
 
 describe("fewer identities", () => {
-  afterEach(settle);
+  afterEach(makeSound);
 
   test("without a keeper there is nothing that it could do", async () => {
     const findings = await probed({ ...sound, keeper: undefined });
@@ -670,8 +671,8 @@ describe("fewer identities", () => {
   });
 
   test("without a writer what the owner's keys can do is open, and the rest is tried", async () => {
-    const changed = bucketPolicy({ bucket: at.bucket });
-    await settlePolicy(owner.s3, at, changed);
+    const changed = strongestPolicy({ bucket: at.bucket });
+    await settle(POLICY, owner.s3, at, changed);
     const findings = await probed({ ...sound, policy: changed, writer: undefined, keeper: undefined });
     expect(told(findings)).toEqual({});
     expect(withVerdict(findings, "open")).toEqual([
@@ -690,7 +691,7 @@ describe("fewer identities", () => {
   });
 
   test("without versions overwriting is open", async () => {
-    await settleVersioning(owner.s3, at, false);
+    await settle(VERSIONING, owner.s3, at, false);
     const findings = await probed({ ...sound, versioning: false });
     expect(told(findings)).toEqual({});
     expect(withVerdict(findings, "open")).toEqual([

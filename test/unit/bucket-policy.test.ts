@@ -1,12 +1,8 @@
 import { describe, expect, test } from "@jest/globals";
 import * as fc from "fast-check";
-import {
-  bucketPolicies,
-  bucketPolicy,
-  keystonePrincipal,
-  type BucketPolicyArgs,
-} from "../../plan/bucket-policy";
-import { samePolicy } from "../../s3/policy";
+import { bucketPolicies, DENIED, keystonePrincipal, type BucketPolicyArgs } from "../../plan/bucket-policy";
+import { strongestPolicy } from "../harness/strongest-policy";
+import { samePolicy } from "../../s3/settings/policy";
 
 const OWNER = "arn:aws:iam::0a000000000000000000000000000001:root";
 const WRITER = "arn:aws:iam::0b000000000000000000000000000002:root";
@@ -73,11 +69,11 @@ const policyArgs: fc.Arbitrary<Args> = fc
 describe("the text", () => {
   test("with three identities", () => {
     const args = { bucket: "databucket", owner: OWNER, writer: WRITER, keeper: KEEPER };
-    expect(bucketPolicy(args)).toMatchSnapshot();
+    expect(strongestPolicy(args)).toMatchSnapshot();
   });
 
   test("with a writer and no keeper", () => {
-    expect(bucketPolicy({ bucket: "databucket", owner: OWNER, writer: WRITER })).toMatchSnapshot();
+    expect(strongestPolicy({ bucket: "databucket", owner: OWNER, writer: WRITER })).toMatchSnapshot();
   });
 
   test("in its weakest form, for services that know little", () => {
@@ -86,7 +82,7 @@ describe("the text", () => {
   });
 
   test("with the owner alone", () => {
-    expect(bucketPolicy({ bucket: "databucket" })).toMatchSnapshot();
+    expect(strongestPolicy({ bucket: "databucket" })).toMatchSnapshot();
   });
 });
 
@@ -176,11 +172,16 @@ describe("every policy", () => {
   test("is the same for the same arguments", () => {
     fc.assert(
       fc.property(policyArgs, (args) => {
-        expect(bucketPolicy({ ...args })).toBe(bucketPolicy(args));
-        expect(samePolicy(bucketPolicy(args), bucketPolicy(args))).toBe(true);
+        expect(strongestPolicy({ ...args })).toBe(strongestPolicy(args));
+        expect(samePolicy(strongestPolicy(args), strongestPolicy(args))).toBe(true);
       }),
     );
   });
+});
+
+test("the strongest form denies the listed actions and no others", () => {
+  const strongest = statements({ at: 0, bucket: "b", writer: WRITER });
+  expect(denied(strongest, WRITER).sort()).toEqual(["s3:DeleteObject", ...Object.keys(DENIED)].sort());
 });
 
 describe("the forms", () => {
@@ -190,7 +191,7 @@ describe("the forms", () => {
         const forms = bucketPolicies(args);
         expect(forms).toHaveLength(args.writer === undefined ? 2 : 4);
         expect(new Set(forms.map(({ name }) => name)).size).toBe(forms.length);
-        expect(bucketPolicy(args)).toBe(forms[0].policy);
+        expect(strongestPolicy(args)).toBe(forms[0].policy);
         const who = args.writer ?? "*";
         const deniedBy = forms.map(({ policy }) => denied(statementsOf(policy), who));
         deniedBy.slice(1).forEach((later, index) => {
@@ -214,7 +215,9 @@ describe("the forms", () => {
 
 describe("identities that would lock somebody out are refused", () => {
   test("a keeper without a separate writer", () => {
-    expect(() => bucketPolicy({ bucket: "b", keeper: KEEPER })).toThrow(/keeper needs a writer apart/);
+    expect(() => strongestPolicy({ bucket: "b", keeper: KEEPER })).toThrow(
+      /keeper needs a writer other than the owner/,
+    );
   });
 
   test.each([
@@ -222,7 +225,7 @@ describe("identities that would lock somebody out are refused", () => {
     { writer: WRITER, keeper: WRITER },
     { owner: KEEPER, writer: WRITER, keeper: KEEPER },
   ])("one identity in two roles: %j", (roles) => {
-    expect(() => bucketPolicy({ bucket: "b", ...roles })).toThrow(/must be different identities/);
+    expect(() => strongestPolicy({ bucket: "b", ...roles })).toThrow(/must be different identities/);
   });
 
   test("a project's name in place of its ID, which would match nobody", () => {
@@ -232,7 +235,7 @@ describe("identities that would lock somebody out are refused", () => {
 });
 
 describe("policies compared by meaning", () => {
-  const one = bucketPolicy({ bucket: "b", writer: WRITER, keeper: KEEPER });
+  const one = strongestPolicy({ bucket: "b", writer: WRITER, keeper: KEEPER });
 
   test("order, one-element lists, repetitions and white space make no difference", () => {
     const document = JSON.parse(one) as { Version: string; Statement: Statement[] };

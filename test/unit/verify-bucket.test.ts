@@ -1,9 +1,11 @@
-/** What verify makes of a bucket's settings, and of Keystone's answers. */
+/** How verify judges a bucket's settings and Keystone's answers. */
 import { afterEach, describe, expect, test } from "@jest/globals";
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { bucketPolicy, keystonePrincipal } from "../../plan/bucket-policy";
-import { lifecycleRules } from "../../s3/lifecycle";
+import { keystonePrincipal } from "../../plan/bucket-policy";
+import { strongestPolicy } from "../harness/strongest-policy";
+import { lifecycleRules } from "../../s3/settings/lifecycle";
+import type { ObjectLock } from "../../s3/settings/object-lock";
 import {
   judgeAcl,
   judgeExpiry,
@@ -19,7 +21,7 @@ import {
 import { ec2TokenRequest, s3TokenRequest, tokenFor } from "../../operations/verify/bucket/keystone-token";
 
 const project = (digit: string): string => keystonePrincipal(digit.repeat(32));
-const policy = bucketPolicy({
+const policy = strongestPolicy({
   bucket: "backups",
   owner: project("a"),
   writer: project("b"),
@@ -30,7 +32,7 @@ interface Policy {
   Statement: { Sid: string; Principal?: unknown; Action: string | string[] }[];
 }
 
-/** The sound policy with one statement changed; whatever `change` leaves out is gone. */
+/** The policy with one statement replaced. */
 function changed(sid: string, change: (statement: Policy["Statement"][number]) => object): string {
   const { Statement, ...rest } = JSON.parse(policy) as Policy;
   return JSON.stringify({
@@ -45,7 +47,7 @@ describe("the policy", () => {
     expect(judgePolicy(JSON.stringify({ Statement: Statement.reverse(), ...rest }), policy).holds).toBe(true);
   });
 
-  test("is told from another and from none", () => {
+  test("differs from another and from none", () => {
     expect(
       judgePolicy(
         changed("HostsList", ({ Sid }) => ({ Sid })),
@@ -53,7 +55,7 @@ describe("the policy", () => {
       ),
     ).toEqual({
       holds: false,
-      happened: "it says something else",
+      happened: "another policy",
     });
     expect(judgePolicy("", policy)).toEqual({ holds: false, happened: "the bucket has no policy" });
   });
@@ -88,25 +90,25 @@ describe("the policy", () => {
   });
 });
 
-test("versioning is on, or open where the configuration has none", () => {
+test("versioning is on, or open where the configuration disables it", () => {
   expect(judgeVersioning("Enabled", true).holds).toBe(true);
   expect(judgeVersioning("Suspended", true)).toEqual({ holds: false, happened: "off" });
   expect(judgeVersioning("unsupported", true).holds).toBe(false);
   expect(judgeVersioning("Suspended", false).holds).toBe("open");
 });
 
-test("a quota is there, or it is open what fills the bucket", () => {
+test("a quota exists, or its absence is open", () => {
   expect(judgeQuota(1024)).toEqual({ holds: true, happened: "1024 bytes" });
   expect(judgeQuota("none").holds).toBe("open");
   expect(judgeQuota("unknown").holds).toBe("open");
 });
 
-test("public ACLs are ignored, and no more than that is set", () => {
-  expect(judgePublicAccessBlock("IgnorePublicAcls").holds).toBe(true);
-  expect(judgePublicAccessBlock("none")).toEqual({ holds: false, happened: "nothing is set" });
-  expect(judgePublicAccessBlock("BlockPublicAcls, IgnorePublicAcls")).toEqual({
+test("the PublicAccessBlock ignores public ACLs, and does nothing else", () => {
+  expect(judgePublicAccessBlock(["IgnorePublicAcls"]).holds).toBe(true);
+  expect(judgePublicAccessBlock([])).toEqual({ holds: false, happened: "it has none" });
+  expect(judgePublicAccessBlock(["BlockPublicAcls", "IgnorePublicAcls"])).toEqual({
     holds: false,
-    happened: "what is set is BlockPublicAcls, IgnorePublicAcls",
+    happened: "it has BlockPublicAcls, IgnorePublicAcls",
   });
   expect(judgePublicAccessBlock("unsupported").holds).toBe("open");
 });
@@ -126,13 +128,13 @@ describe("the lifecycle", () => {
     expect(after(1, { Filter: { Prefix: "web/" } }).holds).toBe(false);
     expect(after(1, { Prefix: "web/" }).holds).toBe(false);
     expect(after(1, { Filter: { And: { Prefix: ".canary/" } } }).holds).toBe(true);
-    expect(judgeOldVersions([], 30).happened).toMatch(/kept for ever/);
+    expect(judgeOldVersions([], 30).happened).toMatch(/kept forever/);
     expect(judgeOldVersions("unsupported", 30).holds).toBe(true);
     expect(judgeOldVersions(lifecycleRules(30), 30).holds).toBe(true);
     expect(judgeOldVersions(lifecycleRules(30), 31).holds).toBe(false);
   });
 
-  test("ends no object that nobody has removed", () => {
+  test("removes no current object", () => {
     expect(judgeExpiry(lifecycleRules(30)).holds).toBe(true);
     expect(judgeExpiry("unsupported").holds).toBe(true);
     const expiry = (Expiration: object, parts = {}) => judgeExpiry([rule({ Expiration, ...parts })]).holds;
@@ -148,18 +150,22 @@ describe("the lifecycle", () => {
 });
 
 test("the object lock is at least the one that is configured, in its mode", () => {
-  const holds = (lock: string) => judgeObjectLock(lock, { mode: "GOVERNANCE", days: 7 }).holds;
-  expect(holds("GOVERNANCE 7 days")).toBe(true);
-  expect(holds("GOVERNANCE 365 days")).toBe(true);
-  for (const lock of ["GOVERNANCE 6 days", "COMPLIANCE 7 days", "Enabled", "none", "unsupported"]) {
-    expect(holds(lock)).toBe(false);
-  }
+  const holds = (lock: ObjectLock) => judgeObjectLock(lock, { mode: "GOVERNANCE", days: 7 }).holds;
+  expect(holds({ mode: "GOVERNANCE", days: 7 })).toBe(true);
+  expect(holds({ mode: "GOVERNANCE", days: 365 })).toBe(true);
+  expect(holds({ mode: "GOVERNANCE", days: 6 })).toBe(false);
+  expect(holds({ mode: "COMPLIANCE", days: 7 })).toBe(false);
+  for (const lock of ["Enabled", "none", "unsupported"] as const) expect(holds(lock)).toBe(false);
 });
 
-test("the ACL admits the owner alone", () => {
-  for (const acl of ["private", "unsupported"]) expect(judgeAcl(acl).holds).toBe(true);
-  expect(judgeAcl("unknown").holds).toBe(false);
-  expect(judgeAcl("READ for him")).toEqual({ holds: false, happened: "READ for him" });
+test("the ACL grants access to the owner only", () => {
+  const acl = (...grantees: string[]) => ({
+    Owner: { ID: "owner" },
+    Grants: grantees.map((ID) => ({ Permission: "READ" as const, Grantee: { ID, Type: undefined } })),
+  });
+  expect(judgeAcl("unsupported").holds).toBe(true);
+  expect(judgeAcl(acl("owner"))).toEqual({ holds: true, happened: "private" });
+  expect(judgeAcl(acl("owner", "other"))).toEqual({ holds: false, happened: "READ for other" });
 });
 
 describe("a token for S3 keys", () => {
@@ -169,7 +175,7 @@ describe("a token for S3 keys", () => {
     server?.close();
   });
 
-  /** A Keystone that answers as told, and what it was asked. */
+  /** A Keystone with the given answers, and its requests. */
   async function keystone(answer: (request: IncomingMessage) => [status: number, token?: string]) {
     const asked: string[] = [];
     server = createServer((request, response) => {
@@ -183,7 +189,7 @@ describe("a token for S3 keys", () => {
     return { url: `http://127.0.0.1:${String((server.address() as AddressInfo).port)}`, asked };
   }
 
-  test("that is refused by both calls is none", async () => {
+  test("is not given where both calls refuse it", async () => {
     const { url, asked } = await keystone(() => [401]);
     expect(await tokenFor(`${url}/v3/`, keys)).toBeUndefined();
     expect(asked).toEqual(["POST /v3/ec2tokens", "POST /v3/s3tokens"]);
@@ -198,7 +204,7 @@ describe("a token for S3 keys", () => {
     expect(asked.at(-1)).toBe("DELETE /v3/auth/tokens");
   });
 
-  test("is not taken to be refused where Keystone fails or does not understand", async () => {
+  test("is not considered refused where Keystone fails", async () => {
     let last = "";
     for (const status of [400, 500, 503]) {
       const { url } = await keystone(() => [status]);
@@ -209,7 +215,7 @@ describe("a token for S3 keys", () => {
     await expect(tokenFor(last, keys)).rejects.toThrow(/ec2tokens: .*ECONNREFUSED/);
   });
 
-  test("is asked for by signatures, not by the secret", () => {
+  test("is requested with a signature, not with the secret", () => {
     for (const request of [ec2TokenRequest(keys, new Date(0)), s3TokenRequest(keys)]) {
       expect(JSON.stringify(request)).not.toContain(keys.secretAccessKey);
       expect(request).toMatchObject({ credentials: { access: "access", signature: expect.any(String) } });

@@ -1,20 +1,21 @@
-/** What somebody without credentials can do, and whether the writer can let such a one in. */
-import { endpointUrl, failure, isDenied } from "../../../s3/client";
+/** What a request without credentials can do, and whether the writer can give everybody access. */
+import { endpointUrl, failure } from "../../../s3/client";
+import { isDenied } from "../../../s3/services";
+import type { Observed } from "../../../s3/observe";
 import { ask } from "../http";
 import { REFRESH, type Finding, type Seen } from "../probe";
-import { ACLS_STAND, DATA, place, ring2, type Bench, type Canary } from "./bench";
-import type { BucketSettings } from "./in-force";
+import { ACLS_STAND, DATA, place, ring2, type BucketProbe, type Canary } from "./target";
 
-/** What somebody without any credentials is answered. */
-async function anonymousStatus(bench: Bench, path: string, init: RequestInit = {}): Promise<number> {
-  const url = `${endpointUrl(bench.address.endpoint)}/${bench.address.bucket}${path}`;
+/** The HTTP status of a request without credentials. */
+async function anonymousStatus(target: BucketProbe, path: string, init: RequestInit = {}): Promise<number> {
+  const url = `${endpointUrl(target.address.endpoint)}/${target.address.bucket}${path}`;
   const answer = await ask(url, init);
   await answer.body?.cancel();
   return answer.status;
 }
 
-/** Lists, reads and writes without credentials, and publishes by ACLs of objects. */
-export function anonymous(bench: Bench, inForce: BucketSettings | undefined): Promise<Finding>[] {
+/** Tries to list, read and write without credentials, and to publish objects by their ACLs. */
+export function anonymous(target: BucketProbe, inForce: Observed | undefined): Promise<Finding>[] {
   const remedy = REFRESH;
   const expected = "refused";
   const judge = (status: number): Seen => {
@@ -24,41 +25,41 @@ export function anonymous(bench: Bench, inForce: BucketSettings | undefined): Pr
   };
   return [
     ring2(
-      { id: "s3.anonymous-lists", tried: "somebody without credentials lists the bucket", expected, remedy },
-      async () => judge(await anonymousStatus(bench, "?list-type=2&max-keys=1")),
+      { id: "s3.anonymous-lists", tried: "a request without credentials lists the bucket", expected, remedy },
+      async () => judge(await anonymousStatus(target, "?list-type=2&max-keys=1")),
     ),
     ring2(
-      { id: "s3.anonymous-reads", tried: "somebody without credentials reads a canary", expected, remedy },
+      { id: "s3.anonymous-reads", tried: "a request without credentials reads a canary", expected, remedy },
       async () => {
-        const { Key } = await place(bench, `${DATA}anonymous-reads`);
-        return judge(await anonymousStatus(bench, `/${Key}`));
+        const { Key } = await place(target, `${DATA}anonymous-reads`);
+        return judge(await anonymousStatus(target, `/${Key}`));
       },
     ),
     ring2(
-      { id: "s3.anonymous-writes", tried: "somebody without credentials adds a canary", expected, remedy },
+      { id: "s3.anonymous-writes", tried: "a request without credentials adds a canary", expected, remedy },
       async () =>
-        judge(await anonymousStatus(bench, `/${DATA}anonymous-writes`, { method: "PUT", body: "garbage" })),
+        judge(await anonymousStatus(target, `/${DATA}anonymous-writes`, { method: "PUT", body: "garbage" })),
     ),
-    publishes(bench, inForce, judge),
+    publishes(target, inForce, judge),
   ];
 }
 
-/** An ACL that comes with an object is no action of its own, so that a policy hardly reaches it. */
+/** An ACL that comes with an object needs no other action, so that a policy hardly reaches it. */
 function publishes(
-  bench: Bench,
-  inForce: BucketSettings | undefined,
+  target: BucketProbe,
+  inForce: Observed | undefined,
   judge: (status: number) => Seen,
 ): Promise<Finding> {
-  const { writer, address } = bench;
+  const { writer, address } = target;
   return ring2(
     {
       id: "s3.writer-publishes",
-      tried: "the writer adds canaries with a public ACL, and somebody without credentials reads them",
-      expected: "refused: encrypted or not, backups are not for everybody",
-      remedy: `run "pulumi up --refresh", which lets the service disregard public ACLs; ${ACLS_STAND}`,
+      tried: "the writer adds canaries with a public ACL, and a request without credentials reads them",
+      expected: "refused: backups are not public, though they are encrypted",
+      remedy: `run "pulumi up --refresh", which makes the service ignore public ACLs; ${ACLS_STAND}`,
     },
     async () => {
-      const source = await place(bench, `${DATA}publishes`);
+      const source = await place(target, `${DATA}publishes`);
       const put = { Bucket: address.bucket, Key: `${DATA}publishes-put` };
       const copy = { Bucket: address.bucket, Key: `${DATA}publishes-copy` };
       const ACL = "public-read";
@@ -74,14 +75,14 @@ function publishes(
             if (isDenied(error)) return true;
             throw failure(address, "add a canary with a public ACL", error);
           }
-          return judge(await anonymousStatus(bench, `/${Key}`)).holds === true;
+          return judge(await anonymousStatus(target, `/${Key}`)).holds === true;
         }),
       );
       return seen.every((closed) => closed)
         ? { holds: true, happened: "refused" }
         : {
             holds: inForce?.publicAccessBlock === "unsupported" ? "open" : false,
-            happened: "the writer can publish what it can read, as long as it stands",
+            happened: "the writer can publish every object that it can read",
           };
     },
   );

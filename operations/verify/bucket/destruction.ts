@@ -1,63 +1,74 @@
-/** What hosts' identities must be refused: to delete objects and versions, one by one or many at once. */
-import { failure, isDenied } from "../../../s3/client";
+/** Hosts must not delete objects and versions, one by one or many at once. */
+import { failure } from "../../../s3/client";
+import { isDenied } from "../../../s3/services";
 import type { Finding } from "../probe";
-import { bypass, DATA, LOCK, place, PROVE, refused, ring2, type Bench, type Hand } from "./bench";
+import {
+  bypass,
+  DATA,
+  LOCK,
+  place,
+  PROVE,
+  refused,
+  ring2,
+  type BucketProbe,
+  type HostIdentity,
+} from "./target";
 
-/** Whether an identity is refused to delete a version. */
-export function deletesVersion(bench: Bench, { role, s3 }: Hand): Promise<Finding> {
+/** Whether an identity cannot delete a version. */
+export function deletesVersion(target: BucketProbe, { role, s3 }: HostIdentity): Promise<Finding> {
   return ring2(
     {
       id: `s3.${role}-deletes-version`,
       tried: `the ${role} deletes a version of a canary`,
-      expected: "refused: a version is what everything can be brought back from",
+      expected: "refused: everything is restored from versions",
       remedy: PROVE,
     },
     async () => {
-      const { VersionId = "null", ...canary } = await place(bench, `${DATA}${role}-version`);
-      return await refused(bench, "delete a version", () =>
-        s3.deleteObject({ ...canary, VersionId, ...bypass(bench) }),
+      const { VersionId = "null", ...canary } = await place(target, `${DATA}${role}-version`);
+      return await refused(target, "delete a version", () =>
+        s3.deleteObject({ ...canary, VersionId, ...bypass(target) }),
       );
     },
   );
 }
 
-/** All that the writer must be refused to delete. */
-export function destruction(bench: Bench): Promise<Finding>[] {
-  const { writer: s3 } = bench;
+/** Whether the writer cannot delete anything but locks. */
+export function destruction(target: BucketProbe): Promise<Finding>[] {
+  const { writer: s3 } = target;
   return [
-    deletesVersion(bench, { role: "writer", s3 }),
+    deletesVersion(target, { role: "writer", s3 }),
     ring2(
       {
         id: "s3.writer-deletes",
         tried: "the writer deletes a canary",
-        expected: "refused: restic's locks alone may be removed by the proxy",
+        expected: "refused: the proxy may delete restic's locks only",
         remedy: PROVE,
       },
       async () => {
-        const { Bucket, Key } = await place(bench, `${DATA}deletes`);
-        return await refused(bench, "delete an object", () => s3.deleteObject({ Bucket, Key }));
+        const { Bucket, Key } = await place(target, `${DATA}deletes`);
+        return await refused(target, "delete an object", () => s3.deleteObject({ Bucket, Key }));
       },
     ),
     ring2(
       {
         id: "s3.writer-deletes-lock-version",
         tried: "the writer deletes a version of a lock",
-        expected: "refused: it may remove locks, not their versions",
+        expected: "refused: it may delete locks, not their versions",
         remedy: PROVE,
       },
       async () => {
-        const { VersionId = "null", ...lock } = await place(bench, `${LOCK}version`);
-        return await refused(bench, "delete a lock's version", () =>
-          s3.deleteObject({ ...lock, VersionId, ...bypass(bench) }),
+        const { VersionId = "null", ...lock } = await place(target, `${LOCK}version`);
+        return await refused(target, "delete a lock's version", () =>
+          s3.deleteObject({ ...lock, VersionId, ...bypass(target) }),
         );
       },
     ),
-    deletesMany(bench, { role: "writer", s3 }, "a canary and its version"),
+    deletesMany(target, { role: "writer", s3 }, "a canary and its version"),
   ];
 }
 
-/** The call for many objects has checks of its own in some services, and answers 200 with an error for each. */
-export function deletesMany(bench: Bench, { role, s3 }: Hand, what: string): Promise<Finding> {
+/** Some services check the call for many objects separately, and answer 200 with an error for each. */
+export function deletesMany(target: BucketProbe, { role, s3 }: HostIdentity, what: string): Promise<Finding> {
   return ring2(
     {
       id: `s3.${role}-deletes-many`,
@@ -66,14 +77,14 @@ export function deletesMany(bench: Bench, { role, s3 }: Hand, what: string): Pro
       remedy: PROVE,
     },
     async () => {
-      const { Bucket, Key, VersionId = "null" } = await place(bench, `${DATA}${role}-deletes-many`);
-      // Removing an object softly is what the keeper is for.
+      const { Bucket, Key, VersionId = "null" } = await place(target, `${DATA}${role}-deletes-many`);
+      // The keeper may delete objects, which leaves a delete marker.
       const Objects = [{ Key, VersionId }, ...(role === "writer" ? [{ Key }] : [])];
       try {
         const { Deleted = [], Errors = [] } = await s3.deleteObjects({
           Bucket,
           Delete: { Objects },
-          ...bypass(bench),
+          ...bypass(target),
         });
         if (Deleted.length > 0) return { holds: false, happened: "the service did it" };
         if (Errors.length !== Objects.length || Errors.some(({ Code }) => Code !== "AccessDenied")) {
@@ -82,7 +93,7 @@ export function deletesMany(bench: Bench, { role, s3 }: Hand, what: string): Pro
         return { holds: true, happened: "refused for each" };
       } catch (error) {
         if (isDenied(error)) return { holds: true, happened: "refused as a whole" };
-        throw failure(bench.address, "find out whether it is refused to delete many objects", error);
+        throw failure(target.address, "find out whether it is refused to delete many objects", error);
       }
     },
   );

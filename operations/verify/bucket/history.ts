@@ -5,13 +5,14 @@
 import { type DeployedClient } from "../../deployment";
 import { setTimeout } from "node:timers/promises";
 import { CANARY } from "../../../hosts/names";
-import { answerOf, explained, failure } from "../../../s3/client";
+import { answerOf } from "../../../s3/answers";
+import { explained, failure } from "../../../s3/client";
 import { identityNames, type IdentityNames } from "../../identity-names";
 import { inParallel } from "../../parallel";
 import { historiesOf, isVersion, QUARANTINE, type Entry, type Version } from "../../../s3/history";
 import { listFolders, listVersions, versionPages } from "../../../s3/versions";
 import { Undecided, type Finding, type Seen } from "../probe";
-import { LOCK, NO_VERSIONS, open, place, ring2, type Bench } from "./bench";
+import { LOCK, NO_VERSIONS, open, place, ring2, type BucketProbe } from "./target";
 import { harmInWords, judgeHistory, unreadable, type Harm } from "./damage";
 
 /** Folders that hold no client's repositories. */
@@ -51,43 +52,43 @@ interface Tally {
 }
 
 /** Whether what the bucket's versions tell of the repositories is backups, and recoveries of the owner's. */
-export function history(bench: Bench, clients: readonly DeployedClient[]): Promise<Finding>[] {
+export function history(target: BucketProbe, clients: readonly DeployedClient[]): Promise<Finding>[] {
   const remedy =
     "the proxy's keys are in other hands: docs/incident.md, The proxy is compromised; to see what was done, and to bring " +
     "each repository back: npm run recover -- --client CLIENT --repository REPOSITORY (or --all) --at TIME, with a time before " +
-    `the first change; old versions stay for ${String(bench.bucket.noncurrentVersionDays)} days`;
+    `the first change; old versions stay for ${String(target.bucket.noncurrentVersionDays)} days`;
   const abouts = {
     parts: {
       id: "s3.history",
       tried: "the owner looks at all versions of config, keys, index and snapshots of every repository",
       expected: "nobody but the owner overwrote or hid one",
-      remedy: bench.open.versioning ?? bench.open.writer ?? remedy,
+      remedy: target.open.versioning ?? target.open.writer ?? remedy,
     },
     packs: {
       id: "s3.history-data",
       tried: `the owner looks at the versions of packs, for ${String(PACKS_SECONDS)} s: folders data/00 to data/ff in random order, of each repository in turn`,
       expected: "nobody but the owner overwrote or hid one of those",
-      remedy: bench.open.versioning ?? bench.open.writer ?? remedy,
+      remedy: target.open.versioning ?? target.open.writer ?? remedy,
     },
   };
-  if (bench.open.versioning !== undefined) {
-    const why = bench.open.versioning;
+  if (target.open.versioning !== undefined) {
+    const why = target.open.versioning;
     return Object.values(abouts).map((about) => open(about, why, NO_VERSIONS));
   }
-  if (bench.open.writer !== undefined) {
-    const why = bench.open.writer;
+  if (target.open.writer !== undefined) {
+    const why = target.open.writer;
     return Object.values(abouts).map((about) =>
       open(about, why, "not looked at: the proxy holds the owner's own keys, so its deeds are the owner's"),
     );
   }
-  const found = findRepositories(bench, clients);
-  const names = identityNames(bench.bucket);
+  const found = findRepositories(target, clients);
+  const names = identityNames(target.bucket);
   return [
     ring2(abouts.parts, async () => {
       const [{ prefixes, all }, who] = await Promise.all([found, names]);
       // In random order: whoever makes some of these endless hides the others from one run, not from every one.
       const places = shuffled(prefixes.flatMap((prefix) => PARTS.map((part) => prefix + part)));
-      const tally = await lookAt(bench, places, PARTS_SECONDS, who.owner);
+      const tally = await lookAt(target, places, PARTS_SECONDS, who.owner);
       const seen = `${String(tally.objects)} objects in ${String(prefixes.length)} repositories were looked at`;
       const left = [
         ...(all ? [] : ["repositories are left that could not be found in time"]),
@@ -97,17 +98,17 @@ export function history(bench: Bench, clients: readonly DeployedClient[]): Promi
             ]
           : []),
       ];
-      return await judged(bench, tally, who, seen, left);
+      return await judged(target, tally, who, seen, left);
     }),
     ring2(abouts.packs, async () => {
       const [{ prefixes, all }, who] = await Promise.all([found, names]);
-      const places = inTurn((await packFolders(bench, prefixes)).map(shuffled));
-      const tally = await lookAt(bench, places, PACKS_SECONDS, who.owner);
+      const places = inTurn((await packFolders(target, prefixes)).map(shuffled));
+      const tally = await lookAt(target, places, PACKS_SECONDS, who.owner);
       const seen =
         `${String(tally.objects)} packs were looked at, in ${String(tally.whole)} of the ${String(places.length)} ` +
         `folders of ${String(prefixes.length)} repositories${all ? "" : " (not all could be found in time)"}`;
       const nothing = places.length > 0 && tally.whole === 0;
-      return await judged(bench, tally, who, seen, nothing ? ["not one folder was, to its end"] : []);
+      return await judged(target, tally, who, seen, nothing ? ["not one folder was, to its end"] : []);
     }),
   ];
 }
@@ -117,7 +118,7 @@ export function history(bench: Bench, clients: readonly DeployedClient[]): Promi
  * there in any case: whoever has the writer's keys can make so many folders that no time is enough for the others.
  */
 async function findRepositories(
-  { owner, address }: Bench,
+  { owner, address }: BucketProbe,
   clients: readonly DeployedClient[],
 ): Promise<Found> {
   const found = new Set(
@@ -138,7 +139,10 @@ async function findRepositories(
 }
 
 /** The folders of each repository that hold packs, or did; where there is no time to find them, all that may. */
-async function packFolders({ owner, address }: Bench, prefixes: readonly string[]): Promise<string[][]> {
+async function packFolders(
+  { owner, address }: BucketProbe,
+  prefixes: readonly string[],
+): Promise<string[][]> {
   const until = Date.now() + FIND_SECONDS * 1000;
   return await inParallel(AT_ONCE, prefixes, async (prefix) => {
     const seconds = (until - Date.now()) / 1000;
@@ -163,7 +167,7 @@ async function inTime<T>(work: Promise<T>, seconds: number): Promise<T | undefin
 
 /** Judges all objects below the prefixes, in their order, for as long as there is time. */
 async function lookAt(
-  bench: Bench,
+  target: BucketProbe,
   prefixes: readonly string[],
   seconds: number,
   owner: string | undefined,
@@ -175,7 +179,7 @@ async function lookAt(
   const work = inParallel(AT_ONCE, prefixes, async (prefix) => {
     if (isLate()) return;
     try {
-      if (await lookBelow(bench, prefix, owner, tally, isLate)) tally.whole += 1;
+      if (await lookBelow(target, prefix, owner, tally, isLate)) tally.whole += 1;
     } catch (error) {
       tally.error ??= error instanceof Error ? error : new Error(String(error));
     }
@@ -187,7 +191,7 @@ async function lookAt(
 
 /** Judges all objects below a prefix; whether it came to their end. */
 async function lookBelow(
-  bench: Bench,
+  target: BucketProbe,
   prefix: string,
   owner: string,
   tally: Tally,
@@ -199,7 +203,7 @@ async function lookBelow(
     tally.objects += 1;
     if (fate.is === "repeated") {
       tally.repeated += 1;
-      if (!(await readable(bench, fate.version))) tally.harms.push(unreadable(fate));
+      if (!(await readable(target, fate.version))) tally.harms.push(unreadable(fate));
     } else if (fate.is !== "whole") {
       tally.harms.push(fate);
     }
@@ -207,7 +211,7 @@ async function lookBelow(
       tally.excused += 1;
     }
   };
-  for await (const all of versionPages(bench.owner, bench.address, prefix)) {
+  for await (const all of versionPages(target.owner, target.address, prefix)) {
     // What has a name that is no text was never a file of restic's.
     const page = all.filter(({ nameless }) => !nameless);
     const histories = historiesOf([...rest, ...page]);
@@ -226,7 +230,10 @@ async function lookBelow(
 }
 
 /** Whether the owner can read a version. */
-async function readable({ owner, address }: Bench, { key, versionId, size }: Version): Promise<boolean> {
+async function readable(
+  { owner, address }: BucketProbe,
+  { key, versionId, size }: Version,
+): Promise<boolean> {
   if (size === 0) return true;
   const one = { Bucket: address.bucket, Key: key, VersionId: versionId };
   try {
@@ -247,7 +254,7 @@ async function readable({ owner, address }: Bench, { key, versionId, size }: Ver
  * @param left what was not, in words, of all that the finding speaks of
  */
 async function judged(
-  bench: Bench,
+  target: BucketProbe,
   tally: Tally,
   { nameOf }: IdentityNames,
   seen: string,
@@ -264,7 +271,7 @@ async function judged(
   }
   if (error !== undefined) throw error;
   if (left.length > 0) throw new Error(`${seen}, and nothing is wrong with them, but ${left.join(", and ")}`);
-  if (excused > 0) await requireTelling(bench);
+  if (excused > 0) await requireTelling(target);
   return {
     holds: true,
     happened: [
@@ -276,9 +283,9 @@ async function judged(
 }
 
 /** Some services call whatever is in a bucket the owner's. Then that somebody's deed is the owner's says nothing. */
-async function requireTelling(bench: Bench): Promise<void> {
-  const { address, owner, writer } = bench;
-  const lock = await place(bench, `${LOCK}history`);
+async function requireTelling(target: BucketProbe): Promise<void> {
+  const { address, owner, writer } = target;
+  const lock = await place(target, `${LOCK}history`);
   const { Owner } = await explained(address, "remove a lock as the writer, and ask who it is", async () => {
     await writer.deleteObject({ Bucket: lock.Bucket, Key: lock.Key });
     return await writer.listBuckets({});

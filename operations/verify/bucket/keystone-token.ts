@@ -1,12 +1,12 @@
-/** Whether S3 keys get a token of Keystone, which they must not (CVE-2025-65073). */
+/** Whether S3 keys get a Keystone token, which they must not (CVE-2025-65073). */
 import { type S3Credentials } from "../../../config";
 import { createHmac } from "node:crypto";
 import { ask } from "../http";
 
 /**
- * The body of a request to `/v3/ec2tokens`: a request to some other host, signed as EC2 does (version 2).
+ * The body of a request to `/v3/ec2tokens`: a request to another host, signed for EC2 (version 2).
  *
- * @param now Keystone takes signatures of the last minutes
+ * @param now Keystone accepts signatures of the last minutes
  */
 export function ec2TokenRequest(keys: S3Credentials, now: Date): object {
   const host = "verify.invalid";
@@ -22,17 +22,17 @@ export function ec2TokenRequest(keys: S3Credentials, now: Date): object {
   return { credentials: { access: keys.accessKeyId, signature, host, verb: "GET", path: "/", params } };
 }
 
-/** The body of a request to `/v3/s3tokens`: a text and its signature as S3 made it (version 2). */
+/** The body of a request to `/v3/s3tokens`: a string and its signature for S3 (version 2). */
 export function s3TokenRequest(keys: S3Credentials): object {
-  const text = "GET\n\n\n\n/";
-  const signature = createHmac("sha1", keys.secretAccessKey).update(text).digest("base64");
-  // Keystone reads the URL's alphabet, and fails without the padding that Node leaves out there.
-  const token = Buffer.from(text).toString("base64").replaceAll("+", "-").replaceAll("/", "_");
+  const signed = "GET\n\n\n\n/";
+  const signature = createHmac("sha1", keys.secretAccessKey).update(signed).digest("base64");
+  // Keystone decodes base64url with padding, which Node's base64url leaves out.
+  const token = Buffer.from(signed).toString("base64").replaceAll("+", "-").replaceAll("/", "_");
   return { credentials: { access: keys.accessKeyId, token, signature } };
 }
 
 /**
- * Asks Keystone for a token by S3 keys alone. One that is given is revoked at once and used for nothing else.
+ * Asks Keystone for a token with S3 keys only, and revokes at once the one that it gets.
  *
  * @param identity Keystone's URL, with or without its version
  * @returns the call that gave a token; `undefined` where none does
@@ -56,7 +56,7 @@ export async function tokenFor(identity: string, keys: S3Credentials): Promise<s
       });
       return `/v3/${call}`;
     }
-    // 404: a Keystone without this call. An answer without a token says whose the keys are, and opens nothing.
+    // 404: a Keystone without this call. An answer without a token names the keys' user, and gives no access.
     if (![200, 401, 403, 404].includes(answer.status)) {
       throw new Error(`${v3}/${call}: HTTP ${String(answer.status)}`);
     }

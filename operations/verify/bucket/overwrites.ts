@@ -1,8 +1,10 @@
-/** What the writer overwrites stays there as an old version, which the owner reads. */
+/** What the writer overwrites stays as an old version, which the owner can read. */
 import type { S3 } from "@aws-sdk/client-s3";
-import { answerOf, failure, isDenied } from "../../../s3/client";
+import { answerOf } from "../../../s3/answers";
+import { failure } from "../../../s3/client";
+import { isDenied } from "../../../s3/services";
 import { REFRESH, type Finding } from "../probe";
-import { DATA, NO_VERSIONS, open, place, ring2, textOf, type Bench, type Canary } from "./bench";
+import { DATA, NO_VERSIONS, open, place, ring2, contentOf, type BucketProbe, type Canary } from "./target";
 
 /** The three calls that put other content under a key that exists. */
 const OVERWRITES: Record<string, { call: string; by: (s3: S3, canary: Canary) => Promise<unknown> }> = {
@@ -35,29 +37,29 @@ const OVERWRITES: Record<string, { call: string; by: (s3: S3, canary: Canary) =>
 };
 
 /** Overwrites a canary by each of these calls. */
-export function overwrites(bench: Bench): Promise<Finding>[] {
+export function overwrites(target: BucketProbe): Promise<Finding>[] {
   return Object.entries(OVERWRITES).map(([id, { call, by }]) => {
     const about = {
       id,
       tried: `the writer overwrites a canary by ${call}`,
-      expected: "the owner still reads the old content",
-      remedy: bench.open.versioning ?? REFRESH,
+      expected: "the owner can still read the old content",
+      remedy: target.open.versioning ?? REFRESH,
     };
-    if (bench.open.versioning !== undefined) return open(about, bench.open.versioning, NO_VERSIONS);
+    if (target.open.versioning !== undefined) return open(about, target.open.versioning, NO_VERSIONS);
     return ring2(about, async () => {
-      const { VersionId, ...canary } = await place(bench, `${DATA}${id.replace("s3.writer-", "")}`);
+      const { VersionId, ...canary } = await place(target, `${DATA}${id.replace("s3.writer-", "")}`);
       try {
-        await by(bench.writer, canary);
+        await by(target.writer, canary);
       } catch (error) {
         if (isDenied(error)) return { holds: true, happened: "refused, so nothing is overwritten" };
-        throw failure(bench.address, `overwrite a canary by ${call}`, error);
+        throw failure(target.address, `overwrite a canary by ${call}`, error);
       }
-      const old = await textOf(bench.owner, canary, VersionId ?? "null").catch((error: unknown) => {
+      const old = await contentOf(target.owner, canary, VersionId ?? "null").catch((error: unknown) => {
         if (answerOf(error).status === 404) return undefined;
-        throw failure(bench.address, "read the old version as the owner", error);
+        throw failure(target.address, "read the old version as the owner", error);
       });
       return old === "first"
-        ? { holds: true, happened: "the old version is there" }
+        ? { holds: true, happened: "the old version exists" }
         : { holds: false, happened: "the old content is gone" };
     });
   });

@@ -1,11 +1,11 @@
-/** The writer at its work: it adds and unlocks, and sees no bucket of the owner's. */
+/** What the writer needs: it adds objects and removes locks. It must not see the owner's buckets. */
 import { putAsProxy } from "../../../s3/client";
 import type { Finding } from "../probe";
-import { allowed, DATA, LOCK, NO_WRITER, place, PROVE, ring2, textOf, type Bench } from "./bench";
+import { allowed, DATA, LOCK, NO_WRITER, place, PROVE, ring2, contentOf, type BucketProbe } from "./target";
 
-/** What must work for backups to work; the refusals beside it mean nothing without it. */
-export function workOfTheWriter(bench: Bench): Promise<Finding>[] {
-  const { writer, address } = bench;
+/** What backups need; without it no refusal of anything else proves anything. */
+export function workOfTheWriter(target: BucketProbe): Promise<Finding>[] {
+  const { writer, address } = target;
   return [
     ring2(
       {
@@ -15,12 +15,12 @@ export function workOfTheWriter(bench: Bench): Promise<Finding>[] {
         remedy: PROVE,
       },
       () =>
-        allowed(bench, "add, read and list a canary as the writer", async () => {
+        allowed(target, "add, read and list a canary as the writer", async () => {
           const canary = { Bucket: address.bucket, Key: `${DATA}adds` };
           await putAsProxy(writer, { ...canary, Body: "first" });
           const listed = await writer.listObjectsV2({ Bucket: canary.Bucket, Prefix: canary.Key });
           const right =
-            (await textOf(writer, canary)) === "first" &&
+            (await contentOf(writer, canary)) === "first" &&
             (listed.Contents ?? []).some(({ Key }) => Key === canary.Key);
           return { holds: right, happened: right ? "it can" : "what it reads is not what it wrote" };
         }),
@@ -33,8 +33,8 @@ export function workOfTheWriter(bench: Bench): Promise<Finding>[] {
         remedy: PROVE,
       },
       () =>
-        allowed(bench, "add and remove a lock as the writer", async () => {
-          const lock = await place(bench, `${LOCK}unlocks`);
+        allowed(target, "add and remove a lock as the writer", async () => {
+          const lock = await place(target, `${LOCK}unlocks`);
           await writer.deleteObject({ Bucket: lock.Bucket, Key: lock.Key });
           const left = await writer.listObjectsV2({ Bucket: lock.Bucket, Prefix: lock.Key });
           const gone = (left.Contents ?? []).length === 0;
@@ -46,12 +46,12 @@ export function workOfTheWriter(bench: Bench): Promise<Finding>[] {
         id: "s3.writer-buckets",
         tried: "the writer lists its buckets",
         expected: "none of the owner's is among them",
-        remedy: bench.open.writer ?? "give s3.identities.writer a project (or credentials) of its own",
+        remedy: target.open.writer ?? "give s3.identities.writer a project (or credentials) of its own",
       },
       async () => {
-        if (bench.open.writer !== undefined) return { holds: "open", happened: NO_WRITER };
+        if (target.open.writer !== undefined) return { holds: "open", happened: NO_WRITER };
         const [own, seen] = await Promise.all(
-          [bench.owner, writer].map(async (s3) =>
+          [target.owner, writer].map(async (s3) =>
             ((await s3.listBuckets({})).Buckets ?? []).map(({ Name }) => Name),
           ),
         );

@@ -1,18 +1,38 @@
-/** Compares bucket policies by what they mean, not by how they are written. */
+/** The bucket policy, compared by its meaning, not by its spelling. */
+import { answerOf } from "../answers";
+import type { Setting } from "./setting";
+
+/** The policy as JSON; empty where there is none. No bucket is safe without one, so a service must have policies. */
+export const POLICY: Setting<string, string> = {
+  step: "set the bucket policy",
+  read: async (owner, bucket) => {
+    try {
+      return (await owner.getBucketPolicy({ Bucket: bucket })).Policy ?? "";
+    } catch (error) {
+      if (answerOf(error).code === "NoSuchBucketPolicy") {
+        return "";
+      }
+      throw error;
+    }
+  },
+  put: (owner, bucket, wanted) => owner.putBucketPolicy({ Bucket: bucket, Policy: wanted }),
+  holds: samePolicy,
+  inWords: (seen) => (seen === "" ? "none" : "another one"),
+};
 
 /**
- * Whether two policies say the same. Services reorder what they store, write one-element lists as plain text
- * and change white space; none of that is a difference.
+ * Whether two policies mean the same. Services reorder what they store, write a list of one element as that element and
+ * change white space.
  *
- * @param one JSON text of a policy; an empty text stands for no policy
+ * @param one a policy as JSON; the empty string stands for no policy
  */
 export function samePolicy(one: string, other: string): boolean {
   return one === other || canonicalJson(one) === canonicalJson(other);
 }
 
 /**
- * One spelling for all JSON texts of one meaning, where lists are sets: their order and repetitions mean nothing, nor
- * does it whether a list of one is a list. Text that is no JSON stays as it is.
+ * One spelling for all JSON of one meaning, where lists are sets: order, repetitions, and whether a list of one element
+ * is a list mean nothing. What is not JSON stays as it is.
  */
 export function canonicalJson(policy: string): string {
   let document: unknown;
