@@ -240,6 +240,21 @@ export class LocalStack {
     return this.pulumi(["up", "--yes", "--skip-preview", "--suppress-progress", ...args], options);
   }
 
+  /** Runs one of the operator's commands of this checkout (`npm run COMMAND`) on this stack. */
+  operate(command: string, args: string[] = [], options: RunOptions = {}): Promise<Result> {
+    return run(
+      LOCAL_CLOUD,
+      ["exec", "--", "npm", "run", "--silent", command, "--", "--stack", this.name, ...args],
+      { timeout: 1500, ...options, env: { ...this.environment(), ...options.env } },
+    );
+  }
+
+  /** Destroys the stack and gives its backups up; what it exports goes into its folder. */
+  async destroy(): Promise<void> {
+    await this.setConfig("s3.givenUp", "true");
+    await this.operate("destroy", ["--yes"], { env: { XDG_STATE_HOME: this.folder } });
+  }
+
   /** Whether an update has made anything on the cloud that runs. */
   async deployed(): Promise<boolean> {
     const { stdout } = await this.pulumi(["stack", "export"]);
