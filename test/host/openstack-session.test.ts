@@ -53,7 +53,7 @@ test("the session is the configured user's, whose password no process list shows
   expect(networks.length).toBeGreaterThan(0);
 });
 
-test("a wrong password is told as what it is, and not printed", async () => {
+test("a wrong password is reported as such, and not printed", async () => {
   const wrong = "a wrong password";
   const error = await openStackSession({ ...SETTINGS, "openstack:password": wrong }).catch(String);
   expect(error).toMatch(/cannot log in to OpenStack: .*(401|Authentication|authenticate)/i);

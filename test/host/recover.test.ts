@@ -96,7 +96,7 @@ async function toolForMany(change: Partial<RecoverManyRequest> = {}, stack = dep
   return { code, text: said.join("\n") };
 }
 
-/** A moment with nothing at or just before it, by a service that may tell times to the second only. */
+/** A time with no event just before or after it, for a service that may report times to the second only. */
 async function quietMoment(): Promise<number> {
   await setTimeout(1100);
   const moment = Date.now();
@@ -130,7 +130,7 @@ const overwrite = async (keys: string[]) => {
     await writer.s3.putObject({ Bucket: BUCKET, Key, Body: `overwritten ${Key}` });
   }
 };
-/** With a customer's key of the attacker's this makes versions that nobody else can read, of the same size and ETag. */
+/** With their own customer key an attacker could write versions of the same size and ETag that nobody else can read. */
 const putAllAgain = async () => {
   for (const Key of await present()) {
     const { Body } = await writer.s3.getObject({ Bucket: BUCKET, Key });

@@ -69,7 +69,7 @@ function clientFiles(): HostInstall {
   });
 }
 
-/** The findings that are not passed, `VERDICT ID`. */
+/** The findings other than `pass`, as `VERDICT ID`. */
 function faults(findings: readonly Finding[]): string[] {
   return findings.filter(({ verdict }) => verdict !== "pass").map(({ id, verdict }) => `${verdict} ${id}`);
 }
@@ -105,7 +105,7 @@ no-port-forwarding,no-agent-forwarding,no-X11-forwarding,command="echo 'Please l
 END`);
   expect(await putInForce(proxy, proxyFiles())).toMatchObject({ code: INSTALLED });
   expect(await putInForce(client, clientFiles())).toMatchObject({ code: INSTALLED });
-  // Seen to hold something: what is not there would be refused to nobody.
+  // With content: reading an object that does not exist proves nothing.
   await owner.s3.putObject({ Bucket: BUCKET, Key: "web/main/config", Body: "the config of web/main" });
   deployment = {
     version: DEPLOYMENT_VERSION,
@@ -156,13 +156,13 @@ afterAll(async () => {
   await Promise.all([owner, writer, keeper].map((identity) => identity.forget()));
 });
 
-/** What is not as it must be on the proxy alone. */
+/** The faults of the proxy alone. */
 async function faultsOfProxy(): Promise<string[]> {
   const clients = deployment.clients.map((client) => ({ ...client, host: undefined }));
   return faults(await inspectHosts({ ...deployment, clients }));
 }
 
-/** Makes a weakness on a host, looks, and takes it away again. */
+/** Creates a weakness on a host, looks, and removes it again. */
 async function weakened<T>(host: BootedHost, make: string, undo: string, look: () => Promise<T>): Promise<T> {
   await host.ssh.sh(make);
   try {
@@ -172,7 +172,7 @@ async function weakened<T>(host: BootedHost, make: string, undo: string, look: (
   }
 }
 
-/** What is not as it must be on all hosts. */
+/** The faults of all hosts. */
 async function faultsOfHosts(): Promise<string[]> {
   return faults(await inspectHosts(deployment));
 }
@@ -181,29 +181,29 @@ const STRANGER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGUPIecixyzQL8DLOtF/sLzzjh
 const KEYS = "/etc/ssh/authorized_keys.d/rcloneproxy";
 const KEEP_KEYS = `cp -p ${KEYS} /root/keys`;
 const RESTORE_KEYS = `cp -p /root/keys ${KEYS}`;
-/** sshd reads its settings anew. It writes its process id when it listens again. */
+/** Reloads sshd's settings. It writes its process ID when it listens again. */
 const RELOAD_SSHD = `pid=$(cat /run/sshd.pid); rm /run/sshd.pid; kill -HUP $pid
 timeout 60 sh -c 'until [ -s /run/sshd.pid ]; do sleep 0.1; done'`;
 
 describe("a sound deployment", () => {
-  test("withstands every attack with a client's key, which leaves nothing behind", async () => {
+  test("withstands every attack with a client's key, and nothing remains of them", async () => {
     expect(faults(await attackAsClient(deployment))).toEqual([]);
     const { Contents = [] } = await owner.s3.listObjectsV2({ Bucket: BUCKET, Prefix: ".canary/" });
     expect(Contents.map(({ Key }) => Key)).toEqual([".canary/verify/config"]);
   });
 
-  test("withstands them through a jump host, behind which its ports alone are not seen", async () => {
+  test("withstands them through a jump host, behind which only its ports are unknown", async () => {
     expect(faults(await attackAsClient(behindJumpHost()))).toEqual(["unknown attack.ports"]);
   });
 
-  test("without another repository that holds something shows nothing about reading one", async () => {
+  test("has no result on reading other repositories if none has content", async () => {
     const clients = deployment.clients.filter(({ name }) => name === "db");
     expect(faults(await attackAsClient({ ...deployment, clients }))).toEqual([
       "unknown attack.read-other-repositories",
     ]);
   });
 
-  test("its hosts are as they must be", async () => {
+  test("has hosts without faults", async () => {
     expect(faults(await inspectHosts(deployment))).toEqual([]);
   });
 });
@@ -217,7 +217,7 @@ describe("a weakness of the proxy is named", () => {
       ["FAIL authorized-keys.exact"],
     ],
     [
-      "a key that is nobody's",
+      "an unknown key",
       `${KEEP_KEYS}; echo '${STRANGER}' >>${KEYS}`,
       RESTORE_KEYS,
       ["FAIL authorized-keys.exact", "FAIL authorized-keys.separate"],
@@ -266,7 +266,7 @@ echo '* * * * * rcloneproxy true' >/etc/cron.d/weak`,
       ["FAIL users.uid-0", "FAIL users.passwords"],
     ],
     [
-      "a rule of sshd's for some addresses",
+      "a rule of sshd for some addresses",
       "printf 'Match Address 10.0.0.0/8\\nPermitTTY yes\\nMatch all\\n' >/etc/ssh/sshd_config.d/00-a.conf",
       "rm /etc/ssh/sshd_config.d/00-a.conf",
       ["FAIL sshd.rules"],
@@ -283,7 +283,7 @@ rm /root/kept /root/.ssh/authorized_keys2 /etc/ssh/authorized_keys.d/eve`,
       ["FAIL users.keys"],
     ],
     [
-      "keys of others that sshd takes from elsewhere",
+      "keys of others that sshd reads from elsewhere",
       "printf 'AuthorizedKeysFile /etc/keys/%%u\\nTrustedUserCAKeys /etc/keys/ca\\n' >/etc/ssh/sshd_config.d/00-a.conf",
       "rm /etc/ssh/sshd_config.d/00-a.conf",
       ["FAIL sshd.effective-operator"],
@@ -296,7 +296,7 @@ echo $! >/root/pids`,
       ["FAIL sshd.arguments"],
     ],
     [
-      "keys of rcloneproxy's own",
+      "an authorized_keys of rcloneproxy",
       "mkdir /home/rcloneproxy/.ssh; echo key >/home/rcloneproxy/.ssh/authorized_keys",
       "rm -r /home/rcloneproxy/.ssh",
       ["FAIL files.home", "FAIL users.keys"],
@@ -379,7 +379,7 @@ chmod 0755 rclone`;
     );
   });
 
-  test("any variable of a client's", async () => {
+  test("any variable of a client is accepted", async () => {
     const make = `printf 'AcceptEnv *\\n' >/etc/ssh/sshd_config.d/00-a.conf; ${RELOAD_SSHD}`;
     const undo = `rm /etc/ssh/sshd_config.d/00-a.conf; ${RELOAD_SSHD}`;
     const ofAttacks = await weakened(proxy, make, undo, () => attackAsClient(deployment));
@@ -426,7 +426,7 @@ timeout 60 sh -c 'until ss -Hln | grep -q :8080 && ss -Hlx | grep -q journal/std
   });
 });
 
-/** What shows that rclone deletes and overwrites for a client. */
+/** The findings where rclone deletes and overwrites for a client. */
 const NOT_APPEND_ONLY = [
   ...["data", "keys", "snapshots", "index", "config"].flatMap((type) => [
     `FAIL attack.delete-${type}`,
@@ -451,7 +451,7 @@ function behindJumpHost(
 describe("a weakness of a client is named", () => {
   test.each<[what: string, make: string, undo: string, named: string[]]>([
     [
-      "a private key that everybody reads",
+      "a world-readable private key",
       "chmod 0644 /etc/restic-backup/main/id_ed25519",
       "chmod 0600 /etc/restic-backup/main/id_ed25519",
       ["FAIL client.files.web"],
@@ -495,7 +495,7 @@ sed -i 's/StrictHostKeyChecking yes/StrictHostKeyChecking accept-new/' ssh_confi
 });
 
 describe("what cannot be seen is never a pass", () => {
-  test("environments without end, which any user of the proxy can make: all else is seen", async () => {
+  test("endless environments, which any user of the proxy can create: all else is inspected", async () => {
     const flood = `for process in $(seq 80); do
   setsid -f env "MUCH=$(head -c 90000 /dev/zero | tr '\\0' x)" sleep 300 </dev/null >/dev/null 2>&1
 done`;
@@ -515,15 +515,15 @@ done`;
     const ofProxy = ofHosts.filter(({ id }) => !id.endsWith(".web"));
     expect(ofProxy.find(({ id }) => id === "host-key.proxy")).toMatchObject({ verdict: "FAIL" });
     const passed = [...ofProxy, ...ofAttacks].filter(({ verdict }) => verdict === "pass").map(({ id }) => id);
-    // The open ports are the same whoever answers.
+    // The open ports are the same on the other host.
     expect(passed).toEqual(["attack.ports"]);
   });
 
-  test("a proxy behind a jump host that lets nobody in, or behind which another one answers", async () => {
-    const stranger = await sshKey();
+  test("a proxy behind a jump host that refuses the login, or behind which another host answers", async () => {
+    const other = await sshKey();
     for (const weak of [
-      behindJumpHost({ jump: { privateKey: stranger.privateKey } }),
-      behindJumpHost({ host: { hostKey: stranger.publicKey } }),
+      behindJumpHost({ jump: { privateKey: other.privateKey } }),
+      behindJumpHost({ host: { hostKey: other.publicKey } }),
     ]) {
       const verdicts = (await attackAsClient(weak)).map(({ verdict }) => verdict);
       expect(new Set(verdicts)).toEqual(new Set(["unknown"]));

@@ -109,7 +109,7 @@ const story = fc.tuple(fc.array(event, { maxLength: 30 }), fc.integer({ min: 0, 
 
 type Story = typeof story extends fc.Arbitrary<infer T> ? T : never;
 
-function told([events]: Story): Bucket {
+function happened([events]: Story): Bucket {
   const bucket = new Bucket();
   for (const { key, content, pause } of events) {
     bucket.clock += pause;
@@ -125,7 +125,7 @@ describe("for every history of puts and deletes", () => {
   test("the plan restores the state, with a version preferred to a marker of the same second", () => {
     fc.assert(
       fc.property(story, (s) => {
-        const bucket = told(s);
+        const bucket = happened(s);
         const [, time] = s;
         const [truth, lenient] = [bucket.at(time), bucket.versionsFirst(time)];
         bucket.carryOut(plan(bucket, time).actions);
@@ -141,7 +141,7 @@ describe("for every history of puts and deletes", () => {
   test("where no second has two events of a key, the plan restores exactly that state", () => {
     fc.assert(
       fc.property(story, ([events, time]) => {
-        const bucket = told([events.map((e) => ({ ...e, pause: e.pause + 1 })), time]);
+        const bucket = happened([events.map((e) => ({ ...e, pause: e.pause + 1 })), time]);
         const then = bucket.at(time);
         bucket.carryOut(plan(bucket, time).actions);
         expect(without(bucket.now(), "/locks/")).toEqual(without(then, "/locks/"));
@@ -156,7 +156,7 @@ describe("for every history of puts and deletes", () => {
   test("no lock remains, and none comes back", () => {
     fc.assert(
       fc.property(story, (s) => {
-        const bucket = told(s);
+        const bucket = happened(s);
         bucket.carryOut(plan(bucket, s[1]).actions);
         expect([...bucket.now().keys()].filter((key) => key.includes("/locks/"))).toEqual([]);
       }),
@@ -166,7 +166,7 @@ describe("for every history of puts and deletes", () => {
   test("no version is lost", () => {
     fc.assert(
       fc.property(story, (s) => {
-        const bucket = told(s);
+        const bucket = happened(s);
         const before = bucket.versions();
         bucket.carryOut(plan(bucket, s[1]).actions);
         expect(bucket.versions()).toEqual(expect.arrayContaining(before));
@@ -177,9 +177,9 @@ describe("for every history of puts and deletes", () => {
   test("the second plan is empty, and so it is after an interruption and another run", () => {
     fc.assert(
       fc.property(story, fc.nat(30), (s, done) => {
-        const bucket = told(s);
+        const bucket = happened(s);
         const [, time] = s;
-        const whole = told(s);
+        const whole = happened(s);
         whole.carryOut(plan(whole, time).actions);
         expect(plan(whole, time).actions).toEqual([]);
 
@@ -200,7 +200,7 @@ describe("for every history of puts and deletes", () => {
     fc.assert(
       fc.property(story, fc.nat(30), ([events, first], earlier) => {
         const second = first - earlier;
-        const bucket = told([events.map((e) => ({ ...e, pause: e.pause + 1 })), first]);
+        const bucket = happened([events.map((e) => ({ ...e, pause: e.pause + 1 })), first]);
         const then = bucket.at(second);
         bucket.carryOut(plan(bucket, first).actions);
         bucket.clock += 1;

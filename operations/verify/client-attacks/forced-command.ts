@@ -49,13 +49,13 @@ async function sendVariables(canary: Attacker, id: string): Promise<Seen> {
   const result = await canary.answerTo(["-o", `SetEnv=${variables}`], ["rclone serve restic --stdio"], "", 1);
   mustHaveConnected(result);
   // ssh prints what it sends, as debug messages.
-  const words = result.stderr.split("\n").filter((line) => !line.startsWith("debug"));
+  const messages = result.stderr.split("\n").filter((line) => !line.startsWith("debug"));
   const effects = [
     ["LD_PRELOAD", `${mark}.so`],
     ["RCLONE_CONFIG", `"${mark}"`],
     ["RCLONE_VERBOSE", "DEBUG :"],
   ].flatMap(([variable = "", sign = ""]) =>
-    words.some((line) => line.includes(sign)) ? [`${variable} HAS an effect`] : [],
+    messages.some((line) => line.includes(sign)) ? [`${variable} HAS an effect`] : [],
   );
   if (effects.length === 0 && result.stdout === "") throw new Error(lastWords(result.stderr));
   return refusedOrNot(effects, "rclone answers, and no variable has an effect");
