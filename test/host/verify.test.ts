@@ -520,10 +520,10 @@ done`;
   });
 
   test("a proxy behind a jump host that refuses the login, or behind which another host answers", async () => {
-    const other = await sshKey();
+    const unknown = await sshKey();
     for (const weak of [
-      behindJumpHost({ jump: { privateKey: other.privateKey } }),
-      behindJumpHost({ host: { hostKey: other.publicKey } }),
+      behindJumpHost({ jump: { privateKey: unknown.privateKey } }),
+      behindJumpHost({ host: { hostKey: unknown.publicKey } }),
     ]) {
       const verdicts = (await attackAsClient(weak)).map(({ verdict }) => verdict);
       expect(new Set(verdicts)).toEqual(new Set(["unknown"]));
