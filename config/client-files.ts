@@ -1,19 +1,19 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { parseDocument } from "yaml";
-import { ClientFile, Mistake, plainSecrets, shown } from "./errors";
+import { ClientFile, FieldError, plainSecrets, shown } from "./errors";
 
 const SUFFIX = ".yaml";
 
 /** @see readClientFiles */
 export interface ClientFiles {
   files: ClientFile[];
-  mistakes: Mistake[];
+  errors: FieldError[];
 }
 
 /**
  * The clients of a folder, one a file `NAME.yaml`, in the order of their names. Hidden files are passed over, and
- * whatever else is no such file is a mistake: a client that is overlooked loses its access.
+ * whatever else is no such file is a error: a client that is overlooked loses its access.
  *
  * @param folder As the configuration names it, relative to the project's folder.
  */
@@ -26,20 +26,20 @@ export function readClientFiles(folder: string): ClientFiles {
     const remedy = "give the folder of the clients' files, from the folder of Pulumi.yaml, or leave it out";
     return {
       files: [],
-      mistakes: [{ path, message: `${shown(folder)} cannot be read (${reason(error)}); ${remedy}` }],
+      errors: [{ path, message: `${shown(folder)} cannot be read (${reason(error)}); ${remedy}` }],
     };
   }
   const visible = names.filter((name) => !name.startsWith("."));
   if (visible.length === 0) {
     const message = `${shown(folder)} holds no client; put ${join(folder, `NAME${SUFFIX}`)} there for each, or leave it out`;
-    return { files: [], mistakes: [{ path, message }] };
+    return { files: [], errors: [{ path, message }] };
   }
   const read = visible.map((name) => readClientFile(join(folder, name)));
-  return { files: read.flatMap(({ files }) => files), mistakes: read.flatMap(({ mistakes }) => mistakes) };
+  return { files: read.flatMap(({ files }) => files), errors: read.flatMap(({ errors }) => errors) };
 }
 
 function readClientFile(file: string): ClientFiles {
-  const wrong = (message: string): ClientFiles => ({ files: [], mistakes: [{ file, path: [], message }] });
+  const wrong = (message: string): ClientFiles => ({ files: [], errors: [{ file, path: [], message }] });
   if (!file.endsWith(SUFFIX))
     return wrong(`is no client's file; name it NAME${SUFFIX}, or move it elsewhere`);
   let text: string;
@@ -52,17 +52,17 @@ function readClientFile(file: string): ClientFiles {
   if (value instanceof Error) return wrong(`is no YAML: ${value.message.split("\n")[0] ?? ""}`);
   const name = basename(file, SUFFIX);
   if (typeof value !== "object" || value === null || Array.isArray(value))
-    return { files: [{ file, value }], mistakes: [] };
+    return { files: [{ file, value }], errors: [] };
   const client = { name, ...value };
-  const mistakes = plainSecrets(client, [], (path) => secretField(client, path)).map((mistake) => ({
-    ...mistake,
+  const errors = plainSecrets(client, [], (path) => secretField(client, path)).map((error) => ({
+    ...error,
     file,
   }));
   if (client.name !== name) {
     const message = `${shown(client.name)} is not the name of its file; leave it out, or rename the file`;
-    mistakes.push({ file, path: ["name"], message });
+    errors.push({ file, path: ["name"], message });
   }
-  return { files: [{ file, value: client }], mistakes };
+  return { files: [{ file, value: client }], errors };
 }
 
 /** The value of a YAML text, or its first error, of whose lines only the first has nothing of the text in it. */
@@ -101,11 +101,11 @@ export type ClientSecrets = Readonly<
   >
 >;
 
-/** Puts each secret where the client's file would have it; what finds no place is a mistake. */
+/** Puts each secret where the client's file would have it; what finds no place is a error. */
 export function addSecrets(files: readonly ClientFile[], secrets: ClientSecrets): ClientFiles {
-  const mistakes: Mistake[] = [];
+  const errors: FieldError[] = [];
   const wrong = (path: string[], message: string) =>
-    mistakes.push({ path: ["clientSecrets", ...path], message });
+    errors.push({ path: ["clientSecrets", ...path], message });
   const remaining = new Set(Object.keys(secrets));
   const complete = files.map((client): ClientFile => {
     const value = client.value as Raw | null;
@@ -149,5 +149,5 @@ export function addSecrets(files: readonly ClientFile[], secrets: ClientSecrets)
       "is for no client that has a file in clientsFolder; remove it, or correct the client's name",
     );
   }
-  return { files: complete, mistakes };
+  return { files: complete, errors };
 }

@@ -15,8 +15,8 @@ export interface ClientFile {
 /** Fields whose values are secret, wherever they stand. */
 export const SECRET_FIELDS: ReadonlySet<string> = new Set(["secretAccessKey", "password", "privateKey"]);
 
-/** One mistake of the user: where, and what is wrong with which remedy. */
-export interface Mistake {
+/** One error of the user: where, and what is wrong with which remedy. */
+export interface FieldError {
   /** The file that `path` begins in; absent: the stack's configuration. */
   file?: string | undefined;
   path: Path;
@@ -24,16 +24,16 @@ export interface Mistake {
   message: string;
 }
 
-/** Every mistake found in a stack's configuration. */
+/** Every error found in a stack's configuration. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
-  /** One line a mistake: `secure-backups:FIELD: VALUE what is wrong; remedy`, or with `FILE: FIELD` in the field's place. */
+  /** One line a error: `secure-backups:FIELD: VALUE what is wrong; remedy`, or with `FILE: FIELD` in the field's place. */
   readonly lines: readonly string[];
 
-  constructor(mistakes: readonly Mistake[]) {
-    const lines = mistakes.map((mistake) => `${placeOf(mistake)}: ${mistake.message}`);
-    const count = lines.length === 1 ? "1 mistake" : `${lines.length} mistakes`;
-    super([`the stack's configuration has ${count}:`, ...lines.map((line) => `  ${line}`)].join("\n"));
+  constructor(errors: readonly FieldError[]) {
+    const lines = errors.map((error) => `${placeOf(error)}: ${error.message}`);
+    const count = lines.length === 1 ? "1 error" : `${lines.length} errors`;
+    super([`invalid configuration: ${count}`, ...lines.map((line) => `  ${line}`)].join("\n"));
     this.lines = lines;
   }
 }
@@ -45,8 +45,8 @@ export function fieldName(path: Path): string {
   return `${NAMESPACE}:${escaped(String(first))}${rest.map(step).join("")}`;
 }
 
-/** Where a mistake is: the field of the stack's configuration, or `FILE: FIELD`. */
-export function placeOf({ file, path }: Pick<Mistake, "file" | "path">): string {
+/** Where a error is: the field of the stack's configuration, or `FILE: FIELD`. */
+export function placeOf({ file, path }: Pick<FieldError, "file" | "path">): string {
   if (file === undefined) return fieldName(path);
   const field = path.map(step).join("").replace(/^\./, "");
   return field === "" ? escaped(file) : `${escaped(file)}: ${field}`;
@@ -62,7 +62,7 @@ function step(part: PropertyKey): string {
  * The secrets that stand in plain text in this value; `encrypted` tells for the path of one which field of the
  * configuration it belongs into, encrypted.
  */
-export function plainSecrets(value: unknown, path: Path, encrypted: (path: Path) => Path): Mistake[] {
+export function plainSecrets(value: unknown, path: Path, encrypted: (path: Path) => Path): FieldError[] {
   if (typeof value !== "object" || value === null) return [];
   const entries: [string | number, unknown][] = Array.isArray(value)
     ? [...value.entries()]

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { addSecrets } from "./client-files";
-import { ClientFile, ConfigError, Mistake, Path, placeOf } from "./errors";
-import { mappingOf, relationMistakes } from "./rules";
+import { ClientFile, ConfigError, FieldError, Path, placeOf } from "./errors";
+import { mappingOf, relationErrors } from "./rules";
 import { KnownKeys, clientSecrets as secretsOfFiles, stackSchema } from "./schema";
 import { ClientConfig, CreatedNetwork, StackConfig } from "./types";
 import { ANYWHERE, hostCidr, isAddress, parseEndpoint } from "./values";
@@ -10,7 +10,7 @@ import { ANYWHERE, hostCidr, isAddress, parseEndpoint } from "./values";
  * Checks a stack's configuration (its keys without `secure-backups:`, its values as parsed YAML or JSON) and fills
  * in the defaults.
  *
- * @throws ConfigError that lists every mistake.
+ * @throws ConfigError that lists every error.
  */
 export function parseStackConfig(raw: Readonly<Record<string, unknown>>): StackConfig {
   const result = checkStackConfig(raw);
@@ -19,14 +19,14 @@ export function parseStackConfig(raw: Readonly<Record<string, unknown>>): StackC
 }
 
 /**
- * As `parseStackConfig`, but the mistakes are the result.
+ * As `parseStackConfig`, but the errors are the result.
  *
  * @param files What the clients' files of `clientsFolder` hold; they follow the clients that `raw` lists.
  */
 export function checkStackConfig(
   raw: Readonly<Record<string, unknown>>,
   files: readonly ClientFile[] = [],
-): StackConfig | Mistake[] {
+): StackConfig | FieldError[] {
   const {
     clientsFolder,
     clientSecrets,
@@ -41,23 +41,23 @@ export function checkStackConfig(
   const placed = (path: Path) => inFile(path, files, listed);
 
   const fields = stackSchema.safeParse(whole);
-  const mistakes = [
-    ...(fields.error?.issues.flatMap(mistakesOf) ?? []),
-    ...relationMistakes(whole, (path) => placeOf(placed(path))),
-    ...secured.mistakes,
-  ].map((mistake) => ({ ...mistake, ...placed(mistake.path) }));
-  if (mistakes.length > 0) return firstOfEachField(mistakes);
+  const errors = [
+    ...(fields.error?.issues.flatMap(errorsOf) ?? []),
+    ...relationErrors(whole, (path) => placeOf(placed(path))),
+    ...secured.errors,
+  ].map((error) => ({ ...error, ...placed(error.path) }));
+  if (errors.length > 0) return firstOfEachField(errors);
   return complete(fields.data as z.output<typeof stackSchema>);
 }
 
 /** Where a field of the clients' list really stands: the files' clients follow the listed ones. */
-function inFile(path: Path, files: readonly ClientFile[], listed: number): Pick<Mistake, "file" | "path"> {
+function inFile(path: Path, files: readonly ClientFile[], listed: number): Pick<FieldError, "file" | "path"> {
   const [first, index, ...rest] = path;
   const file = first === "clients" && typeof index === "number" ? files[index - listed]?.file : undefined;
   return file === undefined ? { path } : { file, path: rest };
 }
 
-function mistakesOf(issue: z.core.$ZodIssue): Mistake[] {
+function errorsOf(issue: z.core.$ZodIssue): FieldError[] {
   if (issue.code !== "unrecognized_keys") return [{ path: issue.path, message: issue.message }];
   const { known, elsewhere } = JSON.parse(issue.message) as KnownKeys;
   return issue.keys.map((key) => ({
@@ -94,9 +94,9 @@ function editDistance(a: string, b: string): number {
   return row.at(-1) ?? 0;
 }
 
-function firstOfEachField(mistakes: Mistake[]): Mistake[] {
+function firstOfEachField(errors: FieldError[]): FieldError[] {
   const seen = new Set<string>();
-  return mistakes.filter((mistake) => seen.size < seen.add(placeOf(mistake)).size);
+  return errors.filter((error) => seen.size < seen.add(placeOf(error)).size);
 }
 
 /** Fills in the defaults that depend on other fields. */

@@ -7,7 +7,7 @@ import { StackConfig } from "./types";
 /**
  * The configuration of the stack that is being updated: the only place that reads it from Pulumi.
  *
- * @throws pulumi.RunError that lists every mistake; Pulumi prints it without a stack trace.
+ * @throws pulumi.RunError that lists every error; Pulumi prints it without a stack trace.
  */
 export function readStackConfig(): StackConfig {
   const prefix = `${NAMESPACE}:`;
@@ -19,9 +19,9 @@ export function readStackConfig(): StackConfig {
   const folder = raw["clientsFolder"];
   const read = typeof folder === "string" && folder !== "" ? readClientFiles(folder) : undefined;
   const result = checkStackConfig(raw, read?.files);
-  const mistakes = [...(Array.isArray(result) ? result : []), ...(read?.mistakes ?? []), ...plain];
-  if (Array.isArray(result) || mistakes.length > 0) {
-    throw new pulumi.RunError(new ConfigError(mistakes).message);
+  const errors = [...(Array.isArray(result) ? result : []), ...(read?.errors ?? []), ...plain];
+  if (Array.isArray(result) || errors.length > 0) {
+    throw new pulumi.RunError(new ConfigError(errors).message);
   }
   const warning = sizeWarning(Buffer.byteLength(JSON.stringify(pulumi.runtime.allConfig())));
   if (warning !== undefined) void pulumi.log.warn(warning);

@@ -1,22 +1,22 @@
-import { Mistake, Path, shown } from "./errors";
+import { FieldError, Path, shown } from "./errors";
 import { isAddress, isIpv6Alone, keyBlob, principalProject, withoutBucket } from "./values";
 import { isIPv4 } from "node:net";
 
 /**
  * The rules between fields. They look at the raw configuration and pass over whatever is not of the right type,
- * so that they find their mistakes also where the schema has found others.
+ * so that they find their errors also where the schema has found others.
  *
  * @param placeOf Names a field in a message about another.
  */
-export function relationMistakes(raw: unknown, placeOf: (path: Path) => string): Mistake[] {
+export function relationErrors(raw: unknown, placeOf: (path: Path) => string): FieldError[] {
   const stack = mappingOf(raw);
   return [
-    ...accessMistakes(stack),
-    ...ipv6Mistakes(stack),
-    ...endpointMistakes(stack),
-    ...versionMistakes(stack),
-    ...identityMistakes(stack),
-    ...clientMistakes(stack, placeOf),
+    ...accessErrors(stack),
+    ...ipv6Errors(stack),
+    ...endpointErrors(stack),
+    ...versionErrors(stack),
+    ...identityErrors(stack),
+    ...clientErrors(stack, placeOf),
   ];
 }
 
@@ -46,8 +46,8 @@ function noFloatingIp({ access, proxy }: Raw): boolean {
   return (via === "jump-host" || via === "direct") && (floatingIp === false || !isGiven(floatingIp));
 }
 
-function accessMistakes(stack: Raw): Mistake[] {
-  const mistakes: Mistake[] = [];
+function accessErrors(stack: Raw): FieldError[] {
+  const errors: FieldError[] = [];
   const { network, access, egress, proxy } = stack;
   const { via, jumpHost, floatingIpPool } = mappingOf(access);
   const { floatingIp } = mappingOf(proxy);
@@ -55,41 +55,41 @@ function accessMistakes(stack: Raw): Mistake[] {
 
   if (via === "jump-host" && !isGiven(jumpHost)) {
     const message = "missing; give address, user and hostKey of the jump host, or choose another access.via";
-    mistakes.push({ path: ["access", "jumpHost"], message });
+    errors.push({ path: ["access", "jumpHost"], message });
   }
   if ((via === "floating-ip" || via === "direct") && isGiven(jumpHost)) {
     const message = `is not used with access.via "${via}"; leave it out, or write via: jump-host`;
-    mistakes.push({ path: ["access", "jumpHost"], message });
+    errors.push({ path: ["access", "jumpHost"], message });
   }
   if (via === "floating-ip" && floatingIp === false) {
     const message = 'false contradicts access.via "floating-ip"; leave it out, or choose another access.via';
-    mistakes.push({ path: ["proxy", "floatingIp"], message });
+    errors.push({ path: ["proxy", "floatingIp"], message });
   }
   const someFloatingIp = via === "floating-ip" || floatingIp === true;
   if (someFloatingIp && existing && !isGiven(floatingIpPool)) {
     const message =
       "missing; with network.existing give the name of the external network that floating IPs come from, " +
       "see `openstack network list --external`";
-    mistakes.push({ path: ["access", "floatingIpPool"], message });
+    errors.push({ path: ["access", "floatingIpPool"], message });
   }
   if (noFloatingIp(stack) && isGiven(floatingIpPool)) {
     const message = `${shown(floatingIpPool)} is not used, for no host gets a floating IP; leave it out`;
-    mistakes.push({ path: ["access", "floatingIpPool"], message });
+    errors.push({ path: ["access", "floatingIpPool"], message });
   }
   if (existing && !isGiven(mappingOf(egress)["dns"])) {
     const message =
       "missing; with network.existing list the networks of its name servers, or write [] for none";
-    mistakes.push({ path: ["egress", "dns"], message });
+    errors.push({ path: ["egress", "dns"], message });
   }
-  return mistakes;
+  return errors;
 }
 
 /** What needs an IPv6 subnet that the network made by the stack does not have. */
-function ipv6Mistakes({ network, proxy, clients }: Raw): Mistake[] {
+function ipv6Errors({ network, proxy, clients }: Raw): FieldError[] {
   const create = mappingOf(network)["create"];
   const { cidr6, dnsServers } = mappingOf(create);
   if (!isGiven(create) || isGiven(cidr6)) return [];
-  const mistakes = listOf(dnsServers).flatMap((server, index) =>
+  const errors = listOf(dnsServers).flatMap((server, index) =>
     textOf(server)?.includes(":")
       ? {
           path: ["network", "create", "dnsServers", index],
@@ -98,7 +98,7 @@ function ipv6Mistakes({ network, proxy, clients }: Raw): Mistake[] {
       : [],
   );
   const hostName = textOf(mappingOf(proxy)["hostName"]);
-  if (hostName !== undefined && !isIPv4(hostName)) return mistakes;
+  if (hostName !== undefined && !isIPv4(hostName)) return errors;
   listOf(clients).forEach((value, index) => {
     const { ssh, sourceCidrs } = mappingOf(value);
     const [field, networks] = isGiven(sourceCidrs)
@@ -108,12 +108,12 @@ function ipv6Mistakes({ network, proxy, clients }: Raw): Mistake[] {
     const message =
       `${networks.map(shown).join(", ")}: the client connects by IPv6 alone, and the proxy has no IPv6 address; give ` +
       "network.create.cidr6, or a proxy.hostName that leads to the proxy by IPv6";
-    mistakes.push({ path: ["clients", index, ...field], message });
+    errors.push({ path: ["clients", index, ...field], message });
   });
-  return mistakes;
+  return errors;
 }
 
-function endpointMistakes({ s3 }: Raw): Mistake[] {
+function endpointErrors({ s3 }: Raw): FieldError[] {
   const { endpoint, bucket } = mappingOf(s3);
   const [address, name] = [textOf(endpoint), textOf(bucket)];
   if (address === undefined || name === undefined) return [];
@@ -125,23 +125,23 @@ function endpointMistakes({ s3 }: Raw): Mistake[] {
   return [{ path: ["s3", "endpoint"], message }];
 }
 
-function versionMistakes({ s3 }: Raw): Mistake[] {
+function versionErrors({ s3 }: Raw): FieldError[] {
   const { versioning, noncurrentVersionDays, objectLock } = mappingOf(s3);
   if (versioning !== false) return [];
-  const mistakes: Mistake[] = [];
+  const errors: FieldError[] = [];
   if (isGiven(noncurrentVersionDays)) {
     const message = `${shown(noncurrentVersionDays)} is not used with s3.versioning false; leave it out, or write versioning: true`;
-    mistakes.push({ path: ["s3", "noncurrentVersionDays"], message });
+    errors.push({ path: ["s3", "noncurrentVersionDays"], message });
   }
   if (isGiven(objectLock)) {
     const message = "needs old versions to hold; leave it out, or write versioning: true";
-    mistakes.push({ path: ["s3", "objectLock"], message });
+    errors.push({ path: ["s3", "objectLock"], message });
   }
-  return mistakes;
+  return errors;
 }
 
-function identityMistakes({ s3 }: Raw): Mistake[] {
-  const mistakes: Mistake[] = [];
+function identityErrors({ s3 }: Raw): FieldError[] {
+  const errors: FieldError[] = [];
   const identities = mappingOf(mappingOf(s3)["identities"]);
   const seen = new Map<string, string>();
   for (const role of ["owner", "writer", "keeper"]) {
@@ -160,7 +160,7 @@ function identityMistakes({ s3 }: Raw): Mistake[] {
       if (mark === undefined) continue;
       const other = seen.get(mark);
       if (other === undefined) continue;
-      mistakes.push({
+      errors.push({
         path: at(field),
         message: `${shown(identity[field])} is the same identity as the ${other}; leave ${role} out, or give it one of its own`,
       });
@@ -172,14 +172,14 @@ function identityMistakes({ s3 }: Raw): Mistake[] {
     if (role !== "owner" && accessKeyId !== undefined && !isGiven(identity["principal"])) {
       const message =
         'missing; give the ARN of this identity for the bucket policy, for example "arn:aws:iam::PROJECT_ID:root"';
-      mistakes.push({ path: at("principal"), message });
+      errors.push({ path: at("principal"), message });
     }
   }
-  return mistakes;
+  return errors;
 }
 
-function clientMistakes(stack: Raw, placeOf: (path: Path) => string): Mistake[] {
-  const mistakes: Mistake[] = [];
+function clientErrors(stack: Raw, placeOf: (path: Path) => string): FieldError[] {
+  const errors: FieldError[] = [];
   const proxy = mappingOf(stack["proxy"]);
   const clients = listOf(stack["clients"]).map(mappingOf);
 
@@ -190,7 +190,7 @@ function clientMistakes(stack: Raw, placeOf: (path: Path) => string): Mistake[] 
       if (mark === undefined) return false;
       const first = seen.get(mark);
       if (first === undefined) seen.set(mark, path);
-      else mistakes.push({ path, message: message(placeOf(first)) });
+      else errors.push({ path, message: message(placeOf(first)) });
       return first === undefined;
     };
   };
@@ -231,7 +231,7 @@ function clientMistakes(stack: Raw, placeOf: (path: Path) => string): Mistake[] 
       );
       if (address !== undefined && !isAddress(address) && !isGiven(client["sourceCidrs"])) {
         const message = `missing; list the networks from which ${address} connects to the proxy, for example ["192.0.2.7/32"]`;
-        mistakes.push({ path: [...at, "sourceCidrs"], message });
+        errors.push({ path: [...at, "sourceCidrs"], message });
       }
     }
 
@@ -266,9 +266,9 @@ function clientMistakes(stack: Raw, placeOf: (path: Path) => string): Mistake[] 
     const message =
       'missing; clients of kind "existing" and "key-only" need it, for the proxy has no floating IP: ' +
       "give the DNS name or address at which they reach the proxy";
-    mistakes.push({ path: ["proxy", "hostName"], message });
+    errors.push({ path: ["proxy", "hostName"], message });
   }
-  return mistakes;
+  return errors;
 }
 
 function keyBlobOf(value: unknown): string | undefined {

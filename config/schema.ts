@@ -10,7 +10,7 @@ type Rule = (text: string) => values.Problem;
 function missingOrWrong(value: unknown, wanted: string, give: string): string {
   if (value === undefined) return `missing; ${give}`;
   if (value === null || value === "") return `empty; ${give}`;
-  const display = typeof value === "string" && wanted === MAPPING ? "text" : shown(value);
+  const display = typeof value === "string" && wanted === MAPPING ? "string" : shown(value);
   return `${display} is not ${wanted}; ${give}`;
 }
 
@@ -21,10 +21,10 @@ function textField(give: string, secret: boolean, rules: readonly Rule[]) {
     .string({
       error: ({ input }) =>
         typeof input === "number" || typeof input === "boolean"
-          ? `${display(input)} is a ${typeof input}, not a text; write what you mean in quotes${secret ? "" : `, for example "${input}"`}`
+          ? `${display(input)} must be a string; quote it${secret ? "" : `: "${input}"`}`
           : input === undefined || input === null
             ? missingOrWrong(input, "", give)
-            : `${display(input)} is not a text; ${give}`,
+            : `${display(input)} is not a string; ${give}`,
     })
     .superRefine((text, context) => {
       const problem =
@@ -41,9 +41,7 @@ const noControl: Rule = (text) =>
 
 /** What the annotated example leaves to its user. */
 const filledIn: Rule = (text) =>
-  text.startsWith("FILL-IN")
-    ? "stands in the example for a value that only you know; put yours in its place"
-    : undefined;
+  text.startsWith("FILL-IN") ? "is a placeholder of the example; replace it with your value" : undefined;
 
 const text = (give: string, ...rules: Rule[]) => textField(give, false, [noControl, ...rules, filledIn]);
 const secret = (give: string, ...rules: Rule[]) => textField(give, true, [noControl, ...rules, filledIn]);
@@ -80,7 +78,7 @@ function textList(item: ReturnType<typeof text>, give: string, least = 0) {
       items.forEach((value, index) => {
         const first = items.indexOf(value);
         if (typeof value !== "string" || first === index) return;
-        const message = `${shown(value)} stands in this list already, at [${first}]; remove one of the two`;
+        const message = `${shown(value)} is already in this list, at [${first}]; remove one of the two`;
         context.addIssue({ code: "custom", path: [index], message });
       });
     },
@@ -401,7 +399,7 @@ const keyOnlyClient = mapping(
   CLIENT,
   otherKinds("key-only"),
 );
-/** A client of no known kind: never right, but its kind is not the only mistake to be told. */
+/** A client of no known kind: never right, but its kind is not the only error to be told. */
 const kindless = z
   .looseObject(
     {

@@ -198,7 +198,7 @@ function keyProblem(text: string, allowed: readonly string[], want: string): Pro
     return `has no valid base64 after its type; ${want}`;
   const fields = blobFields(blob);
   if (fields?.[0]?.toString("latin1") !== type)
-    return `is cut short or altered (its inside is not of type ${type}); ${want}`;
+    return `is cut short or altered (its content is not of type ${type}); ${want}`;
   return keyBodyProblem(type, fields.slice(1), want);
 }
 
@@ -437,14 +437,14 @@ export function pathProblem(text: string): Problem {
       )
       .join("/");
     return (
-      "is a pattern, but paths are taken as they stand; list each path by its name, or give " +
-      `${JSON.stringify(above === "" ? "/" : above)} and leave the rest out by excludes`
+      "is a pattern, but paths are not expanded; list each path by its name, or give " +
+      `${JSON.stringify(above === "" ? "/" : above)} and leave the rest out with excludes`
     );
   }
   const kernel = KERNEL_FOLDERS.find((folder) => text === folder || text.startsWith(`${folder}/`));
   return kernel === undefined
     ? undefined
-    : `lies in ${kernel}, which the kernel makes anew at each start and no backup can restore; leave it out`;
+    : `lies in ${kernel}, which the kernel creates at each start and no backup can restore; leave it out`;
 }
 
 /** One of restic's exclude patterns: each part between slashes as Go's `filepath.Match` reads it, or `**`. */
@@ -522,7 +522,7 @@ function homeProblem(text: string): Problem {
 
 function homeRemedy(found: string): Problem {
   return (
-    `has ${JSON.stringify(found.replace(/^!/, ""))}, which is taken as it stands here and means no home; ` +
+    `has ${JSON.stringify(found.replace(/^!/, ""))}, which is not expanded here; ` +
     'write the folder itself, for example "/root"'
   );
 }

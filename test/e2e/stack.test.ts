@@ -131,7 +131,7 @@ test("secrets stay out of user data, process lists and what Pulumi prints", asyn
   for (const secret of secrets) expect(seen.includes(secret)).toBe(false);
 });
 
-test("a mistake in the configuration is named before anything is changed", async () => {
+test("an error in the configuration is reported before anything changes", async () => {
   const resources = async () => {
     const { stdout } = await stack.pulumi(["stack", "export", "--show-secrets"]);
     return (JSON.parse(stdout) as { deployment: { resources: unknown[] } }).deployment.resources;

@@ -98,7 +98,7 @@ describe("clients in files of their own", () => {
     expect(errors.map((line) => line.replace(/(; |is the key of ).*/, "$1"))).toEqual([
       "legacy.yaml: ssh: missing; ",
       "partner.yaml: frozn: unknown key; ",
-      'web.yaml: repositories[0].paths[0]: "/home/*" is a pattern, but paths are taken as they stand; ',
+      'web.yaml: repositories[0].paths[0]: "/home/*" is a pattern, but paths are not expanded; ',
       expect.stringMatching(/^partner\.yaml: repositories\[0\]\.publicKey: "ssh-ed25519 .*" is the key of $/),
       'web.yaml: name: "web" is taken by secure-backups:clients[0].name; ',
     ]);

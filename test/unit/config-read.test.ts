@@ -34,13 +34,13 @@ describe("the reader", () => {
     expect(readStackConfig()).toEqual(fullExample());
   });
 
-  test("ends the program with all mistakes and without a stack trace", () => {
+  test("ends the program with all errors and without a stack trace", () => {
     setConfig({ ...fullExample(), protect: "maybe", colour: "{red" }, SECRET_KEYS);
     const error = thrown();
     expect(pulumi.RunError.isInstance(error)).toBe(true);
     expect((error as Error).message).toBe(
       [
-        "the stack's configuration has 2 mistakes:",
+        "invalid configuration: 2 errors",
         '  secure-backups:protect: "maybe" is not true or false; write true or false without quotes',
         "  secure-backups:colour: unknown key; " +
           "known here: protect, network, access, egress, proxy, restic, s3, clients, clientsFolder, clientSecrets",
@@ -55,7 +55,7 @@ describe("the reader", () => {
       `pulumi config set --secret --path 'secure-backups:${field}'`;
     expect((thrown() as Error).message).toBe(
       [
-        "the stack's configuration has 5 mistakes:",
+        "invalid configuration: 5 errors",
         "  secure-backups:protect: 3 is not true or false; write true or false without quotes",
         line("s3.identities.writer.secretAccessKey"),
         line("s3.identities.keeper.secretAccessKey"),
@@ -68,7 +68,7 @@ describe("the reader", () => {
   test("refuses a plain secret also where nothing else is wrong", () => {
     setConfig(fullExample(), ["access", "s3"]);
     expect(thrown()).toBeInstanceOf(pulumi.RunError);
-    expect((thrown() as Error).message).toContain("2 mistakes");
+    expect((thrown() as Error).message).toContain("2 errors");
     expect((thrown() as Error).message).not.toContain("pä");
   });
 

@@ -257,16 +257,16 @@ const PASSPHRASE =
   "(secret) needs a passphrase, which nobody can type during an update; give a key without one (ssh-keygen -p)";
 const IMAGE = "give the name or ID of an image, see `openstack image list`";
 const FLAVOR = "give the name or ID of a flavor, see `openstack flavor list`";
-const FILL_IN = "stands in the example for a value that only you know; put yours in its place";
+const FILL_IN = "is a placeholder of the example; replace it with your value";
 const GIB = "write a whole number from 1 to 65536 without quotes";
 const BRACKET =
   'is a pattern that restic refuses (a "[" has no "]" with characters or ranges before it, and no slash between; ' +
   'write "\\[" for a bracket)';
 const home = (found: string) =>
-  `has "${found}", which is taken as it stands here and means no home; write the folder itself, for example "/root"`;
+  `has "${found}", which is not expanded here; write the folder itself, for example "/root"`;
 const glob = (above: string) =>
-  "is a pattern, but paths are taken as they stand; list each path by its name, or give " +
-  `"${above}" and leave the rest out by excludes`;
+  "is a pattern, but paths are not expanded; list each path by its name, or give " +
+  `"${above}" and leave the rest out with excludes`;
 const DAYS = "write a whole number from 1 to 3650 without quotes";
 const ALL_KEYS =
   "known here: protect, network, access, egress, proxy, restic, s3, clients, clientsFolder, clientSecrets";
@@ -274,7 +274,7 @@ const ALL_KEYS =
 /** A field of the full example, the value to put there, and the error lines. */
 type Case = [field: string, value: unknown, ...lines: string[]];
 
-describe("a mistake in one field", () => {
+describe("an error in one field", () => {
   const nextKey = ed25519(9).slice("ssh-ed25519 ".length);
   const cases: Case[] = [
     // types
@@ -287,17 +287,9 @@ describe("a mistake in one field", () => {
     ["proxy.image", undefined, `proxy.image: missing; ${IMAGE}`],
     ["proxy.image", null, `proxy.image: empty; ${IMAGE}`],
     ["proxy.image", "", `proxy.image: empty; ${IMAGE}`],
-    ["proxy.image", ["a"], `proxy.image: list is not a text; ${IMAGE}`],
-    [
-      "proxy.image",
-      12,
-      'proxy.image: 12 is a number, not a text; write what you mean in quotes, for example "12"',
-    ],
-    [
-      "proxy.image",
-      true,
-      'proxy.image: true is a boolean, not a text; write what you mean in quotes, for example "true"',
-    ],
+    ["proxy.image", ["a"], `proxy.image: list is not a string; ${IMAGE}`],
+    ["proxy.image", 12, 'proxy.image: 12 must be a string; quote it: "12"'],
+    ["proxy.image", true, 'proxy.image: true must be a string; quote it: "true"'],
     ["proxy.image", "a\u009bb", `proxy.image: "a\\u{9b}b" ${CONTROL}`],
     ["proxy.image", "a\ud800", `proxy.image: "a\\ud800" ${CONTROL}`],
     ["proxy.flavor", "x\n".repeat(60), `proxy.flavor: "${"x\\n".repeat(50)}…" ${CONTROL}`],
@@ -320,13 +312,13 @@ describe("a mistake in one field", () => {
     ["s3.objectLock.mode", undefined, "s3.objectLock.mode: missing; write GOVERNANCE or COMPLIANCE"],
     ["s3.objectLock.years", 1, "s3.objectLock.years: unknown key; known here: mode, days"],
     ["clients", "a", 'clients: "a" is not a list; list the clients, or write []'],
-    ["clients[0]", "a", "clients[0]: text is not a mapping; give name, kind and repositories"],
+    ["clients[0]", "a", "clients[0]: string is not a mapping; give name, kind and repositories"],
     [
       "clients[0].repositories",
       [],
       "clients[0].repositories: empty list; list the client's repositories, at least one, each with name and paths",
     ],
-    ["restic", "0.18.1", "restic: text is not a mapping; give version, url and sha256 of restic"],
+    ["restic", "0.18.1", "restic: string is not a mapping; give version, url and sha256 of restic"],
     // unknown keys
     ["clinets", [], `clinets: unknown key; did you mean "clients"? ${ALL_KEYS}`],
     ["colour", "red", `colour: unknown key; ${ALL_KEYS}`],
@@ -371,13 +363,9 @@ describe("a mistake in one field", () => {
       "FILL-IN-PASSWORD",
       `clients[0].repositories[0].password: (secret) ${FILL_IN}`,
     ],
-    ["proxy.flavor", {}, `proxy.flavor: mapping is not a text; ${FLAVOR}`],
+    ["proxy.flavor", {}, `proxy.flavor: mapping is not a string; ${FLAVOR}`],
     ["proxy.flavor", { id: "" }, `proxy.flavor.id: empty; ${FLAVOR}`],
-    [
-      "proxy.flavor",
-      { id: 42 },
-      'proxy.flavor.id: 42 is a number, not a text; write what you mean in quotes, for example "42"',
-    ],
+    ["proxy.flavor", { id: 42 }, 'proxy.flavor.id: 42 must be a string; quote it: "42"'],
     ["clients[0].image", { id: "a", name: "b" }, "clients[0].image.name: unknown key; known here: id"],
     ["clients[0].volume", 20, "clients[0].volume: 20 is not a mapping; give size, or leave volume out"],
     ["clients[0].volume", {}, `clients[0].volume.size: missing; ${GIB}`],
@@ -396,11 +384,7 @@ describe("a mistake in one field", () => {
       "",
       "proxy.volume.type: empty; give the name of a volume type, see `openstack volume type list`",
     ],
-    [
-      "proxy.availabilityZone",
-      1,
-      'proxy.availabilityZone: 1 is a number, not a text; write what you mean in quotes, for example "1"',
-    ],
+    ["proxy.availabilityZone", 1, 'proxy.availabilityZone: 1 must be a string; quote it: "1"'],
     ["proxy.user", "a b", 'proxy.user: "a b" is not a user name; give a login name, for example "debian"'],
     [
       "clients[1].user",
@@ -480,7 +464,7 @@ describe("a mistake in one field", () => {
     [
       "egress.mirrors[1]",
       "0.0.0.0/0",
-      'egress.mirrors[1]: "0.0.0.0/0" stands in this list already, at [0]; remove one of the two',
+      'egress.mirrors[1]: "0.0.0.0/0" is already in this list, at [0]; remove one of the two',
     ],
     ["access.user", "a b", 'access.user: "a b" is not a user name; give a login name, for example "debian"'],
     [
@@ -544,11 +528,7 @@ describe("a mistake in one field", () => {
       "1.77.0-beta",
       'proxy.rclone.version: "1.77.0-beta" is not a released version; write three numbers with dots, for example "1.76.0"',
     ],
-    [
-      "proxy.rclone.version",
-      1.76,
-      'proxy.rclone.version: 1.76 is a number, not a text; write what you mean in quotes, for example "1.76"',
-    ],
+    ["proxy.rclone.version", 1.76, 'proxy.rclone.version: 1.76 must be a string; quote it: "1.76"'],
     [
       "proxy.rclone.url",
       "ftp://a/b",
@@ -626,7 +606,7 @@ describe("a mistake in one field", () => {
     [
       "s3.identities.owner",
       "hush",
-      "s3.identities.owner: text is not a mapping; give the projectId of an OpenStack project, or accessKeyId and secretAccessKey",
+      "s3.identities.owner: string is not a mapping; give the projectId of an OpenStack project, or accessKeyId and secretAccessKey",
     ],
     [
       "s3.identities.owner",
@@ -651,7 +631,7 @@ describe("a mistake in one field", () => {
     [
       "s3.identities.writer.secretAccessKey",
       5,
-      "s3.identities.writer.secretAccessKey: (secret) is a number, not a text; write what you mean in quotes",
+      "s3.identities.writer.secretAccessKey: (secret) must be a string; quote it",
     ],
     [
       "s3.identities.writer.secretAccessKey",
@@ -763,7 +743,7 @@ describe("a mistake in one field", () => {
     [
       "clients[0].repositories[0].paths[1]",
       "/",
-      'clients[0].repositories[0].paths[1]: "/" stands in this list already, at [0]; remove one of the two',
+      'clients[0].repositories[0].paths[1]: "/" is already in this list, at [0]; remove one of the two',
     ],
     ...[
       ["/home/*/x", "/home"],
@@ -798,7 +778,7 @@ describe("a mistake in one field", () => {
       "clients[0].repositories[0].paths[1]",
       path,
       `clients[0].repositories[0].paths[1]: "${path}" lies in ${path.slice(0, 5).replace(/\/$/, "")}, ` +
-        "which the kernel makes anew at each start and no backup can restore; leave it out",
+        "which the kernel creates at each start and no backup can restore; leave it out",
     ]),
     ...["/srv/[cache", "![a-", "a/[]/b", "[a/b]", "*[^]"].map((pattern): Case => [
       "clients[0].repositories[0].excludes[1]",
@@ -880,7 +860,7 @@ describe("a mistake in one field", () => {
     [
       "clients[2].repositories[0].publicKey",
       `ssh-ed25519 ${blob("ssh-rsa", "x")}`,
-      `clients[2].repositories[0].publicKey: "ssh-ed25519 ${blob("ssh-rsa", "x")}" is cut short or altered (its inside is not of type ssh-ed25519); ${PUB}`,
+      `clients[2].repositories[0].publicKey: "ssh-ed25519 ${blob("ssh-rsa", "x")}" is cut short or altered (its content is not of type ssh-ed25519); ${PUB}`,
     ],
     [
       "clients[2].repositories[0].publicKey",
@@ -929,7 +909,7 @@ function encryptedKey(): string {
     .toString();
 }
 
-describe("mistakes between fields", () => {
+describe("errors between fields", () => {
   test("without versions nothing can be said about them", () => {
     expect(errorsOf(changed("s3.versioning", false))).toEqual([
       "s3.noncurrentVersionDays: 3650 is not used with s3.versioning false; leave it out, or write versioning: true",
@@ -1028,8 +1008,8 @@ describe("mistakes between fields", () => {
   });
 });
 
-describe("all mistakes", () => {
-  test("are told at once, in the order of the schema and then those between fields", () => {
+describe("all errors", () => {
+  test("are reported at once, in the order of the schema and then those between fields", () => {
     const clients = [
       { name: "A", kind: "vm", image: 12, repositories: [{ name: "data", path: ["/srv"] }] },
       { name: "web", kind: "vmm" },
@@ -1049,10 +1029,10 @@ describe("all mistakes", () => {
     })();
     expect((error as Error).message).toBe(
       [
-        "the stack's configuration has 14 mistakes:",
+        "invalid configuration: 14 errors",
         "  secure-backups:protect: 1 is not true or false; write true or false without quotes",
         `  secure-backups:clients[0].name: "A" ${LABEL} "a"`,
-        '  secure-backups:clients[0].image: 12 is a number, not a text; write what you mean in quotes, for example "12"',
+        '  secure-backups:clients[0].image: 12 must be a string; quote it: "12"',
         "  secure-backups:clients[0].flavor: missing; give the name or ID of a flavor, see `openstack flavor list`",
         `  secure-backups:clients[0].repositories[0].name: "data" ${RESTIC} "data-1"`,
         '  secure-backups:clients[0].repositories[0].paths: missing; list the paths to back up, at least one, for example ["/srv/data"]',
@@ -1091,8 +1071,8 @@ describe("an endpoint", () => {
 });
 
 describe("the tracked files", () => {
-  function fileOf(stack: string): Raw {
-    const text = readFileSync(join(__dirname, `../../Pulumi.${stack}.yaml`), "utf8");
+  function fileOf(file: string): Raw {
+    const text = readFileSync(join(__dirname, "../..", file), "utf8");
     const { config } = parse(text) as { config: Raw };
     return Object.fromEntries(
       Object.entries(config).map(([key, value]) => [key.replace(/^secure-backups:/, ""), value]),
@@ -1100,7 +1080,7 @@ describe("the tracked files", () => {
   }
 
   test("the annotated example is right but for what only its user knows", () => {
-    const raw = fileOf("prod");
+    const raw = fileOf("Pulumi.prod.yaml");
     expect(errorsOf(raw)).toEqual([
       `proxy.rclone.sha256: "FILL-IN-FROM-SHA256SUMS" ${NO_SHA256}`,
       `s3.identities.owner.projectId: "FILL-IN-OWNER-PROJECT-ID" ${PROJECT}`,
@@ -1117,10 +1097,10 @@ describe("the tracked files", () => {
   });
 
   test("a text of the annotated example that is not filled in is refused by its field, whichever it is", () => {
-    const fields = Object.entries(fileOf("prod")).flatMap(([key, value]) => textsOf(key, value));
+    const fields = Object.entries(fileOf("Pulumi.prod.yaml")).flatMap(([key, value]) => textsOf(key, value));
     expect(fields.length).toBeGreaterThan(40);
     for (const field of fields) {
-      const errors = errorsOf(changed(field, "FILL-IN-HERE", fileOf("prod")));
+      const errors = errorsOf(changed(field, "FILL-IN-HERE", fileOf("Pulumi.prod.yaml")));
       expect(errors.map((line) => line.split(": ")[0])).toContain(field);
     }
   });
@@ -1133,7 +1113,7 @@ describe("the tracked files", () => {
   }
 
   test("the local cloud's file lacks only what differs from machine to machine", () => {
-    const raw = fileOf("local");
+    const raw = fileOf("scripts/dev/demo/Pulumi.local.yaml");
     expect(errorsOf(raw)).toEqual([
       "proxy.rclone: missing; give version, url and sha256 of rclone",
       "s3.identities: missing; give at least the identity owner",
