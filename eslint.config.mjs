@@ -7,8 +7,8 @@ const ROOMS = ["config", "plan", "hosts", "s3", "components", "operations", "scr
 /** What each room may import of the others, see docs/architecture.md. */
 const MAY_IMPORT = {
   config: [],
-  plan: ["config", "hosts", "s3/s3-bucket"],
-  hosts: ["config", "s3/client"],
+  plan: ["config", "hosts", "s3/settings"],
+  hosts: ["config"],
   s3: ["config", "plan/bucket-policy"],
   components: ["config", "plan", "hosts", "s3", "operations/deployment"],
   operations: ["config", "plan", "hosts", "s3"],

@@ -4,7 +4,12 @@ import * as path from "node:path";
 import { expect, test } from "@jest/globals";
 import { ROOT } from "../../operations/transport/run";
 
-const DOCUMENTS = ["README.md", ...fs.readdirSync(path.join(ROOT, "docs")).map((name) => `docs/${name}`)];
+const DOCUMENTS = [
+  "README.md",
+  "CHANGELOG.md",
+  "CONTRIBUTING.md",
+  ...fs.readdirSync(path.join(ROOT, "docs")).map((name) => `docs/${name}`),
+];
 
 const read = (file: string): string => fs.readFileSync(path.join(ROOT, file), "utf8");
 
