@@ -12,7 +12,7 @@ export interface InstallArgs {
   content: pulumi.Output<HostInstall>;
   /** The paths of the content's files, which are known before it is. */
   paths: readonly string[];
-  /** Values that name the machine behind the address: when one changes, everything is installed anew. */
+  /** Values that name the machine behind the address: when one changes, everything is installed again. */
   triggers?: pulumi.Input<string>[];
 }
 

@@ -39,7 +39,7 @@ export function shellQuote(value: string): string {
   return `'${value.replaceAll("'", `'\\''`)}'`;
 }
 
-/** The text of one of the scripts beside this file. */
+/** One of the scripts below this folder. */
 export function hostScript(name: string): string {
   return readFileSync(join(__dirname, name), "utf8");
 }
@@ -80,7 +80,7 @@ export function wrapScript(body: string): string {
 
 /**
  * Puts together an install: parameters, then a `put_NAME` shell function for each group of entries and a `guard_NAME`
- * for those that may meet somebody else's file, then the shared library and the host's own script, which calls the
+ * for those that may meet another program's file, then the shared library and the host's own script, which calls the
  * functions where their turn is.
  */
 export function assembleInstall(a: {

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# What every install script shares. The TypeScript wraps this text, the host's own script and the
+# What every install script shares. The TypeScript wraps this file, the host's own script and the
 # put_* functions that carry the files into one function, which runs as root under `set -eu`.
 
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -16,7 +16,7 @@ fail() {
   exit 1
 }
 
-# step TEXT COMMAND…: says what is done and how long it took.
+# step MESSAGE COMMAND…: prints what is done and how long it took.
 step() {
   step_text=$1
   shift
@@ -31,12 +31,12 @@ lock_host() {
   flock -w 600 9 || fail "another install still runs on this host: wait for its end, then run the update again"
 }
 
-# Files that packages and cloud-init still write would undo ours; a failed or slow cloud-init is told, not fatal.
+# Files that packages and cloud-init still write would undo ours; a failed or slow cloud-init is reported, not fatal.
 # The result is there once cloud-init has ended; asking it costs seconds.
 wait_for_cloud_init() {
   [ -d /run/cloud-init ] && [ ! -e /run/cloud-init/result.json ] && command -v cloud-init >/dev/null || return 0
   timeout 600 cloud-init status --wait >/dev/null 2>&1 ||
-    say "cloud-init did not end well (see: cloud-init status --long); going on"
+    say "cloud-init failed or is still running (see: cloud-init status --long); going on"
 }
 
 # make_dir PATH OWNER GROUP MODE
@@ -74,7 +74,7 @@ need_command() {
   command -v "$1" >/dev/null || fail "package $2 brought no command $1"
 }
 
-# apt-get's words are shown only where it fails. An old package list is refreshed once.
+# apt-get's output is shown only where it fails. An old package list is refreshed once.
 install_package() {
   if ! run_apt_get install --no-install-recommends "$1"; then
     run_apt_get update || show_apt_get_failure "$1"
@@ -89,14 +89,14 @@ run_apt_get() {
 
 show_apt_get_failure() {
   tail -n 20 "$SB_WORK/apt-get.log" >&2
-  fail "apt-get could not install $1 on $(hostname): its last words are above; are the package mirrors reachable?"
+  fail "apt-get could not install $1 on $(hostname): the end of its output is above; are the package mirrors reachable?"
 }
 
 # install_artifact NAME VERSION URL SHA256 MINIMUM: the checked program becomes $SB_LIB/NAME.
 install_artifact() {
   art_target=$SB_LIB/$1
   art_stamp=$SB_LIB/$1.sha256
-  # The stamp names the download and what was made of it, so that a damaged program is put right too. A program that
+  # The stamp names the download and what was made of it, so that a damaged program is replaced too. A program that
   # was not packed is the download itself: then no stamp makes up for another sum than the configured one.
   if [ -f "$art_target" ] && [ -f "$art_stamp" ] && art_sum=$(sha256_of "$art_target") &&
     [ "$(cat "$art_stamp")" = "$4 $art_sum" ] && { is_packed "$3" || [ "$art_sum" = "$4" ]; }; then
@@ -146,7 +146,7 @@ download() {
   curl --disable --silent --show-error --fail --location --proto '=http,https' --proto-redir '=http,https' \
     --connect-timeout 20 --speed-limit 1024 --speed-time 60 --max-time 900 --max-filesize 500000000 \
     --retry 4 --retry-delay 3 --retry-connrefused --output "$2" -- "$1" ||
-    fail "cannot download $1 (curl's words are above): correct the url, or let $(hostname) reach it"
+    fail "cannot download $1 (curl's output is above): correct the url, or let $(hostname) reach it"
 }
 
 sha256_of() {

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # Part of every install and of a key-only client's instructions, which bring `fail`.
 
-# need_ours PATH TEXT: fails where the path holds what the stack did not write; what it wrote has the text.
+# need_ours PATH SIGNATURE: fails where the path holds a file without the signature, which the stack did not write.
 need_ours() {
   [ -e "$1" ] || [ -L "$1" ] || return 0
   if [ -f "$1" ] && [ ! -L "$1" ]; then

@@ -2,7 +2,7 @@ import { plainName, plainPublicKey } from "./names";
 
 /**
  * cloud-init's user data of a host: its name and its own SSH host key, which every connection has pinned. Secret for
- * that key. A changed text replaces the host, so it is the same for the same values, for ever.
+ * that key. A change replaces the host, so the same values always give the same data.
  */
 export function renderUserData(a: {
   hostName: string;

@@ -3,7 +3,7 @@
 # anything. SB_STACK is the identity of the stack, SB_KNOWN the SHA-256 sums of what no other stack has here: the file with
 # the pinned host key, private keys of repositories, lines with their public halves.
 
-# need_settings: fails where the settings are another stack's or somebody else's. What older versions left has no
+# need_settings: fails where the settings are another stack's or not a stack's. What older versions left has no
 # stack's mark: it belongs to the stack whose host key or whose repository's key is there.
 need_settings() {
   [ -d "$SB_SETTINGS" ] || return 0
@@ -20,7 +20,7 @@ need_settings() {
       *" $mark_sum "*) return 0 ;;
     esac
   done
-  fail "$SB_SETTINGS on $(uname -n) holds no key of this stack: it is another stack's, or somebody else's. Move it away, then run this again"
+  fail "$SB_SETTINGS on $(uname -n) holds no key of this stack: another stack or another program wrote it. Move it away, then run this again"
 }
 
 # The sums of the host key, of all private keys and of their public halves.

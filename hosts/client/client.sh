@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# Installs a client. Parameters (SB_*) and the put_* and guard_* functions are written before this text.
+# Installs a client. Parameters (SB_*) and the put_* and guard_* functions stand before this script.
 
 # Only a link to our own program is ours: another restic stays, and restic-backup uses ours in any case.
 restic_link_is_ours() {
@@ -54,7 +54,7 @@ repository_opens() {
     1) ! grep -Eq 'unable to open config file: (Stat: )?<config/> does not exist' "$SB_WORK/restic.log" || return 1 ;;
   esac
   cat "$SB_WORK/restic.log" >&2
-  fail "cannot open repository $1 through the proxy (restic's words are above)"
+  fail "cannot open repository $1 through the proxy (restic's output is above)"
 }
 
 # open_repository NAME: makes the repository where there is none. What the proxy serves for the second session it has
@@ -63,7 +63,7 @@ open_repository() {
   ! repository_opens "$1" || return 0
   timeout -k 10 180 "$SB_COMMAND" "$1" init >"$SB_WORK/restic.log" 2>&1 || {
     cat "$SB_WORK/restic.log" >&2
-    fail "cannot initialize repository $1 through the proxy (restic's words are above)"
+    fail "cannot initialize repository $1 through the proxy (restic's output is above)"
   }
   repository_opens "$1" ||
     fail "repository $1 was made, and is not where it belongs: run verify, and see docs/handbook.md, 'A repository in the wrong place'"

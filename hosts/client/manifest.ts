@@ -26,7 +26,7 @@ export interface ClientValues {
 const OPEN = { owner: "root:root", mode: "0644" };
 const PRIVATE = { owner: "root:root", mode: "0600" };
 
-/** Where ssh has the sockets of shared connections; each start of the host makes it anew. */
+/** Where ssh has the sockets of shared connections; created at each start of the host. */
 export const SOCKETS = { dir: "/run/restic-backup", owner: "root:root", mode: "0700" };
 
 const SOCKETS_LINE = `d ${SOCKETS.dir} ${SOCKETS.mode} root root -`;

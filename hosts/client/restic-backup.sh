@@ -125,7 +125,7 @@ missing_paths() {
     <"$settings/$repository/paths"
 }
 
-# Passes restic's words on; ends with 1 where they say that the connection was lost.
+# Passes restic's output on; ends with 1 where it says that the connection was lost.
 pass_on() {
   awk '{ print; fflush() }
     /stdio connection already closed|error talking HTTP to rclone|unexpected EOF|connection reset/ { lost = 1 }

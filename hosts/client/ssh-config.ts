@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { CLIENT_SETTINGS, plainName, plainPublicKey, PROXY_USER, ProxyAddress } from "../names";
 
-/** What of a repository is needed to connect: the key is not shown, it only tells one connection from another. */
+/** What of a repository is needed to connect: the key is not shown, it only distinguishes connections. */
 export interface Connection {
   name: string;
   /** Private or public key. */

@@ -51,7 +51,7 @@ export function renderConnectionLimits(limits: ProxyLimits): string {
   const over = `ct count over ${limits.connectionsPerSource}`;
   return `# Written by secure-backups; a change here is undone by the next update.
 
-# Made anew in one transaction, whatever was there.
+# Replaces what was there, in one transaction.
 table inet secure_backups
 delete table inet secure_backups
 table inet secure_backups {

@@ -33,7 +33,7 @@ export const PROXY_DIRS = [
   { dir: dirname(AUTHORIZED_KEYS), owner: "root:root", mode: "0755" },
 ];
 
-/** Where rclone.sh has its locks; each start of the host makes it anew. */
+/** Where rclone.sh has its locks; created at each start of the host. */
 export const SLOTS = { dir: "/run/rcloneproxy", owner: `${PROXY_USER}:${PROXY_USER}`, mode: "0700" };
 
 const SLOTS_LINE = `d ${SLOTS.dir} ${SLOTS.mode} ${PROXY_USER} ${PROXY_USER} -`;

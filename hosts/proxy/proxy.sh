@@ -1,9 +1,9 @@
 # shellcheck shell=sh
-# Installs the proxy. Parameters (SB_*) and the put_* functions are written before this text.
+# Installs the proxy. Parameters (SB_*) and the put_* functions stand before this script.
 
 SB_STATE=/var/lib/secure-backups
 
-# The sshd configuration below forbids root to log in: who comes as root would lock himself out.
+# The sshd configuration below forbids root to log in: an operator who logs in as root would be locked out.
 refuse_root_login() {
   [ -z "${SSH_CONNECTION:-}" ] || [ -n "${SUDO_USER:-}" ] ||
     fail "this update logs in to $(hostname) as root, and the proxy lets no root log in: set access.user to a user with sudo"
@@ -50,7 +50,7 @@ check_sshd_config() {
     put_sshd_idle_config "$SB_WORK/sshd_config.d/$SB_SSHD_IDLE_FILE" >/dev/null
   fi
   sshd -t -f "$SB_WORK/sshd_config" >&2 ||
-    fail "sshd refuses the configuration (its words are above): nothing of it was put in force; correct the other files in /etc/ssh"
+    fail "sshd refuses the configuration (its output is above): nothing of it was put in force; correct the other files in /etc/ssh"
   sshd -T -f "$SB_WORK/sshd_config" -C "user=$SB_USER,host=client,addr=192.0.2.1" >"$SB_WORK/sshd_effective"
   for check_line in "authorizedkeysfile $SB_KEYS" 'authenticationmethods publickey' \
     'disableforwarding yes' 'permittty no' 'permituserrc no'; do
@@ -59,7 +59,7 @@ check_sshd_config() {
   done
 }
 
-# An sshd before OpenSSH 9.2 takes the keyword for a mistake.
+# An sshd before OpenSSH 9.2 reports the keyword as an error.
 sshd_ends_idle() {
   put_sshd_idle_config "$SB_WORK/sshd_idle" >/dev/null
   sshd -t -f "$SB_WORK/sshd_idle" -h /etc/ssh/ssh_host_ed25519_key 2>/dev/null
@@ -75,7 +75,7 @@ put_sshd_configs() {
   fi
 }
 
-# The stamp tells what the running sshd was last made to read, so that an interrupted run is completed.
+# The stamp is the sum of what the running sshd last read, so that an interrupted run is completed.
 reload_sshd() {
   reload_sum=$(sha256_of "$SB_WORK/sshd_effective")
   [ "$(cat $SB_STATE/sshd-reloaded 2>/dev/null)" != "$reload_sum" ] || return 0
@@ -121,9 +121,9 @@ uptime_seconds() {
 }
 
 # A connection is spared when rclone in it serves a repository whose line is untouched, and when it began after the
-# keys changed, for sshd judged it by the new ones: whoever knocks without end delays nothing. Of the others, one that
-# runs nothing (an idle multiplexed one, or one still logging in) cannot be told apart and ends too: a client opens a
-# new one. Repeated until a pass finds nothing, for a login may be under way.
+# keys changed, for sshd judged it by the new ones: a client that keeps reconnecting cannot delay a revocation. Of the
+# others, one that runs nothing (an idle multiplexed one, or one still logging in) cannot be distinguished and ends too:
+# a client opens a new one. Repeated until a pass finds nothing, for a login may be under way.
 end_sessions() {
   need_command ps procps
   repositories_of <"$SB_WORK/untouched" >"$SB_WORK/spared"
@@ -132,7 +132,7 @@ end_sessions() {
   while [ "$end_quiet" -lt 2 ]; do
     end_pass=$((end_pass + 1))
     [ "$end_pass" -le 50 ] || fail "sessions of $SB_USER do not end: log in to $(hostname) and end them by hand"
-    # All three times are whole seconds, cut off: two more, so that no older connection is taken for a new one.
+    # All three times are whole seconds, cut off: two more, so that no older connection counts as new.
     end_newer=$(($(uptime_seconds) - keys_changed - 2))
     ps -ww -e -o pid= -o ppid= -o euid= -o stat= -o etimes= -o args= >"$SB_WORK/processes"
     doomed=$(doomed_processes "$end_newer" <"$SB_WORK/processes")
@@ -156,7 +156,7 @@ repositories_of() {
 }
 
 # Reads the processes (PID PARENT UID STATE SECONDS ARGUMENTS), prints the PIDs to end: those of the user and of sshd
-# on his behalf, all but the ones from which a spared rclone descends, and connections that have lasted less than $1
+# on its behalf, all but the ones from which a spared rclone descends, and connections that have lasted less than $1
 # seconds with what descends from them.
 doomed_processes() {
   awk -v newer="$1" -v uid="$(id -u "$SB_USER")" -v user="$SB_USER" -v rclone="$SB_LIB/rclone" '
@@ -185,7 +185,7 @@ limit_user() {
   limit_slice=user-$limit_uid.slice
   make_dir "/etc/systemd/system/$limit_slice.d" root root 0755
   put_slice_limits "/etc/systemd/system/$limit_slice.d/secure-backups.conf"
-  # pam_systemd would start a service manager of the user's own, which serves nobody here.
+  # pam_systemd would start a service manager of the user's own, which no session here needs.
   limit_service=/etc/systemd/system/user@$limit_uid.service
   if [ "$(readlink "$limit_service")" != /dev/null ]; then
     ln -sT /dev/null "$limit_service" ||
@@ -198,7 +198,7 @@ limit_user() {
   if systemctl show "$limit_slice" "user@$limit_uid.service" "$SB_LIMITS_UNIT" --property=NeedDaemonReload | grep -Fqx NeedDaemonReload=yes; then
     systemctl daemon-reload || fail "systemctl daemon-reload failed on $(hostname): see the line above"
   fi
-  # Restarted even if nothing changed: a ruleset that somebody flushed comes back.
+  # Restarted even if nothing changed: a ruleset that was flushed comes back.
   { { systemctl is-enabled --quiet "$SB_LIMITS_UNIT" || systemctl enable --quiet "$SB_LIMITS_UNIT"; } &&
     systemctl restart "$SB_LIMITS_UNIT"; } ||
     fail "the limit of connections from one address is not in force on $(hostname): see journalctl -u $SB_LIMITS_UNIT"
@@ -245,7 +245,7 @@ now() {
 }
 
 # s3_ahead: prints by how many seconds S3's clock is ahead of this host's at least (negative: behind), 0 where they may
-# be the same, and nothing where S3 tells no time.
+# be the same, and nothing where S3 sends no date.
 s3_ahead() {
   ahead_before=$(now)
   ahead_date=$(curl --disable --silent --head --connect-timeout 15 --max-time 30 -- "$SB_S3_ENDPOINT" |
@@ -267,7 +267,7 @@ check_clock() {
   while :; do
     clock_ahead=$(s3_ahead)
     if [ -z "$clock_ahead" ]; then
-      say "$SB_S3_ENDPOINT tells no time: the clock was not looked at"
+      say "$SB_S3_ENDPOINT sends no date: the clock was not compared"
       return 0
     fi
     [ "${clock_ahead#-}" -gt 60 ] || return 0
@@ -282,7 +282,7 @@ check_clock() {
 check_bucket() {
   timeout 120 runuser -u "$SB_USER" -- "$SB_RCLONE_COMMAND" lsd --contimeout 15s --timeout 30s --retries 2 \
     --low-level-retries 3 "$SB_REMOTE" >/dev/null ||
-    fail "the proxy cannot list $SB_REMOTE (rclone's words are above): check endpoint, region, bucket, credentials and egress rules"
+    fail "the proxy cannot list $SB_REMOTE (rclone's output is above): check endpoint, region, bucket, credentials and egress rules"
 }
 
 refuse_root_login

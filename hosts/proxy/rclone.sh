@@ -13,7 +13,7 @@ rclone() {
 # An earlier version let rclone serve the folder above an empty repository, so that CLIENT/config was made in place of
 # CLIENT/REPOSITORY/config. Where it was, no other repository is made beside it: that would hide the backups in it.
 # A listing answers this, which fails where S3 refuses it, and is asked for by a path that ends in a slash. A repository
-# that was found in its place is not looked for again before the host starts anew.
+# that was found in its place is not looked for again before the next start of the host.
 find_config() {
   folder=${path%/}
   name=${folder##*/}
@@ -23,7 +23,7 @@ find_config() {
   [ "$client" != .canary ] || return 0
   found=$(rclone lsf -R --max-depth 2 --files-only --include /config --include "/$name/config" \
     --contimeout 15s --timeout 30s --retries 1 --low-level-retries 3 "$folder/" </dev/null) || {
-    echo "secure-backups: cannot find out whether the repository $client/$name is there (rclone's words are above)" >&2
+    echo "secure-backups: cannot find out whether the repository $client/$name is there (rclone's output is above)" >&2
     exit 74
   }
   case $found in

@@ -1,7 +1,7 @@
 /**
  * A client's install, a key-only client's instructions and restic-backup, run for real where they write; restic and
  * rclone are real too, and ssh is played by a script that starts rclone on a local folder. What a proxy's install does
- * where somebody else's files are.
+ * where other programs' files are.
  */
 import { CACHE } from "../../scripts/dev/cloud";
 import { execFileSync } from "node:child_process";
@@ -105,7 +105,7 @@ ${script}`,
 const ALL_FILES =
   "find /usr/local /etc/restic-backup /etc/tmpfiles.d/restic-backup.conf -ls 2>/dev/null || :";
 
-describe("nobody else's file is replaced", () => {
+describe("no other program's file is replaced", () => {
   test.each([
     ["a command of that name", "/usr/local/bin/restic-backup", "echo '#!/bin/sh' >$P; chmod +x $P"],
     ["a link of that name", "/usr/local/bin/restic-backup", "ln -s /opt/their-own $P"],
@@ -146,7 +146,7 @@ cat /etc/restic-backup/second/env`,
     expect(stderr).toContain("/etc/restic-backup/second on");
   });
 
-  test("a link /usr/local/bin/restic of somebody else stays", () => {
+  test("another program's link /usr/local/bin/restic stays", () => {
     const { stdout, stderr } = onClient(
       `mkdir -p /usr/local/lib/secure-backups
 cp ${RESTIC} /usr/local/lib/secure-backups/restic
@@ -160,7 +160,7 @@ readlink /usr/local/bin/restic`,
   });
 });
 
-describe("nobody else's file is replaced on the proxy", () => {
+describe("no other program's file is replaced on the proxy", () => {
   const KEYS = "/etc/ssh/authorized_keys.d/rcloneproxy";
   test.each([
     ["a command of that name", "/usr/local/bin/rclone", "echo '#!/bin/sh' >$P", "keys"],
@@ -171,7 +171,12 @@ describe("nobody else's file is replaced on the proxy", () => {
       "keys",
     ],
     ["a tmpfiles.d file", "/etc/tmpfiles.d/rcloneproxy.conf", "echo 'd /srv/theirs' >$P", "keys"],
-    ["somebody's authorized_keys", KEYS, "mkdir -p ${P%/*}; echo 'ssh-ed25519 AAAA theirs' >$P", "no keys"],
+    [
+      "another program's authorized_keys",
+      KEYS,
+      "mkdir -p ${P%/*}; echo 'ssh-ed25519 AAAA theirs' >$P",
+      "no keys",
+    ],
     ["an account of that name", "/home/rcloneproxy", "useradd -m rcloneproxy", "no keys"],
   ])("%s stops an install, by the name of %s", (_what, place, made, keys) => {
     const { script } = proxyInstall({

@@ -152,7 +152,7 @@ async function withRclone<T>(
   }
 }
 
-/** Every object of the bucket with the ETag of its newest version; what tells whether anything was harmed. */
+/** Every object of the bucket with the ETag of its newest version; which shows any damage. */
 async function objects(): Promise<Record<string, string>> {
   const { Contents = [] } = await bucket.owner.s3.listObjectsV2({ Bucket: bucket.address.bucket });
   return Object.fromEntries(
@@ -214,7 +214,7 @@ cloud-init schema --config-file /root/user-data 2>&1`);
     expect((await proxy.ssh.sh(state)).stdout).toBe(before);
   });
 
-  test("nothing that the proxy's user could change decides what his keys may do", async () => {
+  test("nothing that the proxy's user could change decides what its keys may do", async () => {
     const { stdout } = await proxy.ssh.sh(
       `runuser -u rcloneproxy -- find /etc/ssh /usr/local /home/rcloneproxy -writable ! -type l ! -name null`,
     );
@@ -391,7 +391,7 @@ for try in $(seq 200); do
 done
 `;
 
-  test("a repository has four rclone processes; restic tells why it gets no fifth, and others go on", async () => {
+  test("a repository has four rclone processes; restic reports why it gets no fifth, and others go on", async () => {
     await proxy.ssh.sh(rclones(0));
     const taken = Array.from({ length: RCLONE_PER_REPOSITORY }, () => startRclone(main));
     try {

@@ -1,6 +1,6 @@
 /**
  * Proxy and client on the releases of Debian that existing servers run: installed twice, backed up, restored, and
- * refused to forget. The table in docs/handbook.md, "Which systems hosts may run", tells what this showed.
+ * refused to forget. The table in docs/handbook.md, "Which systems hosts may run", has the results.
  */
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { clientInstall, proxyInstall } from "../../hosts";

@@ -61,7 +61,7 @@ describe("a program that is installed already", () => {
   const program = (text: string) => `#!/bin/sh\n# ${text}\necho restic 0.18.1\n`;
   const sha256 = (bytes: string | Buffer) => createHash("sha256").update(bytes).digest("hex");
 
-  /** Installs the download over a program and a stamp that agree with each other; tells whether it was downloaded. */
+  /** Installs the download over a program and a stamp that agree with each other; returns whether it was downloaded. */
   function installOver(there: string, download: Buffer, url: string) {
     return inDirectory((directory) => {
       writeFileSync(join(directory, "restic"), there, { mode: 0o755 });
@@ -104,13 +104,13 @@ ${functions}install_artifact restic 0.18.1 ${url} ${sha256(download)} 0.12.0`;
   });
 });
 
-describe("who loses a session", () => {
+describe("revoked sessions", () => {
   const scriptText = readFileSync(join(HOST, "proxy/proxy.sh"), "utf8");
   const shellFunction = (name: string) =>
     new RegExp(`^${name}\\(\\) \\{\\n[^]*?^\\}\\n`, "m").exec(scriptText)?.[0] ?? "";
 
   /**
-   * Asks the proxy's script, with what ps would have told of a host where rcloneproxy has the UID 999 and the keys
+   * Asks the proxy's script, with what ps would print on a host where rcloneproxy has the UID 999 and the keys
    * changed `newer` seconds ago.
    */
   function doomed(processes: string[], spared: string[], newer = 9): string[] {
@@ -248,10 +248,10 @@ ${functions.join("")}check_clock`;
   test("a time service that has just started is waited for", () => {
     expect(checkClock([900, 900, 3])).toEqual({ status: 0, output: "slept 5\nslept 5\n" });
   });
-  test("an S3 that tells no time is said, and fails nothing", () => {
+  test("an S3 that sends no date is reported, and fails nothing", () => {
     expect(checkClock([undefined])).toEqual({
       status: 0,
-      output: "https://s3.example tells no time: the clock was not looked at\n",
+      output: "https://s3.example sends no date: the clock was not compared\n",
     });
   });
   test("nothing of it comes before the keys, for it must not hold up a revocation", () => {

@@ -148,7 +148,7 @@ describe("rclone", () => {
     inDirectory((directory) => {
       const serve = (repository: string) =>
         ["serve", "restic", "--stdio", "--append-only", `s3-resticrepo:bucket/${repository}/`].join(" ");
-      // Each process tells its lock, and starts another of its kind while it holds it; the first then also a stranger.
+      // Each process prints its lock, and starts another of its kind while it holds it; the first then also another repository's.
       const command = proxyRclone(
         directory,
         `[ "$1" = serve ] || exit 0
@@ -284,7 +284,7 @@ describe("sshd", () => {
     });
   }
 
-  test("ends a connection of rcloneproxy that runs nothing, and nobody else's", () => {
+  test("ends a connection of rcloneproxy that runs nothing, and no other user's", () => {
     expect(effective("rcloneproxy")).toContain("unusedconnectiontimeout 120");
     expect(effective("debian")).toContain("unusedconnectiontimeout none");
   });

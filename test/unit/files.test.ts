@@ -128,7 +128,7 @@ describe("every rendered file", () => {
     expect(files.INSTALL_COMMAND).toMatchSnapshot();
     expect(proxy.summary).toMatchSnapshot();
     expect(client.summary).toMatchSnapshot();
-    // What follows is the text of hosts/.
+    // The rest are the scripts below hosts/.
     expect(proxy.script.split("# shellcheck")[0]).toMatchSnapshot();
     expect(client.script.split("# shellcheck")[0]).toMatchSnapshot();
   });
@@ -231,7 +231,7 @@ describe("what a preview shows", () => {
       expect(proxy + client).not.toContain(Buffer.from(secret).toString("base64").slice(0, 8));
     }
   });
-  test("a script carries each file once, and nothing else tells it", () => {
+  test("a script carries each file once, and no content in another form", () => {
     const contents = Object.values(files.PROXY_FILES).map((file: files.FileSpec<typeof proxyArgs>) =>
       file.content(proxyArgs),
     );
@@ -296,7 +296,7 @@ describe("values that cannot be rendered", () => {
       "s3 secretAccessKey cannot be written to rclone.conf",
     );
   });
-  test("the error does not tell the secret", () => {
+  test("the error does not reveal the secret", () => {
     expect(() => files.renderRcloneConfig({ ...S3, secretAccessKey: "geheim\n" })).toThrow(
       /^((?!geheim).)*$/s,
     );
@@ -320,7 +320,7 @@ describe("values that cannot be rendered", () => {
 });
 
 describe("what a host may have at a path already", () => {
-  test("is told by its own text for each path that the stack's name or folder does not mark", () => {
+  test("is recognized by a signature at each path that the stack's name or folder does not mark", () => {
     const scripts = [files.proxyInstall(proxyArgs).script, files.clientInstall(clientArgs).script];
     const marked = /secure-backups|^\/etc\/restic-backup\//;
     const unmarked = scripts.flatMap((script) =>
@@ -340,7 +340,7 @@ describe("what a host may have at a path already", () => {
     expect(unmarked.filter(([, guarded]) => guarded !== true)).toEqual([]);
   });
 
-  test("and what is written there has this text", () => {
+  test("and what is written there has the signature", () => {
     for (const { script } of [files.proxyInstall(proxyArgs), files.clientInstall(clientArgs)]) {
       const contents = carried(script);
       for (const [, text = ""] of script.matchAll(/^need_ours '\S+' '([^']+)'$/gm)) {

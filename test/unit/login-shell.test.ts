@@ -77,7 +77,7 @@ function programOfSh(): string {
   return spawnSync("/bin/sh", ["-c", "readlink /proc/$$/exe"], { encoding: "utf8" }).stdout.trim();
 }
 
-test("a script cut off anywhere runs whole or not at all, and is never taken for a success", () => {
+test("a script cut off anywhere runs whole or not at all, and never counts as a success", () => {
   inDirectory((directory) => {
     const script = wrapScript("echo first >>ran\ncat <<'EOF' >>ran\nsecond\nEOF");
     for (let length = 0; length < script.length - 1; length += 1) {

@@ -74,7 +74,7 @@ describe("an S3 that does not say whether an empty repository is there", () => {
   ])("%s to everything: nothing is served and nothing written", async (_what, answer) => {
     store.answer = () => answer;
     await expect(makeRepository()).rejects.toThrow(
-      "cannot find out whether the repository web/main is there (rclone's words are above)",
+      "cannot find out whether the repository web/main is there (rclone's output is above)",
     );
     expect(store.requests.filter(({ method }) => method === "PUT")).toEqual([]);
   });

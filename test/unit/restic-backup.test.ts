@@ -6,7 +6,7 @@ import { describe, expect, test } from "@jest/globals";
 import { CLIENT_FILES, renderPaths } from "../../hosts";
 import { inDirectory } from "./files-tools";
 
-/** The variables of the caller that restic gets, as the usage text has them. */
+/** The variables of the caller that restic gets, as the usage message has them. */
 const PASSED = [
   ...["HOME", "LANG", "LC_ALL", "TERM", "TMPDIR", "TZ", "GOMAXPROCS"],
   ...["RESTIC_COMPRESSION", "RESTIC_PACK_SIZE", "RESTIC_PROGRESS_FPS", "RESTIC_READ_CONCURRENCY"],
@@ -57,7 +57,7 @@ function backup(
 }
 
 describe("the command line", () => {
-  test("alone is no success for a machine; it tells its use and the repositories, as --help does with success", () => {
+  test("alone is no success for a machine; it prints its usage and the repositories, as --help does with success", () => {
     inDirectory((directory) => {
       const alone = backup(directory, { restic: "exit 9", args: [] });
       expect(alone).toMatchObject({ status: 64, stdout: "" });
@@ -89,7 +89,7 @@ describe("the command line", () => {
 });
 
 describe("the environment", () => {
-  test("of restic is the repository's and what the usage text names of the caller's", () => {
+  test("of restic is the repository's and what the usage message names of the caller's", () => {
     inDirectory((directory) => {
       const given = Object.fromEntries(
         PASSED.map((name) => [name, name === "TMPDIR" ? directory : `a b "$x" '${name}'`]),

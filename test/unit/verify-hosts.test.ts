@@ -46,7 +46,7 @@ describe("authorized_keys", () => {
     ],
     ["on another path", WANTED.map((text) => text.replace("b/web/main/", "b/")), "web-main is changed"],
     ["missing", WANTED.slice(1), "web-main is missing"],
-    ["too many", [...WANTED, "ssh-ed25519 AAAA3 me"], "a key that is nobody's: ssh-ed25519 AAAA3 me"],
+    ["too many", [...WANTED, "ssh-ed25519 AAAA3 me"], "a key that is not the stack's: ssh-ed25519 AAAA3 me"],
     ["twice", [...WANTED, line("db-main", "AAAA1")], "web-main is changed"],
   ])("%s is named", (_what, lines, named) => {
     const problems = keyLineProblems(lines, WANTED);
@@ -82,7 +82,7 @@ describe("authorized_keys", () => {
     ["a million lines", Array.from({ length: 1_000_000 }, (_, n) => `ssh-ed25519 ${n}`)],
     ["a line without end", ["ssh-".repeat(1_000_000)]],
     ["a path without end", [`command="x s3-resticrepo:${"b/".repeat(1_000_000)}" ssh-ed25519 A me`]],
-  ])("whoever is root on the proxy keeps nobody busy by %s", (_what, lines) => {
+  ])("an attacker who is root on the proxy cannot keep verify busy with %s", (_what, lines) => {
     const started = Date.now();
     expect(keyLineProblems(lines, WANTED)).not.toEqual([]);
     sharedAccess(lines);
@@ -103,13 +103,13 @@ describe("the keys of accounts", () => {
   });
 
   test.each([
-    ["of somebody else", `/home/debian/.ssh/authorized_keys:${other} the operator`],
+    ["of another key", `/home/debian/.ssh/authorized_keys:${other} the operator`],
     ["with options", `/home/debian/.ssh/authorized_keys2:from="192.0.2.1" ${own}`],
     ["that refuses less", `${refusal("no-port-forwarding,no-X11-forwarding,")}${own}`],
     ["that does more", `${refusing.replace("exit 142", "exit 142;sh")}${own}`],
     ["that only looks like it", `/home/eve/.ssh/authorized_keys:${own}AAAA`],
     ["of a certificate authority", `/root/.ssh/authorized_keys:cert-authority ${own}`],
-  ])("a line %s is told", (_what, line) => {
+  ])("a line %s is reported", (_what, line) => {
     const { holds, happened } = keysSeen([operators, line], own);
     expect(holds).toBe(false);
     expect(happened).toContain(line.slice(0, line.indexOf(":")));
@@ -163,7 +163,7 @@ describe("the arguments of sshd", () => {
     "/usr/sbin/sshd -D -o AuthorizedKeysFile=/tmp/keys",
     "/usr/sbin/sshd -D -f /tmp/sshd_config",
     "/usr/sbin/sshd -Df/tmp/sshd_config",
-  ])("are told: %s", (command) => {
+  ])("are reported: %s", (command) => {
     const seen = argumentsSeen([listener("/usr/sbin/sshd -D"), listener(command)]);
     expect(seen).toEqual({ holds: false, happened: command });
   });
@@ -234,7 +234,7 @@ udp   UNCONN 0      0          127.0.0.1:323       0.0.0.0:*    users:(("chronyd
   });
 });
 
-test("a program that was replaced is no matter for an update: the host is made anew", async () => {
+test("a program that was replaced is not repaired by an update: the host is rebuilt", async () => {
   const sum = "a".repeat(64);
   const facts: Record<string, string> = {
     sums: `${sum}  /usr/local/lib/secure-backups/rclone\n`,
@@ -371,14 +371,14 @@ describe("what clients may take of the proxy", () => {
       "table inet secure_backups {\n}",
       ["pass limits.slice", "FAIL limits.connections"],
     ],
-  ])("%s; all else that the host does not tell is unknown", async (_what, text, connections, expected) => {
+  ])("%s; all else that the host does not report is unknown", async (_what, text, connections, expected) => {
     expect(await limits(text, connections)).toEqual(["pass sshd.effective-idle", ...expected]);
   });
 
   test.each<[string, string, string, string[]]>([
     ["no session is in the slice", "Sessions=none", "usepam yes", ["FAIL limits.slice"]],
     ["sshd does not use PAM", "Sessions=pam_systemd", "usepam no", ["FAIL limits.slice"]],
-  ])("bind nobody where %s", async (_what, sessions, sshd, expected) => {
+  ])("do not apply where %s", async (_what, sessions, sshd, expected) => {
     const found = await limits(slice.replace(/Sessions=.*/, sessions), rule(most), `${sshd}\n`);
     expect(found).toEqual(["open sshd.effective-idle", ...expected, "pass limits.connections"]);
   });

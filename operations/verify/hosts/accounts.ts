@@ -30,7 +30,7 @@ export function judgeAccounts(facts: HostFacts): Promise<Finding[]> {
       "uid-0",
       "accounts with user ID 0",
       "root alone",
-      "remove the account; who made it was root on the proxy",
+      "remove the account; only root on the proxy could create it",
       () =>
         seen(
           accounts()
@@ -63,7 +63,7 @@ export function judgeAccounts(facts: HostFacts): Promise<Finding[]> {
         const said = rights.join("\n");
         const granted = /may run the following/.test(said);
         if (!granted && !/is not allowed to run sudo|^there is no sudo$/m.test(said))
-          throw new Error(`sudo does not tell: ${said.trim() || "it said nothing"}`);
+          throw new Error(`sudo does not report the rights: ${said.trim() || "it said nothing"}`);
         return seen(
           [
             ...others.map((group) => `it is in the group ${group}`),
@@ -77,7 +77,7 @@ export function judgeAccounts(facts: HostFacts): Promise<Finding[]> {
       "jobs",
       `cron jobs, timers and at jobs of ${PROXY_USER}`,
       "none",
-      "remove them: an intruder keeps his place by such jobs",
+      "remove them: an attacker keeps access by such jobs",
       () =>
         seen(
           linesOf(facts("jobs"))

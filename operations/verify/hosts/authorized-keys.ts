@@ -6,7 +6,7 @@ import { HostFacts, judge, linesOf, seen } from "./facts";
 
 /** Judges the lines of that file. */
 export function judgeAuthorizedKeys(deployment: Deployment, facts: HostFacts): Promise<Finding[]> {
-  const remedy = `${PUT_BACK}: who could was root on the proxy`;
+  const remedy = `${PUT_BACK}: only root on the proxy can change it`;
   return Promise.all([
     judge(
       {
@@ -45,7 +45,7 @@ export function judgeAuthorizedKeys(deployment: Deployment, facts: HostFacts): P
   ]);
 }
 
-/** Characters of the longest line that can be one of ours; whoever is root there can write longer ones, and any number. */
+/** Characters of the longest line that can be one of ours; an attacker who is root there can write longer ones, and any number. */
 const LONGEST_LINE = 4096;
 
 const keyOf = (line: string): string =>
@@ -69,7 +69,7 @@ export function keyLineProblems(lines: readonly string[], wanted: readonly strin
       .map((line) => {
         const expected = wantedKeys.get(keyOf(line));
         return expected === undefined
-          ? `a key that is nobody's: ${line.slice(0, 200)}`
+          ? `a key that is not the stack's: ${line.slice(0, 200)}`
           : changed(line, expected);
       }),
     ...wanted

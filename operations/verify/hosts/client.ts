@@ -1,4 +1,4 @@
-/** A client: what its inspection is told, and all that is judged of what it printed. */
+/** A client: the parameters of its inspection, and all that is judged of what it printed. */
 import { DeployedClient, Deployment } from "../../deployment";
 import {
   CLIENT_FILES,
@@ -25,7 +25,7 @@ import {
   versionSeen,
 } from "./programs";
 
-/** What inspect.sh is told on a client. */
+/** The parameters of inspect.sh on a client. */
 export function clientParameters({ bucket }: Deployment, client: DeployedClient): Record<string, string> {
   const names = client.repositories.map(({ name }) => name);
   const files = [...clientPaths(names), RESTIC_PROGRAM].join(" ");
@@ -40,7 +40,7 @@ export function clientParameters({ bucket }: Deployment, client: DeployedClient)
   };
 }
 
-/** Everything about a client that its facts tell. */
+/** Everything about a client that its facts show. */
 export function judgeClient(
   deployment: Deployment,
   client: DeployedClient,

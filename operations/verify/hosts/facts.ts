@@ -13,16 +13,16 @@ import {
 } from "../../../hosts";
 import { Finding, ProbeAbout, runProbe, Seen } from "../probe";
 
-/** What a host printed about itself. Throws for a fact that it could not tell: that is never taken for an empty one. */
+/** What a host printed about itself. @throws Error for a fact that it could not find out: that never counts as empty */
 export type HostFacts = (name: string) => string;
 
 /** Bytes of facts: more than inspect.sh lets a host have, and few enough to be searched for every secret in seconds. */
 const MOST_FACTS = 32 << 20;
 
-/** What inspect.sh is told on every host. */
+/** The parameters of inspect.sh on every host. */
 const PATHS = { PROXY_USER, PROXY_HOME, AUTHORIZED_KEYS, LIBRARY, SETTINGS: CLIENT_SETTINGS };
 
-/** The script as it is sent: nothing runs before all of it has arrived. `boundary` is a line that nobody can guess. */
+/** The script as it is sent: nothing runs before all of it has arrived. `boundary` is a line that cannot be guessed. */
 export function inspectScript(parameters: Record<string, string>, boundary: string): string {
   const assignments = Object.entries({ ...parameters, ...PATHS, BOUNDARY: boundary }).map(
     ([name, value]) => `${name}=${shellQuote(value)}\n`,
@@ -59,7 +59,7 @@ export function judge(about: ProbeAbout, see: () => Seen): Promise<Finding> {
   return runProbe({ ...about, attempt: see });
 }
 
-/** Problems of one judgement that are named: whoever is root on a host can make any number. */
+/** Problems of one judgement that are named: an attacker who is root on a host can create any number. */
 const MOST_NAMED = 20;
 
 /** What a judgement saw: that all is `sound`, or the problems. */

@@ -73,7 +73,7 @@ environments() {
 logs() {
   if command -v journalctl >/dev/null && { [ -d /run/log/journal ] || [ -d /var/log/journal ]; }; then
     printf '== journal\n'
-    # In a pipe it is not told how this ends.
+    # A pipe would hide how this ends.
     timeout $seconds journalctl --no-pager --quiet -n 1 >/dev/null || return
     timeout $seconds sh -c "journalctl --no-pager --quiet -o short -n 20000 | tail -c $log_bytes" || return
   fi

@@ -44,14 +44,14 @@ export const KNOWN_BAD: readonly KnownBad[] = [
   {
     program: "openssh",
     reference: "CVE-2023-48795",
-    why: "whoever sits between client and proxy can cut messages off the start of a connection (Terrapin)",
+    why: "an attacker between client and proxy can cut messages off the start of a connection (Terrapin)",
     fixed: "9.6p1",
     packages: ["1:9.2p1-2+deb12u2"],
   },
   {
     program: "openssh",
     reference: "CVE-2024-6387",
-    why: "whoever reaches sshd may run code as root without a key (regreSSHion)",
+    why: "an attacker who reaches sshd may run code as root without a key (regreSSHion)",
     from: "8.5p1",
     fixed: "9.8p1",
     packages: ["1:9.2p1-2+deb12u3"],
@@ -103,7 +103,7 @@ export function judgeVersion(program: Program, version: string, debianPackage?: 
   return judgement;
 }
 
-/** What tells packages apart that cannot be compared: upstream version and Debian release, `9.2p1 deb12`. */
+/** What distinguishes packages that cannot be compared: upstream version and Debian release, `9.2p1 deb12`. */
 function release(debianPackage: string): string | undefined {
   const match = /^\d+:([0-9.p]+)-.*\+(deb\d+)u\d+$/.exec(debianPackage);
   return match ? `${match[1] as string} ${match[2] as string}` : undefined;

@@ -1,4 +1,4 @@
-/** The proxy: what its inspection is told, and all that is judged of what it printed. */
+/** The proxy: the parameters of its inspection, and all that is judged of what it printed. */
 import { Deployment } from "../../deployment";
 import { Finding } from "../probe";
 import { judgeAccounts } from "./accounts";
@@ -11,7 +11,7 @@ import { judgeProxyFiles, PROXY_FILES_SEEN } from "./proxy-files";
 import { judgeSshd } from "./sshd";
 import { judgeWaysIn } from "./ways-in";
 
-/** What inspect.sh is told on the proxy. */
+/** The parameters of inspect.sh on the proxy. */
 export function proxyParameters({ bucket, proxy }: Deployment): Record<string, string> {
   // Without a writer of its own the proxy holds the owner's keys; that ring 2 is open then is said elsewhere.
   const foreign = [bucket.writer && bucket.owner, bucket.keeper];
@@ -24,7 +24,7 @@ export function proxyParameters({ bucket, proxy }: Deployment): Record<string, s
   };
 }
 
-/** Everything about the proxy that its facts tell. */
+/** Everything about the proxy that its facts show. */
 export async function judgeProxy(deployment: Deployment, facts: HostFacts): Promise<Finding[]> {
   return (
     await Promise.all([

@@ -1,4 +1,4 @@
-/** What sshd does for the proxy's user, as it tells itself. */
+/** What sshd does for the proxy's user, as it reports itself. */
 import { Deployment } from "../../deployment";
 import * as path from "node:path";
 import { grantsOf, PROXY_FILES, PROXY_USER } from "../../../hosts";

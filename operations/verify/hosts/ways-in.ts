@@ -23,8 +23,8 @@ export function judgeWaysIn({ proxy }: Deployment, facts: HostFacts): Promise<Fi
       tried: "the authorized_keys of every account of the proxy, and what else is in authorized_keys.d",
       expected: "the operator's key alone",
       remedy:
-        "make the proxy anew by docs/incident.md, unless you know who put the line there: then remove the line. " +
-        "Who could was root there, or that account",
+        "rebuild the proxy by docs/incident.md, unless you know who put the line there: then remove the line. " +
+        "Only root there, or that account, could write it",
       attempt: async () => keysSeen(linesOf(facts("user_keys")), await publicKeyOf(proxy.host.privateKey)),
     }),
     judge(
@@ -44,7 +44,7 @@ export function judgeWaysIn({ proxy }: Deployment, facts: HostFacts): Promise<Fi
 
 /**
  * The public half of a private key of any format and kind that OpenSSH reads, as `TYPE BASE64`. The key is in no
- * command line: it is in a file for ssh-keygen that nobody else reads.
+ * command line: it is in a file for ssh-keygen that no other user can read.
  * @throws Error where it is no private key, or ssh-keygen is not on PATH
  */
 export async function publicKeyOf(privateKey: string): Promise<string> {
@@ -58,7 +58,7 @@ export async function publicKeyOf(privateKey: string): Promise<string> {
 
 /**
  * Judges lines of authorized_keys files, each `FILE:LINE`.
- * @throws Error where the operator's key is in none: then the files that he logs in by were not seen
+ * @throws Error where the operator's key is in none: then the files that grant its login were not seen
  */
 export function keysSeen(lines: readonly string[], operatorKey: string): Seen {
   const entries = lines.map((text) => {
