@@ -1,6 +1,6 @@
 /**
- * `frozen` of clients, changed in the text of the configuration wherever they stand: in the list of the stack's file,
- * or in files of their own. Every other byte stays as it is.
+ * Changes `frozen` of clients in the files of the configuration: in the list of the stack's file, or in the clients' own
+ * files. Every other byte stays the same.
  */
 import * as fs from "node:fs";
 import * as path from "node:path";
@@ -36,7 +36,7 @@ interface Place {
   map: YAMLMap;
 }
 
-/** A text to put in the place of what stands from `start` to `end`. */
+/** A replacement for what stands from `start` to `end`. */
 interface Edit {
   start: number;
   end: number;
@@ -67,7 +67,7 @@ export function readSources(file: string, project: string): Source[] {
  * The clients of a configuration.
  *
  * @param sources the stack's file, and those of clients
- * @throws Error where a file is no YAML, or a client is not written out as a mapping
+ * @throws Error where a file is not YAML, or a client is not a mapping
  */
 export function configuredClients(sources: readonly Source[]): ConfiguredClient[] {
   return places(sources).map(({ name, map }) => {
@@ -85,7 +85,7 @@ export function configuredClients(sources: readonly Source[]): ConfiguredClient[
 /**
  * The files in which something changes when `frozen` of these clients is set.
  *
- * @throws Error that lists the clients there are, where one of the names is none
+ * @throws Error that lists the clients that there are, where a name is unknown
  */
 export function withFrozen(sources: readonly Source[], names: readonly string[], frozen: boolean): Source[] {
   const all = places(sources);
@@ -111,7 +111,7 @@ export function withFrozen(sources: readonly Source[], names: readonly string[],
     }
     if (!isDeepStrictEqual(parsed(changed).toJS(), wanted)) {
       throw new Error(
-        `${source.file}: cannot tell where to write "frozen: ${String(frozen)}" for ` +
+        `${source.file}: found no place to write "frozen: ${String(frozen)}" for ` +
           `${here.map(({ name }) => name).join(", ")}: write it by hand`,
       );
     }
@@ -166,7 +166,7 @@ function editOf(text: string, map: YAMLMap, frozen: boolean): Edit {
   if (given !== undefined && value) {
     const [start, end] = value;
     if (start < end) return { start, end, text: String(frozen) };
-    // Where a value that is absent would begin, a comment may stand.
+    // A comment may stand where the absent value would begin.
     const after = text.indexOf(":", given.key.range?.[1]) + 1;
     return { start: after, end: after, text: ` ${String(frozen)}` };
   }

@@ -1,4 +1,4 @@
-/** Ends the access of clients on the proxy itself, without Pulumi, OpenStack or S3: nothing of these can hold it up. */
+/** Ends the access of clients on the proxy itself, without Pulumi, OpenStack or S3: a failure there cannot delay it. */
 import { Deployment } from "../deployment";
 import {
   AUTHORIZED_KEYS,
@@ -11,7 +11,7 @@ import {
 import { run } from "../transport/run";
 import { SshHost } from "../transport/ssh";
 
-/** Seconds for the proxy to take its new keys; what it does afterwards may last as long again. */
+/** Seconds for the proxy to install its new keys, and for all that follows. */
 const INSTALL_SECONDS = 600;
 
 /** What the update puts on the proxy once these clients are frozen, from what the last one left in the state. */

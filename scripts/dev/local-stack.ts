@@ -13,7 +13,7 @@ import { SshHost } from "../../operations/transport/ssh";
 import { KeyPair } from "../../config";
 import { sshKey } from "../../operations/transport/ssh-key";
 
-/** What the local cloud tells about itself, in `$CACHE/local-cloud/run/facts.json`. */
+/** What the local cloud reports of itself, in `$CACHE/local-cloud/run/facts.json`. */
 export interface CloudFacts {
   projects: { owner: string; writer: string; keeper: string };
   s3Endpoint: string;
@@ -62,7 +62,7 @@ export function cloudFacts(): CloudFacts {
   return JSON.parse(fs.readFileSync(FACTS, "utf8")) as CloudFacts;
 }
 
-/** Tells one run of the local cloud from another: each writes its facts once, when it is up. */
+/** Identifies a run of the local cloud: each writes its facts once, when it is up. */
 function cloudId(): string {
   return fs.statSync(FACTS).mtime.toISOString();
 }
@@ -283,7 +283,7 @@ export class LocalStack {
   }
 }
 
-/** What the stack's state tells of each client and its repositories that is no secret. */
+/** What the stack's state has of each client and its repositories that is no secret. */
 function clientsOf(deployment: Deployment): Outputs["clients"] {
   const { bucket } = deployment.bucket;
   const clients = deployment.clients.map(({ name, kind, host, repositories }) => {

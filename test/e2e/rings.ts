@@ -112,7 +112,7 @@ export function ringTests(stack: LocalStack): { expectRevoked: () => Promise<voi
     };
   };
 
-  /** A time with nothing happening at it or just before: S3 may tell times to the second only. */
+  /** A time with nothing happening at it or just before: S3 may have times to the second only. */
   const quietMoment = async (): Promise<string> => {
     await setTimeout(2000);
     const moment = new Date().toISOString();
@@ -206,10 +206,10 @@ echo 'keeper ${bucket.keeper?.accessKeyId ?? ""}' >/opt/retention/env`);
 
   test("the documented commands restore the repository of a compromised client to the byte", async () => {
     const tree = TREES[1] as Tree;
-    const taken = { CLIENT: tree.client, REPOSITORY: tree.repository, WHEN: await quietMoment() };
+    const compromised = { CLIENT: tree.client, REPOSITORY: tree.repository, WHEN: await quietMoment() };
     const before = await described(await stack.host(tree.client), tree.source);
 
-    // The intruder has the client's keys and passwords, and does what these let him do.
+    // The attacker has the client's keys and passwords, and does what these allow.
     const { clients, proxy } = await deployment();
     const { repositories } = clients.find(({ name }) => name === tree.client) as DeployedClient;
     const stolen = repositories.map(({ name, privateKey }) => {
@@ -242,15 +242,15 @@ echo 'keeper ${bucket.keeper?.accessKeyId ?? ""}' >/opt/retention/env`);
     const section = "A client is compromised";
     // As in production: what the documented commands replace must be unprotected by them.
     await stack.setConfig("protect", "true");
-    await follow(section, 1, taken);
+    await follow(section, 1, compromised);
     expect((await restic(tree.client, `${own} snapshots`)).stdout).toContain("Permission denied");
-    expect((await follow(section, 2, taken)).stdout).toMatch(/will be moved to \.quarantine\/ \(\d+\)/);
-    await follow(section, 3, taken);
+    expect((await follow(section, 2, compromised)).stdout).toMatch(/will be moved to \.quarantine\/ \(\d+\)/);
+    await follow(section, 3, compromised);
     const here = { sh: (script: string) => run("sh", ["-c", script]) };
     expect(await described(here, shellQuote(`${folder}/restored${tree.source}`))).toBe(before);
-    await follow(section, 4, taken);
-    await follow(section, 5, taken);
-    await follow(section, 6, taken);
+    await follow(section, 4, compromised);
+    await follow(section, 5, compromised);
+    await follow(section, 6, compromised);
     const host = await stack.host(tree.client);
     expect(await described(host, `/srv/restored${tree.source}`)).toBe(before);
     await host.sh(`mv /srv/restored${tree.source} ${tree.source}`);
@@ -277,7 +277,7 @@ echo 'keeper ${bucket.keeper?.accessKeyId ?? ""}' >/opt/retention/env`);
     };
     const was = await versions();
 
-    // Root on the proxy destroys what he can with what he finds there, and with the keeper's keys as well.
+    // Root on the proxy destroys what it can with what is there, and with the keeper's keys as well.
     const proxy = await stack.host("rclonesrv");
     const attack = await proxy.sh(
       `export RCLONE_CONFIG=/home/rcloneproxy/.config/rclone/rclone.conf
@@ -330,21 +330,21 @@ $rclone copy --ignore-times . "$bucket"`,
     const before = await deployment();
     const WHEN = await quietMoment();
     const section = "The operator's workstation is compromised";
-    // He does with the owner's keys what can be undone: a client would begin the hidden repository anew.
+    // The attacker does with the owner's keys what can be undone: a client would create the hidden repository again.
     const asOwner = (args: string[], options: RunOptions = {}) =>
       rclone(before.bucket, before.bucket.owner, args, options);
     await asOwner(["delete", "s3:databucket/appsrv1/main"]);
     await asOwner(["rcat", "s3:databucket/filesrv1/files/config"], { input: "garbage" });
-    // What an intruder leaves behind for the day when he is found out.
-    const his = JSON.parse(
+    // What an attacker leaves behind for the time after the keys are replaced.
+    const added = JSON.parse(
       (
         await operator(
           `openstack --os-project-id ${cloudFacts().projects.owner} ec2 credentials create --format json`,
         )
       ).stdout,
     ) as { access: string; secret: string };
-    const hisKeys = { accessKeyId: his.access, secretAccessKey: his.secret };
-    expect(await mayList(before.bucket, hisKeys)).toBe(true);
+    const addedKeys = { accessKeyId: added.access, secretAccessKey: added.secret };
+    expect(await mayList(before.bucket, addedKeys)).toBe(true);
 
     // Pulumi looks for this command's configuration nowhere but in the folder of the project.
     await follow(section, 2, {}, stack.folder);
@@ -362,11 +362,11 @@ $rclone copy --ignore-times . "$bucket"`,
 
     const { stdout: left } = await follow(section, 3);
     const revoked = Date.now();
-    expect(left.split("\n")).toContain(`${his.access} ${cloudFacts().projects.owner}`);
+    expect(left.split("\n")).toContain(`${added.access} ${cloudFacts().projects.owner}`);
     for (const identity of ["owner", "writer", "keeper"] as const) {
       expect(left).not.toContain((before.bucket[identity] as S3Credentials).accessKeyId);
     }
-    await operator(`openstack ec2 credentials delete ${his.access}`);
+    await operator(`openstack ec2 credentials delete ${added.access}`);
     await follow(section, 4);
     await follow(section, 5);
     await follow(section, 6, { WHEN });
@@ -377,7 +377,7 @@ $rclone copy --ignore-times . "$bucket"`,
       revocations.push({ at: revoked, bucket: before.bucket, keys: before.bucket[identity] });
       expect(await mayList(after.bucket, after.bucket[identity])).toBe(true);
     }
-    revocations.push({ at: revoked, bucket: before.bucket, keys: hisKeys });
+    revocations.push({ at: revoked, bucket: before.bucket, keys: addedKeys });
     const reached = after.clients.flatMap(({ host }) => host ?? []);
     expect(reached.length).toBeGreaterThan(1);
     for (const [place, host] of [after.proxy.host, ...reached].entries()) {

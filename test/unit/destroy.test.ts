@@ -33,7 +33,7 @@ describe("the root key", () => {
     await expect(remove(true)).resolves.toBeUndefined();
   });
 
-  test("is needed by a bucket that holds backups, or that nobody can look into", () => {
+  test("is needed by a bucket that holds backups, or whose content is unknown", () => {
     expect(needOfRootKey("vault", { name: "web/" }, false)).toMatch(
       /holds backups \(such as "web\/"\).*s3\.givenUp to true/,
     );
@@ -43,7 +43,7 @@ describe("the root key", () => {
   });
 });
 
-test("what is protected is named at once, with the remedy", () => {
+test("names all that is protected at once, with the remedy", () => {
   expect(protection(RESOURCES)).toBe(
     "protected are Instance rclonesrv, Instance web, PrivateKey repository-root: " +
       "set secure-backups:protect to false in the configuration, run pulumi up, and repeat this",
@@ -51,7 +51,7 @@ test("what is protected is named at once, with the remedy", () => {
   expect(protection(RESOURCES.slice(3))).toBeUndefined();
 });
 
-test("the operator is told what goes and what stays, and gets what opens the backups", () => {
+test("reports what goes and what stays, and writes out what opens the backups", () => {
   const deployment = sampleDeployment({
     clients: [
       {

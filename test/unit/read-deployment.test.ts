@@ -58,12 +58,12 @@ describe("the stack's deployment", () => {
   test.each([
     ["no stack named", `error: no stack named 'prod' found`, /no stack "prod": see pulumi stack ls/],
     ["a wrong passphrase", `error: failed to decrypt: incorrect passphrase`, /incorrect passphrase/],
-  ])("%s: the error tells the remedy", async (_what, stderr, message) => {
+  ])("%s: the error has the remedy", async (_what, stderr, message) => {
     pulumi(`echo "${stderr}" >&2; exit 1`);
     await expect(readDeployment("prod")).rejects.toThrow(message);
   });
 
-  test("no stack selected: the error tells both remedies", async () => {
+  test("no stack selected: the error has both remedies", async () => {
     pulumi("echo 'error: no stack selected; please use' >&2; exit 1");
     await expect(readDeployment()).rejects.toThrow(/--stack, or run pulumi stack select/);
   });
@@ -83,7 +83,7 @@ describe("the stack's deployment", () => {
     );
   });
 
-  test("no pulumi: the error tells where to get it", async () => {
+  test("no pulumi: the error says where to get it", async () => {
     process.env.PATH = folder;
     await expect(readDeployment()).rejects.toThrow(/pulumi is not on PATH: install it/);
   });

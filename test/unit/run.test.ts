@@ -6,7 +6,7 @@ import * as path from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { ROOT, run, RunError } from "../../operations/transport/run";
 
-test("a program that prints without end is stopped", async () => {
+test("stops a program that prints without end", async () => {
   const stopped = run("sh", ["-c", "yes"], { timeout: 50 });
   await expect(stopped).rejects.toThrow(/^sh was stopped after 64 MiB of output\n/);
   await expect(stopped).rejects.toBeInstanceOf(RunError);
@@ -23,7 +23,7 @@ test("a failure whose output was shown repeats the errors in it, and not its las
   await expect(run("sh", ["-c", "seq 50; exit 3"])).rejects.toThrow(/status 3\n11\n[\s\S]*\n50$/);
 });
 
-test("what Ctrl-C ended has not failed", async () => {
+test("an interrupted program is Interrupted, not a failure", async () => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "interrupted-"));
   const script = path.join(folder, "script.ts");
   fs.writeFileSync(
@@ -84,7 +84,7 @@ void withTemporaryFolder(async (folder) => {
     ["when the work is done", "await Promise.resolve();", undefined, 0],
     ["when the work fails", "throw new Error('no');", undefined, 1],
     [
-      "after an error that nobody catches",
+      "after an uncaught error",
       "setTimeout(() => { throw new Error('no'); }); await new Promise(() => setTimeout(() => 0, 60_000));",
       undefined,
       1,

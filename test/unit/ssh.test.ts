@@ -16,7 +16,7 @@ function program(name: string, script: string): void {
   fs.writeFileSync(path.join(folder, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
 }
 
-/** The tool with an `ssh` of the test's making, whose `$2` is its configuration; without one there is none on PATH. */
+/** The command with a fake `ssh`, whose `$2` is its configuration; without one there is none on PATH. */
 function start(ssh?: string, options: string[] = []): ChildProcess {
   if (ssh !== undefined) program("ssh", ssh);
   const others = ssh === undefined ? "" : `:${process.env.PATH ?? ""}`;
@@ -42,7 +42,7 @@ afterEach(() => {
   fs.rmSync(folder, { recursive: true });
 });
 
-/** What is left of the tool's own, the operator's key in it. */
+/** The folders of the command that are left, with the operator's key. */
 const left = (): string[] =>
   fs.readdirSync(temporary()).filter((name) => name.startsWith("secure-backups-ssh-"));
 
@@ -56,7 +56,7 @@ describe("the operator's key is removed", () => {
     expect(left()).toEqual([]);
   });
 
-  test("in whose place another may be given", async () => {
+  test("although another one is used with --identity", async () => {
     const identity = path.join(folder, "another");
     fs.writeFileSync(identity, "another key\n");
     const tool = start('cat "$(dirname "$2")"/*.host.key', ["--identity", identity]);
