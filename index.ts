@@ -59,7 +59,7 @@ export = async () => {
     keyPair: operator.keyPair,
     protect: config.protect,
   };
-  const pool = config.access.floatingIpPool ?? config.network.create?.externalNetwork;
+  const pool = config.access.floatingIpPool;
 
   const keys = plan.clients.map(
     (client) => new ClientKeys(client.name, { client, rootKey: operator.rootKey }),
@@ -72,7 +72,7 @@ export = async () => {
     endpoint: plan.s3Endpoint,
     bucket: backupBucket,
     clients: keys,
-    floatingIpPool: plan.proxyFloatingIp ? pool : undefined,
+    floatingIpPool: config.proxy.floatingIp ? pool : undefined,
   });
   const clients = keys.map(
     (keys) =>

@@ -2,4 +2,4 @@ export { ConfigError, shown } from "./errors";
 export { parseStackConfig } from "./parse";
 export { readStackConfig } from "./read";
 export * from "./types";
-export { hostCidr, isIpv6Alone, isRsaKey, KERNEL_FOLDERS, parseEndpoint } from "./values";
+export { hostCidr, isIpv6Alone, isRsaKey, KERNEL_FOLDERS, parseEndpoint, urlPort } from "./values";

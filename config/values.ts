@@ -264,6 +264,15 @@ function opensshCipher(body: string): string | undefined {
   return bytes.subarray(start, start + bytes.readUInt32BE(magic.length)).toString("latin1");
 }
 
+/** The TCP ports that URLs stand for which name none. */
+const DEFAULT_PORTS = { http: 80, https: 443 };
+
+/** The TCP port that a URL with http or https names, or its scheme's. */
+export function urlPort(url: string): number {
+  const { port, protocol } = new URL(url);
+  return port === "" ? DEFAULT_PORTS[protocol === "http:" ? "http" : "https"] : Number(port);
+}
+
 /** An S3 endpoint, taken apart. */
 export interface Endpoint {
   scheme: "http" | "https";
@@ -278,7 +287,8 @@ export function parseEndpoint(text: string): Endpoint | undefined {
   if (match === null) return undefined;
   const [, scheme = "https", bracketed = "", portText] = match;
   const host = bracketed.replace(/^\[|\]$/g, "");
-  const port = portText === undefined ? (scheme === "http" ? 80 : 443) : Number(portText);
+  const port =
+    portText === undefined ? DEFAULT_PORTS[scheme === "http" ? "http" : "https"] : Number(portText);
   if (port < 1 || port > 65535) return undefined;
   if (bracketed.startsWith("[") ? net.isIP(host) !== 6 : net.isIP(host) !== 4 && !isHostName(host))
     return undefined;

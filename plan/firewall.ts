@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { hostCidr, StackConfig } from "../config";
+import { hostCidr, StackConfig, urlPort } from "../config";
 
 /** The two security groups of the stack: one around the proxy, one around every app server it makes. */
 export type Group = "proxy" | "appserver";
@@ -20,12 +20,6 @@ export type Ethertype = "IPv4" | "IPv6";
 const ETHERTYPES: readonly Ethertype[] = ["IPv4", "IPv6"];
 
 const SSH = 22;
-
-/** The TCP port that a URL names, or its scheme's. */
-export function urlPort(url: string): number {
-  const { port, protocol } = new URL(url);
-  return port === "" ? (protocol === "http:" ? 80 : 443) : Number(port);
-}
 
 function sourcesOf(client: StackConfig["clients"][number]): string[] {
   return client.kind === "vm" || client.frozen ? [] : client.sourceCidrs;

@@ -41,8 +41,6 @@ export interface Plan {
   warnings: string[];
   /** Flavors on whose disks hosts will start. */
   disksOfFlavors: DiskOfFlavor[];
-  /** Whether the proxy gets a floating IP. */
-  proxyFloatingIp: boolean;
 }
 
 /** What the stack will build for a configuration. Pure: the same configuration gives the same plan. */
@@ -70,6 +68,5 @@ export function buildPlan(config: StackConfig): Plan {
     openRings: openRings(config.s3),
     warnings: configWarnings(config),
     disksOfFlavors: disksOfFlavors(config),
-    proxyFloatingIp: config.proxy.floatingIp || config.access.via === "floating-ip",
   };
 }

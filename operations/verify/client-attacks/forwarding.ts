@@ -6,6 +6,7 @@ import * as fs from "node:fs";
 import * as net from "node:net";
 import * as path from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import { urlPort } from "../../../config";
 import { endpointUrl } from "../../../s3/client";
 import { Finding, inTurn, Probe, Seen } from "../probe";
 import { Attacker, COMMAND_REMEDY, lastWords, letIn, MOST_MESSAGES } from "./attacker";
@@ -110,8 +111,8 @@ export function remoteForwards(folder: string, remoteSocket: string): string[] {
 }
 
 function s3Target({ bucket }: Deployment): string {
-  const { hostname, port, protocol } = new URL(endpointUrl(bucket.endpoint));
-  return `${hostname}:${port === "" ? (protocol === "http:" ? "80" : "443") : port}`;
+  const url = endpointUrl(bucket.endpoint);
+  return `${new URL(url).hostname}:${urlPort(url)}`;
 }
 
 /** Connects to where ssh listens, and returns sshd's answer to the channel that ssh then requests. */

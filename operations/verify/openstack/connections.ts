@@ -2,7 +2,7 @@
 import * as dns from "node:dns/promises";
 import { isIP } from "node:net";
 import * as path from "node:path";
-import { urlPort } from "../../../plan";
+import { urlPort } from "../../../config";
 import type { Deployment, HostAccess, MadeHost } from "../../deployment";
 import { SshHost } from "../../transport/ssh";
 import type { Probe, Seen } from "../probe";

@@ -1,0 +1,240 @@
+import { z } from "zod";
+import * as values from "../values";
+import {
+  MAPPING,
+  missingOrWrong,
+  text,
+  secret,
+  privateKey,
+  flag,
+  list,
+  textList,
+  mapping,
+  oneOf,
+  cidrs,
+  byName,
+} from "./fields";
+import { machine } from "./machine";
+import { sshTarget } from "./ssh-target";
+import type { MachineConfig } from "./machine";
+import type { SshTarget } from "./ssh-target";
+
+/** A machine that backs up. */
+export type ClientConfig = VmClient | ExistingClient | KeyOnlyClient;
+
+/** What all kinds of clients have. */
+interface CommonClient {
+  /**
+   * Host name and first part of the repositories' address: a lower-case DNS label of at most 63 characters, not only
+   * digits, not one of restic's own names (data, keys, locks, snapshots, index, config), not localhost. Required.
+   */
+  name: string;
+  /**
+   * Whether it is shut out: its keys stop working and its machine is not contacted any more, while machine, backups
+   * and keys stay as they are. For a client that may have been broken into.
+   * @default false
+   */
+  frozen: boolean;
+  /** What it backs up, at least one; names differ within a client. Required. */
+  repositories: RepositoryConfig[];
+}
+
+/** A virtual machine made by this stack. */
+export interface VmClient extends CommonClient, MachineConfig {
+  kind: "vm";
+  /**
+   * Names or IDs of existing security groups, besides the one that the stack makes.
+   * @default none
+   */
+  securityGroups: string[];
+}
+
+/** A server that exists and is reached by SSH. */
+export interface ExistingClient extends CommonClient {
+  kind: "existing";
+  /** How the stack reaches it. Required. No two clients may be one machine (address and port, or host key). */
+  ssh: SshTarget;
+  /**
+   * Networks (CIDR) from which it connects to the proxy.
+   * @default `ssh.address` where that is an IP address; required where it is a name
+   */
+  sourceCidrs: string[];
+}
+
+/** A machine to which the stack has no access: its operator gave us public keys and gets instructions. */
+export interface KeyOnlyClient extends CommonClient {
+  kind: "key-only";
+  /** Networks (CIDR) from which it connects to the proxy, at least one. Required. */
+  sourceCidrs: string[];
+}
+
+/**
+ * The settings of a repository that its client's machine needs. Every later form of a repository extends this type and
+ * is made by a spread: a field that is added here reaches the plan, the deployment record and the host's renderers.
+ */
+export interface RepositorySettings {
+  /** Last part of its address: as strict as a client's name. Required. */
+  name: string;
+  /**
+   * What is backed up: absolute, normalized paths without duplicates, at least one, each taken as it stands: no pattern,
+   * no `~`, no variable. Not below `/proc`, `/sys`, `/dev` and `/run`; what lies there is left out of `/`, too. Required.
+   */
+  paths: string[];
+  /**
+   * restic's exclude patterns; `~` and variables are refused, for restic does not expand them.
+   * @default none
+   */
+  excludes: string[];
+  /**
+   * Whether a backup stays on the file systems that `paths` lie on, and leaves out what is mounted below them.
+   * @default false
+   */
+  oneFileSystem: boolean;
+}
+
+/** One restic repository of one client, at `BUCKET/CLIENT/REPOSITORY`. */
+export interface RepositoryConfig extends RepositorySettings {
+  /**
+   * Secret. The password of a repository that exists already.
+   * @default derived from the stack's root key
+   */
+  password?: string;
+  /**
+   * The public key with which the client's operator connects, `ssh-ed25519 BASE64 [comment]`; ed25519 only, each
+   * repository its own. Required for clients of kind `key-only`, refused for the others (the stack makes theirs).
+   */
+  publicKey?: string;
+}
+
+const password = secret("give the password of the existing repository, or leave it out");
+const repositoryShape = {
+  name: text("give the repository's name", values.nameProblem),
+  paths: textList(
+    text('give an absolute path, for example "/srv/data"', values.pathProblem),
+    'list the paths to back up, at least one, for example ["/srv/data"]',
+    1,
+  ),
+  excludes: textList(
+    text('give a pattern, for example "*.tmp"', values.excludeProblem),
+    'list restic\'s patterns, for example ["*.tmp"]',
+  ).default([]),
+  oneFileSystem: flag().default(false),
+  password: password.optional(),
+};
+const ownKeys = {
+  publicKey: 'is for clients of kind "key-only"; leave it out, the stack makes this client\'s key',
+};
+const repository = mapping(repositoryShape, "give name and paths", ownKeys);
+const keyOnlyRepository = mapping(
+  {
+    ...repositoryShape,
+    publicKey: text(
+      'give the public key that its operator sent, "ssh-ed25519 AAAA…"',
+      values.publicKeyProblem,
+    ),
+  },
+  "give name, paths and publicKey",
+);
+
+const REPOSITORIES = "list the client's repositories, at least one, each with name and paths";
+const clientName = text("give the client's host name", values.nameProblem);
+const sourceCidrs = (least: number) =>
+  cidrs("the networks from which this client connects to the proxy", least);
+
+const KINDS = {
+  vm: {
+    ...machine,
+    securityGroups: textList(
+      text("give the name or ID of a security group"),
+      "list names or IDs of existing security groups, see `openstack security group list`",
+    ).default([]),
+  },
+  existing: { ssh: sshTarget("the server"), sourceCidrs: sourceCidrs(0).optional() },
+  "key-only": { sourceCidrs: sourceCidrs(1) },
+};
+
+/** The keys that only clients of other kinds have, with what to do about them. */
+function otherKinds(kind: keyof typeof KINDS): Record<string, string> {
+  const keys = Object.values(KINDS).flatMap((shape) => Object.keys(shape));
+  const others = keys.filter((key) => !(key in KINDS[kind]));
+  return Object.fromEntries(
+    others.map((key) => {
+      const kinds = Object.entries(KINDS).flatMap(([name, shape]) => (key in shape ? [`"${name}"`] : []));
+      return [
+        key,
+        `is for clients of kind ${kinds.join(" or ")}, and this one is "${kind}"; leave it out or change kind`,
+      ];
+    }),
+  );
+}
+
+const CLIENT = "give name, kind and repositories";
+const vmClient = mapping(
+  {
+    kind: z.literal("vm"),
+    name: clientName,
+    frozen: flag().default(false),
+    ...KINDS.vm,
+    repositories: list(repository, REPOSITORIES, 1),
+  },
+  CLIENT,
+  otherKinds("vm"),
+);
+const existingClient = mapping(
+  {
+    kind: z.literal("existing"),
+    name: clientName,
+    frozen: flag().default(false),
+    ...KINDS.existing,
+    repositories: list(repository, REPOSITORIES, 1),
+  },
+  CLIENT,
+  otherKinds("existing"),
+);
+const keyOnlyClient = mapping(
+  {
+    kind: z.literal("key-only"),
+    name: clientName,
+    frozen: flag().default(false),
+    ...KINDS["key-only"],
+    repositories: list(keyOnlyRepository, REPOSITORIES, 1),
+  },
+  CLIENT,
+  otherKinds("key-only"),
+);
+/** A client of no known kind: never right, but its kind is not the only error to be told. */
+const kindless = z
+  .looseObject(
+    {
+      kind: z.enum(Object.keys(KINDS), {
+        error: ({ input }) =>
+          missingOrWrong(input, "a kind of client", 'write "vm", "existing" or "key-only"'),
+      }),
+      name: clientName,
+    },
+    { error: ({ input }) => missingOrWrong(input, MAPPING, CLIENT) },
+  )
+  .transform(() => z.NEVER);
+
+export const client = oneOf<z.output<typeof vmClient | typeof existingClient | typeof keyOnlyClient>>(
+  ({ kind }) => {
+    if (kind === "vm") return vmClient;
+    if (kind === "existing") return existingClient;
+    return kind === "key-only" ? keyOnlyClient : kindless;
+  },
+);
+
+/** Secrets of clients that have files of their own, where their files would have them. */
+export const clientSecrets = byName(
+  mapping(
+    {
+      ssh: mapping({ privateKey }, "give privateKey").optional(),
+      repositories: byName(
+        mapping({ password }, "give password"),
+        "give for each repository, by its name, its password",
+      ).optional(),
+    },
+    "give ssh or repositories",
+  ),
+  "give for each client, by its name, its ssh or repositories",
+);

@@ -1,0 +1,34 @@
+import * as values from "../values";
+import { access } from "./access";
+import { client, clientSecrets } from "./clients";
+import { egress } from "./egress";
+import { text, flag, list, mapping } from "./fields";
+import { network } from "./network";
+import { artifact } from "./program";
+import { proxy } from "./proxy";
+import { s3 } from "./s3";
+
+export type { KnownKeys } from "./fields";
+export { clientSecrets } from "./clients";
+
+/** Every field by itself: its type, its form and the defaults that depend on no other field. */
+export const stackSchema = mapping(
+  {
+    protect: flag().default(true),
+    network,
+    access,
+    egress: egress.prefault({}),
+    proxy,
+    restic: artifact(
+      "restic",
+      ".bz2",
+      values.versionProblem,
+      "https://github.com/restic/restic/releases/download/vVERSION/SHA256SUMS",
+    ).optional(),
+    s3,
+    clients: list(client, "list the clients, or write []"),
+    clientsFolder: text('give the folder of the clients\' files, for example "clients/prod"').optional(),
+    clientSecrets: clientSecrets.optional(),
+  },
+  "give network, access, proxy, s3 and clients",
+);
