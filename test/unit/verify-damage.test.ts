@@ -1,7 +1,7 @@
 /** What verify makes of an object's history. */
 import { describe, expect, test } from "@jest/globals";
 import type { Entry } from "../../s3/history";
-import { harmInWords, judgeHistory, unreadable, type Harm } from "../../operations/verify/bucket/damage";
+import { damageInWords, judgeHistory, unreadable, type Damage } from "../../operations/verify/bucket/damage";
 
 const OWNER = "the owner's ID";
 const KEY = "web/main/config";
@@ -80,7 +80,7 @@ describe("an object", () => {
     ],
     ["overwritten by somebody unnamed", ["? good", "? evil"], "overwritten first at 1 by nobody"],
     ["repeated long before", ["a good", "a good", "a evil"], "overwritten first at 2 by a"],
-  ])("%s is harmed", (_, entries, fate) => {
+  ])("%s is damaged", (_, entries, fate) => {
     expect(judged(...entries)).toBe(fate);
   });
 
@@ -97,7 +97,7 @@ describe("an object", () => {
     expect(judged(...entries)).toBe(fate);
   });
 
-  test("is harmed by what the owner did where the owner's word is not taken", () => {
+  test("is damaged by what the owner did where the owner's word is not taken", () => {
     expect(judgeHistory(historyOf("writer good", "owner other"))).toMatchObject({
       is: "overwritten",
       by: OWNER,
@@ -110,20 +110,20 @@ describe("an object", () => {
   });
 });
 
-describe("harm in words", () => {
-  const harm = (change: Partial<Harm>): Harm => ({
+describe("damage in words", () => {
+  const damage = (change: Partial<Damage>): Damage => ({
     ...{ is: "overwritten", key: KEY, by: "W", first: Date.UTC(2026, 10, 20), gone: false },
     ...change,
   });
   const nameOf = (id: string): string => (id === "W" ? "the writer" : id);
 
   test("says how many, by whom, when first and where", () => {
-    const harms = [
-      harm({}),
-      harm({ is: "hidden", by: "K\u001b[2J", first: Date.UTC(2026, 10, 19), gone: true }),
-      harm({ key: "db/main/data/00/x" }),
+    const damages = [
+      damage({}),
+      damage({ is: "hidden", by: "K\u001b[2J", first: Date.UTC(2026, 10, 19), gone: true }),
+      damage({ key: "db/main/data/00/x" }),
     ];
-    expect(harmInWords(harms, nameOf)).toBe(
+    expect(damageInWords(damages, nameOf)).toBe(
       "2 overwritten, 1 hidden by delete markers (of 1 no version is left), by the writer (2), K\\u{1b}[2J (1), " +
         "first at 2026-11-19T00:00:00Z, in web/main (2), db/main (1)",
     );
@@ -131,8 +131,8 @@ describe("harm in words", () => {
 
   test("names a few repositories, those that are worst off first", () => {
     const keys = ["a/one", "b/two", "c/three", "d/four", "d/four", "e/\nfive"];
-    const said = harmInWords(
-      keys.map((prefix) => harm({ key: `${prefix}/config` })),
+    const said = damageInWords(
+      keys.map((prefix) => damage({ key: `${prefix}/config` })),
       nameOf,
     );
     expect(said).toMatch(/in d\/four \(2\), a\/one \(1\), b\/two \(1\) and 2 more repositories$/);
@@ -141,8 +141,8 @@ describe("harm in words", () => {
   test("tells what cannot be read, and that nobody knows who did it", () => {
     const fate = judgeHistory(historyOf("? good", "? good"), OWNER);
     if (fate.is !== "repeated") throw new Error(fate.is);
-    expect(harmInWords([unreadable(fate)], nameOf)).toBe(
-      "1 put again so that the owner cannot read them, by nobody knows whom (1), first at 1970-01-01T00:00:01Z, in web/main (1)",
+    expect(damageInWords([unreadable(fate)], nameOf)).toBe(
+      "1 put again so that the owner cannot read them, by an unknown identity (1), first at 1970-01-01T00:00:01Z, in web/main (1)",
     );
   });
 });

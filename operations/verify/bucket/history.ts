@@ -1,6 +1,6 @@
 /**
- * What a taken proxy has done already. It cannot end an old version, but lets time do that: whatever it overwrote or
- * hid is gone for good once the bucket's days are over, unless somebody notices.
+ * What a compromised proxy has done already. It cannot delete old versions, but the lifecycle does: what it overwrote or
+ * hid is lost after the bucket's days, unless the operator notices.
  */
 import { type DeployedClient } from "../../deployment";
 import { setTimeout } from "node:timers/promises";
@@ -13,61 +13,61 @@ import { historiesOf, isVersion, QUARANTINE, type Entry, type Version } from "..
 import { listFolders, listVersions, versionPages } from "../../../s3/versions";
 import { Undecided, type Finding, type Seen } from "../probe";
 import { LOCK, NO_VERSIONS, open, place, ring2, type BucketProbe } from "./target";
-import { harmInWords, judgeHistory, unreadable, type Harm } from "./damage";
+import { damageInWords, judgeHistory, unreadable, type Damage } from "./damage";
 
-/** Folders that hold no client's repositories. */
+/** Folders without repositories of clients. */
 const NO_CLIENTS = [`${CANARY.client}/`, `${QUARANTINE}/`];
 
-/** What a repository has beside its packs and locks. */
+/** The parts of a repository without packs and locks. */
 const PARTS = ["config", "keys/", "index/", "snapshots/"];
 /** The folders of a repository's packs. */
 const PACKS = Array.from({ length: 256 }, (_, at) => `data/${at.toString(16).padStart(2, "0")}/`);
 
-/** Seconds to find repositories, or folders, and then to look at objects; in all less than a probe may take. */
+/** Seconds to find repositories or folders, and then to check objects; less than the limit of a probe in all. */
 const FIND_SECONDS = 10;
 const PARTS_SECONDS = 30;
 const PACKS_SECONDS = 20;
-/** Listings at one time: clients' backups need the service, too. */
+/** Parallel listings: clients' backups need the service too. */
 const AT_ONCE = 4;
 
 /** The repositories, `CLIENT/REPOSITORY/`. */
 interface Found {
   prefixes: string[];
-  /** Whether those are all that the bucket has. */
+  /** Whether the bucket has no others. */
   all: boolean;
 }
 
-/** What was seen. */
+/** What was checked so far. */
 interface Tally {
-  /** Prefixes that were looked at to the end. */
+  /** Prefixes that were checked completely. */
   whole: number;
   objects: number;
-  harms: Harm[];
+  damages: Damage[];
   /** Put again with the same content. */
   repeated: number;
-  /** Changed by the owner, and taken for right for that reason alone. */
+  /** Changed, but undamaged because the owner did it. */
   excused: number;
-  /** What kept anything from being looked at. */
+  /** Why something was not checked. */
   error?: Error;
 }
 
-/** Whether what the bucket's versions tell of the repositories is backups, and recoveries of the owner's. */
+/** Whether the versions in the bucket come from backups and from the owner's recoveries only. */
 export function history(target: BucketProbe, clients: readonly DeployedClient[]): Promise<Finding>[] {
   const remedy =
-    "the proxy's keys are in other hands: docs/incident.md, The proxy is compromised; to see what was done, and to bring " +
-    "each repository back: npm run recover -- --client CLIENT --repository REPOSITORY (or --all) --at TIME, with a time before " +
+    "an attacker has the proxy's keys: docs/incident.md, The proxy is compromised; to see what was done, and to restore " +
+    "each repository: npm run recover -- --client CLIENT --repository REPOSITORY (or --all) --at TIME, with a time before " +
     `the first change; old versions stay for ${String(target.bucket.noncurrentVersionDays)} days`;
   const abouts = {
     parts: {
       id: "s3.history",
-      tried: "the owner looks at all versions of config, keys, index and snapshots of every repository",
-      expected: "nobody but the owner overwrote or hid one",
+      tried: "the owner lists all versions of config, keys, index and snapshots of every repository",
+      expected: "only the owner overwrote or hid one",
       remedy: target.open.versioning ?? target.open.writer ?? remedy,
     },
     packs: {
       id: "s3.history-data",
-      tried: `the owner looks at the versions of packs, for ${String(PACKS_SECONDS)} s: folders data/00 to data/ff in random order, of each repository in turn`,
-      expected: "nobody but the owner overwrote or hid one of those",
+      tried: `the owner lists the versions of packs, for ${String(PACKS_SECONDS)} s: folders data/00 to data/ff in random order, of each repository in turn`,
+      expected: "only the owner overwrote or hid one of those",
       remedy: target.open.versioning ?? target.open.writer ?? remedy,
     },
   };
@@ -78,7 +78,7 @@ export function history(target: BucketProbe, clients: readonly DeployedClient[])
   if (target.open.writer !== undefined) {
     const why = target.open.writer;
     return Object.values(abouts).map((about) =>
-      open(about, why, "not looked at: the proxy holds the owner's own keys, so its deeds are the owner's"),
+      open(about, why, "not checked: the proxy holds the owner's own keys, so its changes are the owner's"),
     );
   }
   const found = findRepositories(target, clients);
@@ -86,16 +86,14 @@ export function history(target: BucketProbe, clients: readonly DeployedClient[])
   return [
     ring2(abouts.parts, async () => {
       const [{ prefixes, all }, who] = await Promise.all([found, names]);
-      // In random order: whoever makes some of these endless hides the others from one run, not from every one.
+      // In random order: an attacker who makes some of these endless hides the others from one run, not from every run.
       const places = shuffled(prefixes.flatMap((prefix) => PARTS.map((part) => prefix + part)));
       const tally = await lookAt(target, places, PARTS_SECONDS, who.owner);
-      const seen = `${String(tally.objects)} objects in ${String(prefixes.length)} repositories were looked at`;
+      const seen = `${String(tally.objects)} objects in ${String(prefixes.length)} repositories were checked`;
       const left = [
-        ...(all ? [] : ["repositories are left that could not be found in time"]),
+        ...(all ? [] : ["not all repositories could be found in time"]),
         ...(tally.whole < places.length
-          ? [
-              `${String(places.length - tally.whole)} of ${String(places.length)} listings did not come to their end`,
-            ]
+          ? [`${String(places.length - tally.whole)} of ${String(places.length)} listings did not finish`]
           : []),
       ];
       return await judged(target, tally, who, seen, left);
@@ -105,17 +103,17 @@ export function history(target: BucketProbe, clients: readonly DeployedClient[])
       const places = inTurn((await packFolders(target, prefixes)).map(shuffled));
       const tally = await lookAt(target, places, PACKS_SECONDS, who.owner);
       const seen =
-        `${String(tally.objects)} packs were looked at, in ${String(tally.whole)} of the ${String(places.length)} ` +
+        `${String(tally.objects)} packs were checked, in ${String(tally.whole)} of the ${String(places.length)} ` +
         `folders of ${String(prefixes.length)} repositories${all ? "" : " (not all could be found in time)"}`;
       const nothing = places.length > 0 && tally.whole === 0;
-      return await judged(target, tally, who, seen, nothing ? ["not one folder was, to its end"] : []);
+      return await judged(target, tally, who, seen, nothing ? ["no folder was checked completely"] : []);
     }),
   ];
 }
 
 /**
- * All repositories of which the bucket has any version, removed clients' too. Those of the stack come first, and are
- * there in any case: whoever has the writer's keys can make so many folders that no time is enough for the others.
+ * All repositories of which the bucket has any version, also of removed clients. Those of the stack come first, and are
+ * always included: an attacker with the writer's keys can make so many folders that the time is too short for the others.
  */
 async function findRepositories(
   { owner, address }: BucketProbe,
@@ -138,7 +136,7 @@ async function findRepositories(
   return { prefixes: [...found], all: all === true };
 }
 
-/** The folders of each repository that hold packs, or did; where there is no time to find them, all that may. */
+/** The folders of each repository with versions of packs; without time to find them, all possible ones. */
 async function packFolders(
   { owner, address }: BucketProbe,
   prefixes: readonly string[],
@@ -149,12 +147,12 @@ async function packFolders(
     const listed =
       seconds > 0 ? await inTime(listFolders(owner, address, `${prefix}data/`), seconds) : undefined;
     const all = PACKS.map((folder) => prefix + folder);
-    // Others are none of restic's, and somebody may have made any number of them.
+    // restic makes no others, and an attacker may have made any number.
     return listed === undefined ? all : all.filter((folder) => listed.includes(folder));
   });
 }
 
-/** What work comes to, or `undefined` once the time is up: a service that hangs must not hide what was seen before. */
+/** The result, or `undefined` after that time: a service that hangs must not hide what was found before. */
 async function inTime<T>(work: Promise<T>, seconds: number): Promise<T | undefined> {
   const over = new AbortController();
   const late = setTimeout(seconds * 1000, undefined, { signal: over.signal }).catch(() => undefined);
@@ -165,15 +163,15 @@ async function inTime<T>(work: Promise<T>, seconds: number): Promise<T | undefin
   }
 }
 
-/** Judges all objects below the prefixes, in their order, for as long as there is time. */
+/** Judges all objects below the prefixes, in their order, until the time is up. */
 async function lookAt(
   target: BucketProbe,
   prefixes: readonly string[],
   seconds: number,
   owner: string | undefined,
 ): Promise<Tally> {
-  if (owner === undefined) throw new Error("the service does not say who the owner is");
-  const tally: Tally = { whole: 0, objects: 0, harms: [], repeated: 0, excused: 0 };
+  if (owner === undefined) throw new Error("the service does not report the owner's identity");
+  const tally: Tally = { whole: 0, objects: 0, damages: [], repeated: 0, excused: 0 };
   const until = Date.now() + seconds * 1000;
   const isLate = (): boolean => Date.now() >= until;
   const work = inParallel(AT_ONCE, prefixes, async (prefix) => {
@@ -185,11 +183,11 @@ async function lookAt(
     }
   });
   await inTime(work, seconds);
-  // What is under way yet is seen too late to be told.
-  return { ...tally, harms: [...tally.harms] };
+  // A copy: listings that are still running must not change it.
+  return { ...tally, damages: [...tally.damages] };
 }
 
-/** Judges all objects below a prefix; whether it came to their end. */
+/** Judges all objects below a prefix; returns whether it finished. */
 async function lookBelow(
   target: BucketProbe,
   prefix: string,
@@ -203,16 +201,16 @@ async function lookBelow(
     tally.objects += 1;
     if (fate.is === "repeated") {
       tally.repeated += 1;
-      if (!(await readable(target, fate.version))) tally.harms.push(unreadable(fate));
+      if (!(await readable(target, fate.version))) tally.damages.push(unreadable(fate));
     } else if (fate.is !== "whole") {
-      tally.harms.push(fate);
+      tally.damages.push(fate);
     }
     if ((fate.is === "whole" || fate.is === "repeated") && judgeHistory(history).is !== fate.is) {
       tally.excused += 1;
     }
   };
   for await (const all of versionPages(target.owner, target.address, prefix)) {
-    // What has a name that is no text was never a file of restic's.
+    // restic has no file whose name is not UTF-8.
     const page = all.filter(({ nameless }) => !nameless);
     const histories = historiesOf([...rest, ...page]);
     // These may go on in the next page.
@@ -224,7 +222,7 @@ async function lookBelow(
     }
     if (isLate()) break;
   }
-  // Of an object with versions without end those that were seen tell, too, that it was changed.
+  // The versions seen so far prove a change too, even of an object with endless versions.
   for (const [, history] of historiesOf(rest)) await judge(history);
   return !isLate();
 }
@@ -247,11 +245,11 @@ async function readable(
 }
 
 /**
- * What was seen, as a finding. Harm counts for itself; that there is none counts only where everything was looked at,
- * and where the service tells the owner's deeds from the writer's.
+ * The finding. Damage is always reported; its absence only where everything was checked, and where the service
+ * distinguishes changes of the owner from those of the writer.
  *
- * @param seen what was looked at, in words
- * @param left what was not, in words, of all that the finding speaks of
+ * @param seen what was checked, in words
+ * @param left what was not checked, in words
  */
 async function judged(
   target: BucketProbe,
@@ -260,52 +258,52 @@ async function judged(
   seen: string,
   left: readonly string[],
 ): Promise<Seen> {
-  const { harms, repeated, excused, error } = tally;
-  if (harms.some(({ by }) => by !== undefined)) {
-    return { holds: false, happened: [harmInWords(harms, nameOf), seen, ...left].join("; ") };
+  const { damages, repeated, excused, error } = tally;
+  if (damages.some(({ by }) => by !== undefined)) {
+    return { holds: false, happened: [damageInWords(damages, nameOf), seen, ...left].join("; ") };
   }
-  if (harms.length > 0) {
+  if (damages.length > 0) {
     throw new Undecided(
-      `${harmInWords(harms, nameOf)}: the service does not tell whether that was the owner`,
+      `${damageInWords(damages, nameOf)}: the service does not report whether that was the owner`,
     );
   }
   if (error !== undefined) throw error;
-  if (left.length > 0) throw new Error(`${seen}, and nothing is wrong with them, but ${left.join(", and ")}`);
+  if (left.length > 0) throw new Error(`${seen}, undamaged, but ${left.join(", and ")}`);
   if (excused > 0) await requireTelling(target);
   return {
     holds: true,
     happened: [
-      `${seen}: all are as they were put`,
-      ...(excused > 0 ? [`${String(excused)} of them brought back or moved away by the owner`] : []),
+      `${seen}: all are unchanged`,
+      ...(excused > 0 ? [`${String(excused)} of them restored or moved away by the owner`] : []),
       ...(repeated > 0 ? [`${String(repeated)} put again with the same content`] : []),
     ].join(", "),
   };
 }
 
-/** Some services call whatever is in a bucket the owner's. Then that somebody's deed is the owner's says nothing. */
+/** Some services report the owner for everything in a bucket. Then that proves nothing. */
 async function requireTelling(target: BucketProbe): Promise<void> {
   const { address, owner, writer } = target;
   const lock = await place(target, `${LOCK}history`);
-  const { Owner } = await explained(address, "remove a lock as the writer, and ask who it is", async () => {
+  const { Owner } = await explained(address, "remove a lock as the writer, and read its name", async () => {
     await writer.deleteObject({ Bucket: lock.Bucket, Key: lock.Key });
     return await writer.listBuckets({});
   });
   const entries = await listVersions(owner, address, lock.Key);
-  const told = entries.filter(({ by }) => by !== undefined && by === Owner?.ID);
-  if (!told.some(isVersion) || !told.some(({ marker }) => marker)) {
+  const ofWriter = entries.filter(({ by }) => by !== undefined && by === Owner?.ID);
+  if (!ofWriter.some(isVersion) || !ofWriter.some(({ marker }) => marker)) {
     throw new Error(
-      "objects were changed, as the service says by the owner; but it does not say that a lock was put and removed by the writer, which it was",
+      "the service reports that the owner changed objects, but does not say that a lock was put and removed by the writer, which it was",
     );
   }
 }
 
-/** The first of each list, then the second of each, and so on: none waits for another's end. */
+/** The first of each list, then the second of each, and so on. */
 function inTurn<T>(lists: readonly (readonly T[])[]): T[] {
   const longest = Math.max(0, ...lists.map(({ length }) => length));
   return Array.from({ length: longest }, (_, at) => lists.flatMap((list) => list.slice(at, at + 1))).flat();
 }
 
-/** The same in an order that nobody foresees. */
+/** The list in random order. */
 function shuffled<T>(list: readonly T[]): T[] {
   return list
     .map((one) => [Math.random(), one] as const)
