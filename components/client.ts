@@ -91,7 +91,7 @@ export class Client extends pulumi.ComponentResource {
           repositories: repositories as (DeployedRepository & KeyPair)[],
         }),
       );
-    // Whoever holds a frozen client's machine gets nothing new from us, and cannot hold up an update.
+    // An attacker on a frozen client gets nothing new from the stack, and cannot delay an update.
     const paths = clientPaths(repositories.map(({ name }) => name));
     const put = (what: Omit<InstallArgs, "content" | "paths">, after: pulumi.Resource[] = []) =>
       client.frozen

@@ -6,8 +6,8 @@ import { shown, SshTarget } from "../config";
 
 /**
  * Maximum number of failed dial attempts. A host that boots refuses connections for minutes, and each refusal counts:
- * 90 last for more than five. A server that nobody starts gets those that last for eleven seconds: what it refuses then,
- * a host key among other things, it will refuse always.
+ * 90 attempts last for more than five. A server that already runs gets ten, which last for eleven seconds: what it
+ * refuses then, such as a wrong host key, it always refuses.
  */
 export const DIAL_ERROR_LIMIT = { booting: 90, running: 10 };
 const PER_DIAL_TIMEOUT_SECONDS = 15;
@@ -20,7 +20,7 @@ export interface Target {
   hostKey: pulumi.Input<string>;
 }
 
-/** How the operator reaches hosts: his key, and a jump host where there is one. */
+/** How the operator reaches hosts: the private key, and a jump host where there is one. */
 export interface Access {
   privateKey: pulumi.Input<string>;
   jumpHost?: SshTarget;
@@ -68,7 +68,7 @@ export function connection(
   }));
 }
 
-/** Connects to a unix socket; exit status 0: somebody listens there. */
+/** Connects to a unix socket; exit status 0: an agent listens there. */
 const PROBE = `require("net").connect(process.env.SSH_AUTH_SOCK)
   .on("connect", () => process.exit(0)).on("error", () => process.exit(1))`;
 const PROBE_TIMEOUT_MS = 10_000;

@@ -66,7 +66,7 @@ function errorsOf(issue: z.core.$ZodIssue): FieldError[] {
   }));
 }
 
-/** The value of an unknown key is never told: it may be a secret under a mistyped name. */
+/** The value of an unknown key is never shown: it may be a secret under a mistyped name. */
 function unknownKey(key: string, known: string[], elsewhere: KnownKeys["elsewhere"]): string {
   const reason = Object.hasOwn(elsewhere, key) ? elsewhere[key] : undefined;
   if (reason !== undefined) return reason;

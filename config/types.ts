@@ -17,11 +17,11 @@ export type * from "./schema/s3";
 export type * from "./schema/ssh-target";
 
 /**
- * What a stack can be told in `Pulumi.STACK.yaml`, as it looks after validation with every default filled in.
+ * The configuration of a stack, `Pulumi.STACK.yaml`, after validation with every default filled in.
  * Each field is the key `secure-backups:FIELD` of that file. Fields marked "secret" must be encrypted there
  * (`pulumi config set --secret --path …`); they are never shown in an error.
  *
- * Every text refuses control characters (line breaks and NUL among them), for it ends up in a file of a host.
+ * Every string refuses control characters, line breaks and NUL among them: it ends up in a file of a host.
  */
 export interface StackConfig {
   /**

@@ -1,6 +1,6 @@
 import * as net from "node:net";
 
-/** What is wrong with a text and, after a semicolon, the remedy; undefined: nothing. The text itself is not in it. */
+/** What is wrong with a string and, after a semicolon, the remedy; undefined: nothing. The string itself is not in it. */
 export type Problem = string | undefined;
 
 /** First directories of a restic repository: as a name of a client or repository they could stand for another's data. */
@@ -425,7 +425,7 @@ export function sha256Problem(sums: string): (text: string) => Problem {
         `take the one of the file at url, for an official release its line in ${sums}`;
 }
 
-/** File systems that the kernel makes up, or that hold nothing beyond a restart: no backup of them can be restored. */
+/** File systems that the kernel provides, or that hold nothing beyond a restart: no backup of them can be restored. */
 export const KERNEL_FOLDERS: readonly string[] = ["/proc", "/sys", "/dev", "/run"];
 
 /** What a shell would expand, and what the exclude patterns know. `[]` and `{}` count where they would choose. */
@@ -522,7 +522,7 @@ function globProblem(part: string): Problem {
   return undefined;
 }
 
-/** What a shell would replace by somebody's home or another variable, which nothing here does. */
+/** What a shell would expand to a home directory or another variable, which nothing here does. */
 function homeProblem(text: string): Problem {
   const tilde = /^!?~(?:[A-Za-z_][\w.-]*)?(?=\/|$)/.exec(text)?.[0];
   if (tilde !== undefined && (text.includes("/") || tilde.endsWith("~"))) return homeRemedy(tilde);

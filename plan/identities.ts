@@ -9,7 +9,7 @@ export interface OpenRing {
   remedy: string;
 }
 
-/** Who takes the proxy has this long to go unnoticed; old versions that are gone earlier help nobody. */
+/** Shortest useful detection window, in days: an intrusion that is found later cannot be undone from old versions. */
 const LEAST_DAYS = 7;
 
 /**
@@ -21,33 +21,33 @@ export function openRings({ identities, versioning, noncurrentVersionDays }: Sta
   if (!identities.writer) {
     rings.push({
       ring: 2,
-      why: "the proxy holds the bucket owner's own credentials, so whoever takes the proxy can lift the policy",
+      why: "the proxy holds the bucket owner's own credentials, so an attacker on the proxy can lift the policy",
       remedy: "give s3.identities.writer a project (or credentials) of its own",
     });
   }
   if (identities.writer && !identities.keeper) {
     rings.push({
       ring: 2,
-      why: "retention has no identity of its own, so the machine that runs it needs the bucket owner's credentials, and whoever takes it can lift the policy",
+      why: "retention has no identity of its own, so the machine that runs it needs the bucket owner's credentials, and an attacker on it can lift the policy",
       remedy: "give s3.identities.keeper a project (or credentials) of its own",
     });
   }
   if (!versioning) {
     rings.push({
       ring: 2,
-      why: "without versions whoever takes the proxy can overwrite every object for good",
+      why: "without versions an attacker on the proxy can overwrite every object permanently",
       remedy: "set s3.versioning to true",
     });
   } else if (noncurrentVersionDays < LEAST_DAYS) {
     rings.push({
       ring: 2,
-      why: `what whoever takes the proxy overwrites can be brought back for ${noncurrentVersionDays} days only`,
+      why: `what an attacker on the proxy overwrites can be restored for ${noncurrentVersionDays} days only`,
       remedy: `set s3.noncurrentVersionDays to ${LEAST_DAYS} or more`,
     });
   }
   rings.push({
     ring: 3,
-    why: "whoever takes the cloud account can remove the bucket",
+    why: "an attacker with the cloud account can remove the bucket",
     remedy: "let another account pull a copy of the bucket to another endpoint",
   });
   return rings;
@@ -65,14 +65,14 @@ export function ringsOpenByService({ versioning, quota }: SeenBucket): OpenRing[
   if (versioning === "unsupported") {
     rings.push({
       ring: 2,
-      why: "the S3 service has no versions, so whoever takes the proxy can overwrite every object for good",
+      why: "the S3 service has no versions, so an attacker on the proxy can overwrite every object permanently",
       remedy: "use a service that has them, such as Ceph RGW",
     });
   }
   if (typeof quota !== "number") {
     rings.push({
       ring: 1,
-      why: `the S3 service tells ${quota === "none" ? "that the bucket has no quota" : "no quota of the bucket"}, so whoever takes a client may fill it without bound`,
+      why: `the S3 service ${quota === "none" ? "reports that the bucket has no quota" : "does not report a bucket quota"}, so an attacker on a client can fill it without limit`,
       remedy: "ask the operator of the service for a quota, as the last update said",
     });
   }

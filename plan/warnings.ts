@@ -1,7 +1,7 @@
 import { isRsaKey, StackConfig } from "../config";
 
 /**
- * What the configuration asks for, and what probably is not meant by it: one sentence each, with field and remedy.
+ * What the configuration asks for and its author probably did not mean: one sentence each, with field and remedy.
  * Frozen clients are passed over, for nothing is done with them.
  */
 export function configWarnings({ access, clients }: StackConfig): string[] {
@@ -27,5 +27,5 @@ const RSA =
   "give the host's ed25519 key instead, /etc/ssh/ssh_host_ed25519_key.pub there (ssh-keygen -A makes a missing one)";
 
 const WHOLE_SYSTEM =
-  '"/" takes in whatever is mounted below it, network and removable disks too; to stay on the disk itself, add ' +
+  '"/" includes everything that is mounted below it, network and removable disks too; to stay on the disk itself, add ' +
   "oneFileSystem: true and list the other file systems that you mean";

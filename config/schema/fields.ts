@@ -7,7 +7,7 @@ export const MAPPING = "a mapping";
 
 export type Rule = (text: string) => values.Problem;
 
-/** The value of something that is no text: a text in a mapping's place is not told, for it may be a secret. */
+/** What is wrong with a value of another type: a string in a mapping's place is not shown, for it may be a secret. */
 export function missingOrWrong(value: unknown, wanted: string, give: string): string {
   if (value === undefined) return `missing; ${give}`;
   if (value === null || value === "") return `empty; ${give}`;
@@ -15,7 +15,7 @@ export function missingOrWrong(value: unknown, wanted: string, give: string): st
   return `${display} is not ${wanted}; ${give}`;
 }
 
-/** A field that holds a text. `give` is the remedy where it is missing; only the first broken rule is reported. */
+/** A field that holds a string. `give` is the remedy where it is missing; only the first broken rule is reported. */
 function textField(give: string, secret: boolean, rules: readonly Rule[]) {
   const display = secret ? () => SECRET : shown;
   return z
@@ -74,7 +74,7 @@ export function list<T extends z.ZodType>(item: T, give: string, least = 0) {
     .min(least, { error: `empty list; ${give}` });
 }
 
-/** A list of texts without duplicates. */
+/** A list of strings without duplicates. */
 export function textList(item: ReturnType<typeof text>, give: string, least = 0) {
   return list(item, give, least).superRefine(
     (items, context) => {

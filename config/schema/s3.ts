@@ -21,7 +21,7 @@ export interface S3Config {
   /**
    * For how many days an object that was overwritten or removed can still be brought back; then its old versions
    * are removed. A whole number from 1 to 3650.
-   * @default 30. Not with `versioning: false`
+   * @default 30; not with `versioning: false`
    */
   noncurrentVersionDays: number;
   /**
@@ -41,7 +41,7 @@ export interface S3Config {
     owner: S3Identity;
     /**
      * Used by the proxy. Must differ from the owner.
-     * @default the owner (a taken proxy can then undo the policy)
+     * @default the owner; a compromised proxy can then lift the policy
      */
     writer?: S3Identity;
     /**
@@ -55,7 +55,7 @@ export interface S3Config {
 /**
  * The retention that every new version gets. Only a bucket that was made with object lock can have one. It holds where
  * the policy was lifted, but not against an expiry set through Ceph RGW's Swift API. Its price, as measured on Ceph
- * RGW 16: whoever takes the proxy may lock what he adds for as long as he likes, and the owner cannot undo that.
+ * RGW 16: an attacker on the proxy can lock added objects for any time, and the owner cannot undo that.
  */
 export interface ObjectLockConfig {
   /**
