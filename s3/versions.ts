@@ -6,16 +6,16 @@ import { BucketAddress, explained, where } from "./client";
 import type { Entry } from "./history";
 import { asInXml, markerReadings, plainEtag } from "./services";
 
-/** A key of the bucket. S3 says that keys are text in UTF-8; services take others, too, by some of their calls. */
+/** A key of the bucket. In S3 keys are UTF-8; some calls of some services accept other bytes too. */
 interface Key {
   bytes: Buffer;
-  /** With U+FFFD in place of what is no text. */
+  /** With U+FFFD in place of invalid bytes. */
   text: string;
-  /** Whether it is text, so that a request can name it. */
+  /** Whether it is valid UTF-8, so that a request can name it. */
   isText: boolean;
 }
 
-/** The key that a listing with `EncodingType: url` spells so; `encoded`: whether the service heeded that. */
+/** Decodes a key of a listing with `EncodingType: url`; `encoded`: whether the service did that. */
 function keyOf(spelt: string | undefined, encoded: boolean): Key {
   const parts = encoded ? (spelt ?? "").replaceAll("+", " ").split(/((?:%[0-9a-f]{2})+)/i) : [spelt ?? ""];
   const bytes = Buffer.concat(
@@ -24,17 +24,17 @@ function keyOf(spelt: string | undefined, encoded: boolean): Key {
   return { bytes, text: bytes.toString(), isText: isUtf8(bytes) };
 }
 
-/** The one that S3 lists later, which goes by bytes. */
+/** The key that S3 lists later: it compares bytes. */
 function later(one: Key | undefined, other: Key | undefined): Key | undefined {
   if (one === undefined || other === undefined) return one ?? other;
   return Buffer.compare(one.bytes, other.bytes) > 0 ? one : other;
 }
 
-/** All characters but halves of them, as numbers without a gap: in UTF-8 their order is that of their bytes. */
+/** All code points but surrogates, as numbers without a gap: in UTF-8 their order is that of their bytes. */
 const CHARACTERS = 0x110000 - 0x800;
 const character = (n: number): string => String.fromCodePoint(n < 0xd800 ? n : n + 0x800);
 
-/** The first text that S3 lists after these bytes; `undefined`: there is none. They are no text themselves. */
+/** The first valid key that S3 lists after these bytes, which are not valid UTF-8; `undefined` if there is none. */
 export function firstTextAfter(bytes: Buffer): string | undefined {
   let end = bytes.length;
   while (!isUtf8(bytes.subarray(0, end))) end -= 1;
@@ -82,7 +82,7 @@ function entry(listed: Listed, { text: key, isText }: Key, marker: boolean): Ent
 
 /**
  * The folders right below a prefix (empty: the bucket itself) of which the bucket has any version, in full and with
- * their slash, sorted. Those whose names are no text are left out: no request can name them.
+ * their slash, sorted. Those whose names are not UTF-8 are left out: no request can name them.
  */
 export async function listFolders(s3: S3, address: BucketAddress, prefix: string): Promise<string[]> {
   const folders = new Set<string>();
@@ -107,7 +107,7 @@ export async function listFolders(s3: S3, address: BucketAddress, prefix: string
       .reduce(later, undefined);
     const last = later(file, found.at(-1));
     if (last !== undefined && (last !== file || !last.isText)) {
-      // After a folder all that is in it is passed over.
+      // After a folder the next page skips its content.
       const past = last === file ? last.bytes : Buffer.concat([last.bytes, Buffer.from([0xff])]);
       const next = firstTextAfter(past);
       if (next?.startsWith(prefix) !== true) return [...folders];
@@ -115,7 +115,7 @@ export async function listFolders(s3: S3, address: BucketAddress, prefix: string
     } else {
       position = following(address, "folders", position, endOf(page, file));
     }
-    // A listing that is to go on after a folder's name passes the folder over.
+    // A listing that continues after a folder's name skips the folder.
     const { KeyMarker = "" } = position;
     if (
       KeyMarker !== prefix &&
@@ -127,7 +127,7 @@ export async function listFolders(s3: S3, address: BucketAddress, prefix: string
   }
 }
 
-/** Where a listing goes on. */
+/** Where a listing continues. */
 interface Position {
   KeyMarker?: string;
   VersionIdMarker?: string;
@@ -147,7 +147,7 @@ function endOf(page: ListObjectVersionsCommandOutput, last: Key | undefined): Po
 /**
  * The position that follows.
  *
- * @throws Error where a listing would begin once more where it began, or before: it would never end
+ * @throws Error where a listing would continue at or before its own start: it would never end
  */
 function following(address: BucketAddress, what: string, before: Position, next: Position): Position {
   const [one = "", other = ""] = [before.KeyMarker, next.KeyMarker];
@@ -162,7 +162,7 @@ function following(address: BucketAddress, what: string, before: Position, next:
 /**
  * All versions and delete markers below a prefix.
  *
- * @param limit how many are enough; default: all
+ * @param limit how many are enough. @default all
  */
 export async function listVersions(
   s3: S3,
@@ -178,14 +178,14 @@ export async function listVersions(
   return entries;
 }
 
-/** A plan takes about 700 bytes for each entry; where memory ends, the process ends, and nothing catches that. */
+/** A plan takes about 700 bytes for each entry; without memory the process ends, which cannot be caught. */
 const MOST_ENTRIES = Math.floor(getHeapStatistics().heap_size_limit / 1000);
 
 /**
  * All versions and delete markers below a prefix, to make a plan of.
  *
- * @param most how many at most; default: as many as fit into this process's memory with a plan of them
- * @throws Error where there are more: whoever may add to a repository can add any number
+ * @param most maximum number. @default as many as fit into this process's memory with a plan
+ * @throws Error where there are more: an attacker who can add to a repository can add any number
  */
 export async function plannableVersions(
   s3: S3,
@@ -202,10 +202,10 @@ export async function plannableVersions(
 }
 
 /**
- * The same page by page, for whoever has no time for all of them. The keys come in S3's order, those of a page's last
- * key may go on in the next.
+ * The same page by page, for callers without time for all of them. The keys come in S3's order; versions of a page's
+ * last key may continue in the next.
  *
- * @param limit how many entries are enough for one page; default: as many as the service gives
+ * @param limit how many entries are enough for one page. @default as many as the service returns
  */
 export async function* versionPages(
   s3: S3,
@@ -220,7 +220,7 @@ export async function* versionPages(
       s3.listObjectVersions({
         Bucket: address.bucket,
         Prefix: prefix,
-        // An attacker's keys may hold what XML cannot.
+        // An attacker's keys may contain what XML cannot.
         EncodingType: "url",
         ...position,
         ...(limit < 1000 ? { MaxKeys: limit } : {}),
@@ -239,7 +239,7 @@ export async function* versionPages(
     const last = later(versions.at(-1)?.key, markers.at(-1)?.key);
     if (page.IsTruncated !== true || page.NextKeyMarker === undefined) return;
     if (last?.isText === false) {
-      // No request can begin there, so the next begins at the first text after it, which itself is given here.
+      // No request can begin there, so the next begins at the first valid key after it, which is listed separately.
       given = firstTextAfter(last.bytes);
       if (given?.startsWith(prefix) !== true) return;
       position = following(address, "versions", position, { KeyMarker: given });

@@ -12,14 +12,14 @@ import { moment } from "../../printable";
 import { serviceClock } from "../clock";
 import { runProbe, type Finding, type Seen } from "../probe";
 
-/** What a repository of restic's is made of. */
+/** The parts of a restic repository. */
 const PARTS = ["config", "data/", "index/", "keys/", "locks/", "snapshots/"];
 
 /** Days without a backup after which a client has stopped backing up. */
 const SILENT_DAYS = 7;
 const DAY = 24 * 3600 * 1000;
 
-/** Listings at one time: clients' backups need the service, too. */
+/** Parallel listings: clients' backups need the service too. */
 const AT_ONCE = 8;
 /** Seconds for all repositories, in which a thousand are looked at; less than a probe may take. */
 const SECONDS = 120;
@@ -28,9 +28,9 @@ const NAMED = 5;
 
 const MOVE_IT = 'docs/handbook.md, "A repository in the wrong place"';
 
-/** What the bucket shows of one repository. */
+/** What the bucket has of one repository. */
 export interface SeenRepository {
-  /** Whether its config is in its place. */
+  /** Whether its config exists. */
   there: boolean;
   /** Whether there is one at `CLIENT/`, where none belongs. */
   above: boolean;
@@ -39,8 +39,8 @@ export interface SeenRepository {
 }
 
 /**
- * Judges one repository at a time `now`, in milliseconds since 1970. What a frozen client does not do is meant so, and
- * what a key-only client's operator has not begun with is nobody's fault here.
+ * Judges one repository at a time `now`, in milliseconds since 1970. A frozen client does not back up on purpose, and a
+ * key-only client's operator may not have begun yet: both are open.
  */
 export function judgeRepository(
   { name, kind, frozen }: Pick<DeployedClient, "name" | "kind" | "frozen">,
@@ -74,12 +74,12 @@ export function judgeRepository(
     : { holds: false, happened: `${happened}: NOTHING for ${String(days)} days`, remedy };
 }
 
-/** What lies in a folder and does not belong there, by the folder's own kind. */
+/** The names in a folder that do not belong there, by the kind of the folder. */
 export function strays(folder: "bucket" | "client" | "repository", names: readonly string[]): string[] {
   const belongs = {
     // Folders are clients, removed ones too.
     bucket: (name: string) => name.endsWith("/"),
-    // Folders are repositories, of which none has a name of restic's.
+    // Folders are repositories; none has a name that restic uses.
     client: (name: string) => name.endsWith("/") && !PARTS.includes(name),
     repository: (name: string) => PARTS.includes(name),
   }[folder];
