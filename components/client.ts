@@ -92,7 +92,7 @@ export class Client extends pulumi.ComponentResource {
         }),
       );
     // An attacker on a frozen client gets nothing new from the stack, and cannot delay an update.
-    const paths = clientPaths(repositories.map(({ name }) => name));
+    const paths = clientPaths(client.name, client.repositories);
     const put = (what: Omit<InstallArgs, "content" | "paths">, after: pulumi.Resource[] = []) =>
       client.frozen
         ? undefined

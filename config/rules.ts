@@ -1,5 +1,12 @@
 import { FieldError, Path, shown } from "./errors";
-import { isAddress, isIpv6Alone, keyBlob, principalProject, withoutBucket } from "./values";
+import {
+  isAddress,
+  isIpv6Alone,
+  keyBlob,
+  minutesBetweenRuns,
+  principalProject,
+  withoutBucket,
+} from "./values";
 import { isIPv4 } from "node:net";
 
 /**
@@ -239,6 +246,9 @@ function clientErrors(stack: Raw, placeOf: (path: Path) => string): FieldError[]
     listOf(client["repositories"]).forEach((value, number) => {
       const repository = mappingOf(value);
       const here: Path = [...at, "repositories", number];
+      errors.push(
+        ...runErrors(repository).map(({ path, message }) => ({ path: [...here, ...path], message })),
+      );
       const own = textOf(repository["name"]);
       const newOwn = names(
         own,
@@ -274,4 +284,25 @@ function clientErrors(stack: Raw, placeOf: (path: Path) => string): FieldError[]
 function keyBlobOf(value: unknown): string | undefined {
   const text = textOf(value);
   return text === undefined ? undefined : keyBlob(text);
+}
+
+/** What the fields of a repository that say when and what to back up have to do with each other. */
+function runErrors(repository: Readonly<Record<string, unknown>>): FieldError[] {
+  const errors: FieldError[] = [];
+  const { paths, stdin, schedule, window } = repository;
+  const some = listOf(paths).length > 0;
+  if (!isGiven(stdin) && !some && (paths === undefined || Array.isArray(paths))) {
+    const message =
+      'missing; list the paths to back up, at least one, for example ["/srv/data"], or give stdin';
+    errors.push({ path: ["paths"], message });
+  }
+  if (isGiven(stdin) && some) {
+    errors.push({ path: ["paths"], message: "not beside stdin; give the paths a repository of their own" });
+  }
+  const gap = minutesBetweenRuns(textOf(schedule) ?? "daily");
+  if (typeof window === "number" && window > 0 && window >= gap) {
+    const message = `${String(window)} is not less than the ${String(gap)} minutes between two runs; write a smaller number`;
+    errors.push({ path: ["window"], message });
+  }
+  return errors;
 }

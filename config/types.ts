@@ -8,6 +8,7 @@ import type { S3Config } from "./schema/s3";
 
 export type * from "./schema/access";
 export type * from "./schema/clients";
+export type * from "./schema/repository";
 export type * from "./schema/egress";
 export type * from "./schema/machine";
 export type * from "./schema/network";

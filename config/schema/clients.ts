@@ -4,7 +4,6 @@ import {
   MAPPING,
   missingOrWrong,
   text,
-  secret,
   privateKey,
   flag,
   list,
@@ -15,8 +14,10 @@ import {
   byName,
 } from "./fields";
 import { machine } from "./machine";
+import { keyOnlyRepository, password, repository } from "./repository";
 import { sshTarget } from "./ssh-target";
 import type { MachineConfig } from "./machine";
+import type { RepositoryConfig } from "./repository";
 import type { SshTarget } from "./ssh-target";
 
 /** A machine that backs up. */
@@ -67,74 +68,6 @@ export interface KeyOnlyClient extends CommonClient {
   /** Networks (CIDR) from which it connects to the proxy, at least one. Required. */
   sourceCidrs: string[];
 }
-
-/**
- * The settings of a repository that its client's machine needs. Every later form of a repository extends this type and
- * is made by a spread: a field that is added here reaches the plan, the deployment record and the host's renderers.
- */
-export interface RepositorySettings {
-  /** Last part of its address: as strict as a client's name. Required. */
-  name: string;
-  /**
-   * What is backed up: absolute, normalized paths without duplicates, at least one, each taken as it stands: no pattern,
-   * no `~`, no variable. Not below `/proc`, `/sys`, `/dev` and `/run`; what lies there is left out of `/`, too. Required.
-   */
-  paths: string[];
-  /**
-   * restic's exclude patterns; `~` and variables are refused, for restic does not expand them.
-   * @default none
-   */
-  excludes: string[];
-  /**
-   * Whether a backup stays on the file systems that `paths` lie on, and leaves out what is mounted below them.
-   * @default false
-   */
-  oneFileSystem: boolean;
-}
-
-/** One restic repository of one client, at `BUCKET/CLIENT/REPOSITORY`. */
-export interface RepositoryConfig extends RepositorySettings {
-  /**
-   * Secret. The password of a repository that exists already.
-   * @default derived from the stack's root key
-   */
-  password?: string;
-  /**
-   * The public key with which the client's operator connects, `ssh-ed25519 BASE64 [comment]`; ed25519 only, each
-   * repository its own. Required for clients of kind `key-only`, refused for the others (the stack makes theirs).
-   */
-  publicKey?: string;
-}
-
-const password = secret("give the password of the existing repository, or leave it out");
-const repositoryShape = {
-  name: text("give the repository's name", values.nameProblem),
-  paths: textList(
-    text('give an absolute path, for example "/srv/data"', values.pathProblem),
-    'list the paths to back up, at least one, for example ["/srv/data"]',
-    1,
-  ),
-  excludes: textList(
-    text('give a pattern, for example "*.tmp"', values.excludeProblem),
-    'list restic\'s patterns, for example ["*.tmp"]',
-  ).default([]),
-  oneFileSystem: flag().default(false),
-  password: password.optional(),
-};
-const ownKeys = {
-  publicKey: 'is for clients of kind "key-only"; leave it out, the stack makes this client\'s key',
-};
-const repository = mapping(repositoryShape, "give name and paths", ownKeys);
-const keyOnlyRepository = mapping(
-  {
-    ...repositoryShape,
-    publicKey: text(
-      'give the public key that its operator sent, "ssh-ed25519 AAAA…"',
-      values.publicKeyProblem,
-    ),
-  },
-  "give name, paths and publicKey",
-);
 
 const REPOSITORIES = "list the client's repositories, at least one, each with name and paths";
 const clientName = text("give the client's host name", values.nameProblem);

@@ -53,20 +53,28 @@ export const privateKey = textField("give a private SSH key", true, [
   values.privateKeyProblem,
 ]);
 
+/** A program of `/bin/sh`, of one line or several. */
+export const script = (give: string) => textField(give, false, [values.commandProblem]);
+
 export const flag = () =>
   z.boolean({
     error: ({ input }) => missingOrWrong(input, "true or false", "write true or false without quotes"),
   });
 
-/** A whole number from 1 to `most`; `what` is what it counts. */
-export function whole(what: string, most: number, give: string) {
+/** A whole number of `what` between two bounds. */
+export function within(
+  what: string,
+  least: number,
+  most: number,
+  give = `write a number from ${String(least)} to ${String(most)} without quotes`,
+) {
   const error = ({ input }: { input?: unknown }) => missingOrWrong(input, what, give);
   return z
     .number({ error })
-    .refine((value) => Number.isInteger(value) && value >= 1 && value <= most, { error });
+    .refine((value) => Number.isInteger(value) && value >= least && value <= most, { error });
 }
 
-export const port = () => whole("a port", 65535, "write a number from 1 to 65535 without quotes");
+export const port = () => within("a port", 1, 65535);
 
 export function list<T extends z.ZodType>(item: T, give: string, least = 0) {
   return z

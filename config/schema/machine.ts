@@ -1,5 +1,5 @@
 import * as values from "../values";
-import { text, flag, whole, mapping, oneOf } from "./fields";
+import { text, flag, within, mapping, oneOf } from "./fields";
 
 /**
  * A thing of the cloud's: its name or UUID as text, or `{ id: ID }` where the cloud's IDs are no UUIDs.
@@ -53,7 +53,7 @@ const nameOrId = (give: string) =>
 const MOST_GIB = 65536;
 const volume = mapping(
   {
-    size: whole("a size in GiB", MOST_GIB, `write a whole number from 1 to ${MOST_GIB} without quotes`),
+    size: within("a size in GiB", 1, MOST_GIB, `write a whole number from 1 to ${MOST_GIB} without quotes`),
     type: text("give the name of a volume type, see `openstack volume type list`").optional(),
     keep: flag().default(false),
   },

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import * as values from "../values";
-import { missingOrWrong, text, secret, flag, whole, mapping, oneOf } from "./fields";
+import { missingOrWrong, text, secret, flag, within, mapping, oneOf } from "./fields";
 
 /** The S3 service and what the stack does there. */
 export interface S3Config {
@@ -120,7 +120,7 @@ const identity = oneOf<z.output<typeof projectIdentity | typeof keyIdentity>>((r
 
 const MOST_DAYS = 3650;
 const days = () =>
-  whole("a number of days", MOST_DAYS, `write a whole number from 1 to ${MOST_DAYS} without quotes`);
+  within("a number of days", 1, MOST_DAYS, `write a whole number from 1 to ${MOST_DAYS} without quotes`);
 
 const lockMode = z.enum(["GOVERNANCE", "COMPLIANCE"], {
   error: ({ input }) => missingOrWrong(input, "a mode", "write GOVERNANCE or COMPLIANCE"),

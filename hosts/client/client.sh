@@ -73,7 +73,10 @@ open_repository() {
 step "waited for cloud-init" wait_for_cloud_init
 need_settings
 need_repositories
+need_timers
 guard_common
+[ -z "$SB_SCHEDULES" ] || guard_timers
+name_other_timers
 make_dir "$SB_LIB" root root 0755
 need_command ssh openssh-client
 install_restic
@@ -81,6 +84,8 @@ put_settings
 remove_stale_repositories
 put_common
 put_repositories
+remove_stale_hooks
 for SB_REPOSITORY in $SB_REPOSITORIES; do
   step "opened repository $SB_REPOSITORY" open_repository "$SB_REPOSITORY"
 done
+install_timers

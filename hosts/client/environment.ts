@@ -1,5 +1,6 @@
 import { RepositorySettings } from "../../config";
 import { CLIENT_SETTINGS, repositoryAddress } from "../names";
+import { runVariables } from "./runs";
 
 const CACHE_DIR = "/var/cache/restic-backup";
 
@@ -36,7 +37,8 @@ export function renderEnvironment(
       ? environmentLine("RESTIC_PASSWORD_FILE", passwordFile(name))
       : environmentLine("RESTIC_PASSWORD", password)) +
     environmentLine("RESTIC_CACHE_DIR", CACHE_DIR) +
-    // restic has a flag for it and no variable: restic-backup gives the flag.
-    (repository.oneFileSystem ? environmentLine("RESTIC_BACKUP_ONE_FILE_SYSTEM", "yes") : "")
+    runVariables(client, repository)
+      .map(([name, value]) => environmentLine(name, value))
+      .join("")
   );
 }

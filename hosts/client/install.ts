@@ -12,6 +12,7 @@ import {
   SETTINGS,
   SOCKETS,
 } from "./manifest";
+import { hookFiles, runParameters, timerFiles } from "./runs";
 
 /** What client-checks.sh has to know: the stack, and by which files it knows what older versions left unmarked. */
 export function checkParameters(a: {
@@ -46,11 +47,12 @@ export function clientInstall({ restic, ...values }: ClientValues & { restic?: A
   );
   return assembleInstall({
     title: `client ${client}: ${program}`,
-    hostScripts: ["client/client-checks.sh", "client/client.sh"],
+    hostScripts: ["client/client-checks.sh", "client/timers.sh", "client/client.sh"],
     parameters: {
       ...checkParameters({ stack, known: [CLIENT_FILES.knownHosts.content({ proxy }), ...keys] }),
       SB_COMMAND: CLIENT_FILES.command.path,
       SB_REPOSITORIES: repositories.map(({ name }) => plainName("repository", name)).join(" "),
+      ...runParameters(repositories),
       SB_RESTIC_VERSION: restic?.version ?? "",
       SB_RESTIC_URL: restic?.url ?? "",
       SB_RESTIC_SHA256: restic?.sha256 ?? "",
@@ -61,11 +63,12 @@ export function clientInstall({ restic, ...values }: ClientValues & { restic?: A
       repositories: repositories.flatMap((repository) =>
         repositoryEntries({ client, bucket, ...repository }),
       ),
+      timers: timerFiles(client, repositories),
     },
   });
 }
 
 function repositoryEntries(values: RepositoryValues): HostEntry[] {
   const files: FileSpec<RepositoryValues>[] = Object.values(repositoryFiles(values.name));
-  return [repositoryDir(values.name), ...files.map((spec) => rendered(spec, values))];
+  return [repositoryDir(values.name), ...files.map((spec) => rendered(spec, values)), ...hookFiles(values)];
 }

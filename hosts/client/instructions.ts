@@ -1,4 +1,5 @@
 import { KeyPair, RepositorySettings } from "../../config";
+import { hookFiles, runParameters, timerFiles } from "./runs";
 import { guardLine, hostScript, shellQuote } from "../install";
 import {
   CLIENT_SETTINGS,
@@ -30,6 +31,7 @@ export function renderInstructions(
   const names = a.repositories.map(({ name }) => name);
   const example = names[0] ?? "REPOSITORY";
   const { stackMark, knownHosts, sshConfig, command, tmpfiles } = CLIENT_FILES;
+  const timers = timerFiles(a.client, a.repositories);
   const publicKeys = a.repositories.map(({ name, publicKey }) => `${plainPublicKey(name, publicKey)}\n`);
   const checks = Object.entries(
     checkParameters({ stack: a.stack, known: [knownHosts.content(a), ...publicKeys] }),
@@ -65,17 +67,27 @@ put() { # put FILE MODE, the content on standard input
   mv -f "$1.new" "$1"
 }
 
-${checks.map(([name, value]) => `${name}=${shellQuote(value)}`).join("\n")}
+${[...checks, ...Object.entries(runParameters(a.repositories))].map(([name, value]) => `${name}=${shellQuote(value)}`).join("\n")}
 
-${["ours.sh", "client/client-checks.sh"].map((name) => hostScript(name).replace(/^# shellcheck.*\n/, "")).join("\n")}
+say() {
+  echo "$*"
+}
+
+put_timers() {
+${timers.map((file) => putFile(file, file.content)).join("\n") || ":"}
+}
+
+${["ours.sh", "client/client-checks.sh", "client/timers.sh"].map((name) => hostScript(name).replace(/^# shellcheck.*\n/, "")).join("\n")}
 # First a look at what is here; nothing changes before it is done.
 [ "$(id -u)" = 0 ] || fail "run this as root"
 need_settings
-${[command, tmpfiles].map(({ path, signature }) => guardLine(path, signature)).join("\n")}
+need_timers
+${[command, tmpfiles, ...timers].map(({ path, signature }) => guardLine(path, signature ?? "")).join("\n")}
 command -v ssh >/dev/null || fail "ssh is missing: install the client of OpenSSH, then run this again"
 restic=${LIBRARY}/restic
 [ -x "$restic" ] || restic=$(command -v restic) || fail "restic is missing: install version 0.12 or newer, then run this again"
 need_restic "$restic" "Install a newer one, as from https://github.com/restic/restic/releases into /usr/local/bin, then run this again"
+name_other_timers
 
 # Settings
 mkdir -p ${[settings, ...names.map((name) => `${settings}/${name}`)].join(" ")}
@@ -86,6 +98,8 @@ ${putFile(command, command.content())}
 ${putFile(tmpfiles, tmpfiles.content())}
 mkdir -p ${SOCKETS.dir}
 ${a.repositories.map((repository) => repositoryPart(a, repository)).join("")}
+remove_stale_hooks
+install_timers
 echo "ready. Back up:  restic-backup ${example}"
 echo "       List:     restic-backup ${example} snapshots"
 echo "       Restore:  restic-backup ${example} restore latest --target /tmp/restored"
@@ -107,6 +121,9 @@ function repositoryPart(a: Pick<ClientValues, "client" | "bucket">, repository: 
 ${putFile(files.env, environment)}
 ${printWords("%s\\0", renderPaths(paths).split("\0"))} >${files.paths.path}
 ${printWords("%s\\n", renderExcludes(excludes).split("\n"))} >${files.excludes.path}
+${hookFiles(repository)
+  .map(({ path, content }) => `${printWords("%s\\n", content.split("\n"))} >${path}`)
+  .join("\n")}
 need ${files.privateKey.path} 'the private key of ${fingerprint(publicKey)}'
 need ${passwordFile(name)} 'the password of ${a.client}/${name}'
 ${command} ${name} cat config >/dev/null || ${command} ${name} init

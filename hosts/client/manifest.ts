@@ -5,6 +5,7 @@ import { hostScript } from "../install";
 import { CLIENT_SETTINGS, plainName, ProxyAddress, repositoryAddress } from "../names";
 import { renderEnvironment } from "./environment";
 import { renderExcludes, renderPaths } from "./selection";
+import { hookFiles, timerFiles } from "./runs";
 import { renderKnownHosts, renderSshConfig } from "./ssh-config";
 
 /** A repository as its client's machine has it. */
@@ -119,10 +120,14 @@ export function repositoryDir(name: string) {
 }
 
 /** The paths of all files of a client with these repositories. */
-export function clientPaths(repositories: readonly string[]): string[] {
+export function clientPaths(client: string, repositories: readonly RepositorySettings[]): string[] {
   const files = [
     ...Object.values(CLIENT_FILES),
-    ...repositories.flatMap((name) => Object.values(repositoryFiles(name))),
+    ...repositories.flatMap((repository) => [
+      ...Object.values(repositoryFiles(repository.name)),
+      ...hookFiles(repository),
+    ]),
+    ...timerFiles(client, repositories),
   ];
   return files.map(({ path }) => path);
 }

@@ -22,6 +22,8 @@ export const SAMPLE_SETTINGS: RepositorySettings = {
   paths: [],
   excludes: [],
   oneFileSystem: false,
+  schedule: "none",
+  window: 60,
 };
 
 /** A bucket that nobody has, of an owner alone. */

@@ -100,14 +100,18 @@ describe("a right configuration", () => {
         frozen: false,
         user: "debian",
         securityGroups: [],
-        repositories: [{ ...repositories[0], excludes: [], oneFileSystem: false }],
+        repositories: [
+          { ...repositories[0], excludes: [], oneFileSystem: false, schedule: "daily", window: 60 },
+        ],
       },
       {
         ...clients[1],
         frozen: false,
         ssh: { ...ssh, port: 22 },
         sourceCidrs: ["2001:db8::7/128"],
-        repositories: [{ ...repositories[0], excludes: [], oneFileSystem: false }],
+        repositories: [
+          { ...repositories[0], excludes: [], oneFileSystem: false, schedule: "daily", window: 60 },
+        ],
       },
     ]);
   });
@@ -718,8 +722,52 @@ describe("an error in one field", () => {
     [
       "clients[0].repositories[0].paths",
       [],
-      'clients[0].repositories[0].paths: empty list; list the paths to back up, at least one, for example ["/srv/data"]',
+      'clients[0].repositories[0].paths: missing; list the paths to back up, at least one, for example ["/srv/data"], or give stdin',
     ],
+    ...(
+      [
+        ["schedule", "*-02-30", '"*-02-30" is a time that never comes; correct the date'],
+        [
+          "schedule",
+          "every day",
+          '"every day" is not a calendar expression of systemd; write for example "daily", "Mon..Fri 22:30" or "*:0/15", or "none"',
+        ],
+        ["window", 1440, "1440 is not less than the 1440 minutes between two runs; write a smaller number"],
+        ["window", -1, "-1 is not a number of minutes; write a number from 0 to 10080 without quotes"],
+        ["before", { command: "" }, ["before.command: empty; give a command for /bin/sh"]],
+        [
+          "before",
+          { command: "a\u0000b" },
+          ['before.command: "a\\u0000b" has a control character; remove it'],
+        ],
+        [
+          "after",
+          { command: "x", minutes: 0 },
+          ["after.minutes: 0 is not a number of minutes; write a number from 1 to 10080 without quotes"],
+        ],
+        [
+          "stdin",
+          { command: "pg_dump shop", filename: "/shop.sql" },
+          [
+            'stdin.filename: "/shop.sql" is not the plain name of a file; write letters, digits, dots and dashes, for example shop.sql',
+            "paths: not beside stdin; give the paths a repository of their own",
+          ],
+        ],
+        [
+          "bandwidth",
+          { upload: "1M" },
+          [
+            'bandwidth.upload: "1M" is not a number of KiB a second; write a number from 1 to 100000000 without quotes',
+          ],
+        ],
+        ["compression", "zip", '"zip" is not a compression; write "auto", "off" or "max"'],
+        ["packSize", 256, "256 is not a number of MiB; write a number from 4 to 128 without quotes"],
+      ] as const
+    ).map(([field, value, problem]): Case => {
+      const repository = "clients[0].repositories[0]";
+      const lines = typeof problem === "string" ? [`${field}: ${problem}`] : problem;
+      return [`${repository}.${field}`, value, ...lines.map((line) => `${repository}.${line}`)];
+    }),
     [
       "clients[0].repositories[0].paths[0]",
       "srv",
@@ -1035,13 +1083,13 @@ describe("all errors", () => {
         '  secure-backups:clients[0].image: 12 must be a string; quote it: "12"',
         "  secure-backups:clients[0].flavor: missing; give the name or ID of a flavor, see `openstack flavor list`",
         `  secure-backups:clients[0].repositories[0].name: "data" ${RESTIC} "data-1"`,
-        '  secure-backups:clients[0].repositories[0].paths: missing; list the paths to back up, at least one, for example ["/srv/data"]',
-        '  secure-backups:clients[0].repositories[0].path: unknown key; did you mean "paths"? known here: name, paths, excludes, oneFileSystem, password',
+        '  secure-backups:clients[0].repositories[0].path: unknown key; did you mean "paths"? known here: name, paths, excludes, oneFileSystem, schedule, window, before, after, stdin, bandwidth, compression, packSize, password',
         '  secure-backups:clients[1].kind: "vmm" is not a kind of client; write "vm", "existing" or "key-only"',
         '  secure-backups:clients[2].sourceCidrs[0]: "::1" is an address without its bits; for this address alone write "::1/128"',
         `  secure-backups:clients[2].repositories[0].publicKey: "k" is not a public key that begins with ssh-ed25519; ${PUB}`,
         `  secure-backups:egres: unknown key; did you mean "egress"? ${ALL_KEYS}`,
         '  secure-backups:clients[2].sourceCidrs: "::1": the client connects by IPv6 alone, and the proxy has no IPv6 address; give network.create.cidr6, or a proxy.hostName that leads to the proxy by IPv6',
+        '  secure-backups:clients[0].repositories[0].paths: missing; list the paths to back up, at least one, for example ["/srv/data"], or give stdin',
         '  secure-backups:clients[2].name: "web" is taken by secure-backups:clients[1].name; choose another name',
         '  secure-backups:proxy.hostName: missing; clients of kind "existing" and "key-only" need it, for the proxy has no floating IP: give the DNS name or address at which they reach the proxy',
       ].join("\n"),
@@ -1163,9 +1211,11 @@ describe("for any input", () => {
       paths: fc.uniqueArray(path, { minLength: 1, maxLength: 3 }),
       excludes: fc.uniqueArray(exclude, { maxLength: 3 }),
       oneFileSystem: fc.boolean(),
+      schedule: fc.constantFrom("daily", "none", "Mon..Fri 22:30"),
+      window: fc.integer({ min: 0, max: 1439 }),
       password: printable,
     },
-    { requiredKeys: ["name", "paths", "excludes", "oneFileSystem"] },
+    { requiredKeys: ["name", "paths", "excludes", "oneFileSystem", "schedule", "window"] },
   );
   const cloudThing = fc.oneof(printable, fc.record({ id: printable }));
   const user = fc.constantFrom("debian", "root");

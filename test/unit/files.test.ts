@@ -255,7 +255,9 @@ describe("what a preview shows", () => {
     const proxy = files.proxyInstall(proxyArgs).summary;
     const client = files.clientInstall(clientArgs).summary;
     expect(Object.keys(proxy.files).sort()).toEqual([...files.PROXY_PATHS].sort());
-    expect(Object.keys(client.files).sort()).toEqual(files.clientPaths(["main"]).sort());
+    expect(Object.keys(client.files).sort()).toEqual(
+      files.clientPaths(clientArgs.client, clientArgs.repositories).sort(),
+    );
   });
   test("a summary is read from the inputs that Pulumi records, and what is not known yet is left out", () => {
     const { title, script, files: summaries } = files.proxyInstall(proxyArgs).summary;

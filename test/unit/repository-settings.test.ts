@@ -14,7 +14,18 @@ const OTHER: Required<RepositorySettings> = {
   paths: ["/srv/other"],
   excludes: ["*.other"],
   oneFileSystem: true,
+  schedule: "hourly",
+  window: 7,
+  before: { command: "echo before", minutes: 1 },
+  after: { command: "echo after", minutes: 2 },
+  stdin: { command: "echo dump", filename: "dump", minutes: 3 },
+  bandwidth: { upload: 4, download: 5 },
+  compression: "max",
+  packSize: 6,
 };
+/** The same as a configuration may have it: a repository with a dump has no paths. */
+const DUMPED = { ...OTHER, paths: [] };
+const BASE: RepositorySettings = { ...SAMPLE_SETTINGS, schedule: "daily" };
 const SETTINGS = Object.keys(OTHER) as (keyof RepositorySettings)[];
 
 const place = {
@@ -31,7 +42,7 @@ beforeAll(async () => {
   const example = fullExample();
   const clients = example.clients.map((client) => ({
     ...client,
-    repositories: client.repositories.slice(0, 1).map((repository) => ({ ...repository, ...OTHER })),
+    repositories: client.repositories.slice(0, 1).map((repository) => ({ ...repository, ...DUMPED })),
   }));
   const { exports } = await mockedStack({
     ...example,
@@ -44,7 +55,10 @@ beforeAll(async () => {
 });
 
 test("the schema takes no setting that this test does not know", () => {
-  const [client] = parseStackConfig({ ...fullExample() }).clients;
+  const example = fullExample();
+  const [first] = example.clients;
+  if (first) Object.assign(first.repositories[0] ?? {}, DUMPED);
+  const [client] = parseStackConfig({ ...example }).clients;
   const { password, publicKey, ...settings } = client?.repositories[0] ?? {};
   expect(Object.keys(settings).sort()).toEqual(SETTINGS.toSorted());
 });
@@ -52,18 +66,18 @@ test("the schema takes no setting that this test does not know", () => {
 test.each(["vm", "existing", "key-only"])(
   "a %s client's repository is recorded with all settings",
   (kind) => {
-    expect(deployed[kind]).toMatchObject(OTHER);
+    expect(deployed[kind]).toMatchObject(DUMPED);
   },
 );
 
 test.each(SETTINGS)("%s changes what the machine of a client gets", (setting) => {
-  const changed = { ...SAMPLE_SETTINGS, [setting]: OTHER[setting] };
+  const changed = { ...BASE, [setting]: OTHER[setting] };
   const install = (settings: RepositorySettings) =>
     clientInstall({ ...place, repositories: [{ ...settings, ...keys }] }).script;
   const instructions = (settings: RepositorySettings) =>
     renderInstructions({ ...place, repositories: [{ ...settings, ...keys }] });
-  expect(install(changed)).not.toBe(install(SAMPLE_SETTINGS));
-  expect(instructions(changed)).not.toBe(instructions(SAMPLE_SETTINGS));
+  expect(install(changed)).not.toBe(install(BASE));
+  expect(instructions(changed)).not.toBe(instructions(BASE));
 });
 
 test("instructions hold no password and no private key", () => {

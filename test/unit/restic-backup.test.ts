@@ -45,6 +45,8 @@ function backup(
     .content()
     .replaceAll("/etc/restic-backup", settings)
     .replaceAll("/run/restic-backup", join(directory, "run"))
+    .replaceAll("/var/lib/restic-backup", join(directory, "state"))
+    .replaceAll("/run/systemd/system", join(directory, "no-systemd"))
     .replaceAll("/usr/local/lib/secure-backups/restic", join(directory, "none"))
     .replace("PATH=/usr/local/sbin:", `PATH=${directory}:`);
   writeFileSync(join(directory, "restic-backup"), script);
@@ -80,11 +82,37 @@ describe("the command line", () => {
       const restic = `printf '%s\\n' "$RESTIC_PASSWORD" "$@"; exit 42`;
       const { status, stdout, settings } = backup(directory, {
         restic,
-        args: ["main", "restore", "a b", ""],
+        args: ["main", "diff", "a b", ""],
       });
       expect(status).toBe(42);
-      expect(stdout).toBe(`x\n-o\nrclone.program=ssh -F ${settings}/ssh_config main\nrestore\na b\n\n`);
+      expect(stdout).toBe(`x\n-o\nrclone.program=ssh -F ${settings}/ssh_config main\ndiff\na b\n\n`);
     });
+  });
+});
+
+describe("snapshots with a tag", () => {
+  const words = (args: string[]) => {
+    let seen = "";
+    inDirectory((directory) => {
+      seen = backup(directory, { restic: 'shift 2; echo "$*"', args: ["main", ...args] }).stdout.trim();
+    });
+    return seen;
+  };
+
+  test.each(["snapshots", "restore", "ls", "dump", "mount", "find", "stats"])(
+    "are left out by %s",
+    (command) => {
+      expect(words([command, "latest", "--target", "/x"])).toBe(`${command} --tag  latest --target /x`);
+    },
+  );
+
+  test.each([
+    ["snapshots", "--tag", "mine"],
+    ["restore", "latest", "--tag=mine"],
+    ["forget", "latest"],
+    ["check"],
+  ])("are not with %s %s", (...args) => {
+    expect(words(args.filter((word) => typeof word === "string"))).toBe(args.join(" ").trim());
   });
 });
 
@@ -161,7 +189,7 @@ describe("a backup", () => {
       expect(stdout).toBe(
         `backup --files-from-raw ${settings}/main/paths --exclude-file ${settings}/main/excludes\n`,
       );
-      expect(stderr).toBe("no\nrestic-backup: the backup of main is partial: what it lacks is named above\n");
+      expect(stderr).toMatch(/^no\nrestic-backup: main: partial: the backup lacks what is named above\n/);
     });
   });
 
@@ -182,7 +210,7 @@ describe("a backup", () => {
         "restic-backup: not in this backup, for it is not there: /nor",
         "restic-backup: not in this backup, for it is not there: this",
       ]);
-      expect(stderr.includes("is partial")).toBe(expected === 3);
+      expect(stderr.includes("main: partial")).toBe(expected === 3);
     });
   });
 
@@ -207,9 +235,10 @@ describe("a backup", () => {
       expect(readFileSync(join(directory, "tries"), "utf8")).toBe("x\nx\n");
     });
     inDirectory((directory) => {
-      expect(backup(directory, { restic: "echo x >>tries; echo 'wrong password' >&2; exit 1" }).status).toBe(
-        1,
-      );
+      expect(
+        backup(directory, { restic: "echo x >>tries; echo 'wrong password or no key found' >&2; exit 1" })
+          .status,
+      ).toBe(12);
       expect(readFileSync(join(directory, "tries"), "utf8")).toBe("x\n");
     });
     inDirectory((directory) => {

@@ -28,7 +28,7 @@ import {
 /** The parameters of inspect.sh on a client. */
 export function clientParameters({ bucket }: Deployment, client: DeployedClient): Record<string, string> {
   const names = client.repositories.map(({ name }) => name);
-  const files = [...clientPaths(names), RESTIC_PROGRAM].join(" ");
+  const files = [...clientPaths(client.name, client.repositories), RESTIC_PROGRAM].join(" ");
   return {
     ROLE: "client",
     KEY_IDS: [bucket.owner, bucket.writer, bucket.keeper]

@@ -30,7 +30,7 @@ files_of() { (cd "$here" && find "$@" -type f -print0 | LC_ALL=C sort -z | xargs
 release_name() { # release_name SUITE
   printf 'releases/%s-%s' "$1" "$({
     declare -f build_release debian_tree
-    release_packages
+    release_packages "$1"
   } | digest)"
 }
 
@@ -116,14 +116,22 @@ build_rootfs() { # build_rootfs TARGET
 
 # ---- other releases, for existing servers
 
-# What a server of any release has; the guests' kernel and provisioning are of no use to it.
-release_packages() { packages_of <(grep -Ev '^(linux-image|klibc|cloud-init)' "$here/image.packages"); }
+# What a server of any release has; the guests' kernel and provisioning are of no use to it. The suite "databases" is
+# the guests' release with database servers.
+release_packages() { # release_packages SUITE
+  packages_of <(
+    grep -Ev '^(linux-image|klibc|cloud-init)' "$here/image.packages"
+    [[ $1 != databases ]] || cat "$here/databases.packages"
+  )
+}
 
 build_release() { # build_release SUITE TARGET
+  local debian=$1
+  [[ $1 != databases ]] || debian=$release
   begin_build
   say "installing a server of Debian $1 into $2 (once; about 1 minute)"
   mkdir "$work/tmp/build"
-  step "packages of Debian $1" debian_tree "$1" "$work/tmp/build/root" "$(release_packages)" \
+  step "packages of Debian $1" debian_tree "$debian" "$work/tmp/build/root" "$(release_packages "$1")" \
     "$work/log/build-$1.log" || fail_with_log 'the packages could not be installed' "$work/log/build-$1.log"
   : >"$work/tmp/build/root/etc/machine-id"
   finish_build "$2"

@@ -1,0 +1,103 @@
+import { createHash } from "node:crypto";
+
+const UNIT = { owner: "root:root", mode: "0644", signature: "Written by secure-backups;" };
+
+/** The unit of a scheduled backup; its instance is the repository. */
+export const SERVICE = { path: "/etc/systemd/system/restic-backup@.service", ...UNIT };
+
+/** The timer of a repository. */
+export function timerSpec(repository: string) {
+  return { path: `/etc/systemd/system/restic-backup@${repository}.timer`, ...UNIT };
+}
+
+/**
+ * Seconds that a repository's backup waits after its timer: each repository has its own place in the window, so that a
+ * fleet does not come at once, and the same place each time, so that its hour is known.
+ */
+export function waitSeconds(client: string, repository: string, windowSeconds: number): number {
+  if (windowSeconds === 0) return 0;
+  const hash = createHash("sha256").update(`${client}/${repository}`, "utf8").digest();
+  return hash.readUInt32BE(0) % windowSeconds;
+}
+
+/**
+ * The service of a scheduled backup. It reads every file and writes nothing but restic's own folders; commands of the
+ * configuration run in units of their own, without these limits.
+ */
+export function renderBackupService(): string {
+  return `# Written by secure-backups; a change here is undone by the next update.
+
+[Unit]
+Description=Backup of the repository %i
+Wants=network-online.target
+After=network-online.target time-sync.target
+
+[Service]
+Type=oneshot
+ExecStart=/usr/local/bin/restic-backup --scheduled %i
+ExecStopPost=/usr/local/bin/restic-backup --ended %i
+# A first backup may take days; ssh ends a dead connection, and each command of the configuration has its own limit.
+TimeoutStartSec=infinity
+TimeoutStopSec=2min
+
+# The host's own work goes first.
+Nice=10
+CPUWeight=20
+IOWeight=20
+IOSchedulingClass=best-effort
+IOSchedulingPriority=7
+
+# It reads all and writes its own folders alone.
+CapabilityBoundingSet=CAP_DAC_READ_SEARCH
+NoNewPrivileges=yes
+ProtectSystem=strict
+StateDirectory=restic-backup
+StateDirectoryMode=0700
+CacheDirectory=restic-backup
+CacheDirectoryMode=0700
+ReadWritePaths=/run/restic-backup /tmp /var/tmp
+UMask=0077
+PrivateDevices=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+SystemCallErrorNumber=EPERM
+`;
+}
+
+/** Seconds in words, as "1 h 5 min" or "40 s". */
+export function duration(seconds: number): string {
+  if (seconds < 60) return `${String(seconds)} s`;
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+  return [hours > 0 ? `${String(hours)} h` : "", minutes > 0 ? `${String(minutes)} min` : ""]
+    .filter((part) => part !== "")
+    .join(" ");
+}
+
+/** The timer of one repository; `schedule` has been checked. A run that was missed is made up for. */
+export function renderBackupTimer(repository: string, schedule: string): string {
+  return `# Written by secure-backups; a change here is undone by the next update.
+
+[Unit]
+Description=Backup of the repository ${repository}, on its schedule
+
+[Timer]
+OnCalendar=${schedule}
+Persistent=yes
+
+[Install]
+WantedBy=timers.target
+`;
+}
