@@ -54,7 +54,7 @@ export const privateKey = textField("give a private SSH key", true, [
 ]);
 
 /** A program of `/bin/sh`, of one line or several. */
-export const script = (give: string) => textField(give, false, [values.commandProblem]);
+export const script = (give: string) => textField(give, false, [values.commandProblem, filledIn]);
 
 export const flag = () =>
   z.boolean({
