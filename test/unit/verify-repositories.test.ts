@@ -35,8 +35,8 @@ describe("a repository", () => {
       /2 snapshots, the last one of 2026-11-27T12/,
       undefined,
     ],
-    ["silent for a week", client("web"), old, false, /NOTHING for 7 days/, /restic-backup main says it/],
-    ["never backed up", client("web"), never, false, /NOTHING was ever/, /restic-backup main says it/],
+    ["silent for a week", client("web"), old, false, /NOTHING for 7 days/, /restic-backup --status main/],
+    ["never backed up", client("web"), never, false, /NOTHING was ever/, /restic-backup --status main/],
     ["missing", client("web"), missing, false, /^it is NOT there$/, /pulumi up --replace URN/],
     [
       "in the wrong place",

@@ -61,7 +61,7 @@ export function judgeRepository(
         : `nothing, or let the operator of ${name} make it by the instructions`;
     return { holds: excused, happened: "it is NOT there", remedy };
   }
-  const remedy = `find out on ${name} why nothing comes: restic-backup ${repository} says it, and its cron job's mail`;
+  const remedy = `find out on ${name} why nothing comes: restic-backup --status ${repository}`;
   const { count, newest } = snapshots;
   if (newest === undefined) {
     return { holds: excused, happened: "it is there, and NOTHING was ever backed up to it", remedy };
