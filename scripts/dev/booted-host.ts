@@ -33,6 +33,11 @@ export class BootedHost {
     this.access = { host: address, port: 22, user: USER, hostKey, privateKey: operator.privateKey };
   }
 
+  /** Its IPv6 address: `fd00:172:24:4::202` beside `172.24.4.202`. */
+  get address6(): string {
+    return `fd00:172:24:4::${this.address.split(".").at(-1) as string}`;
+  }
+
   /** The operator's login. */
   get ssh(): SshHost {
     this.folder ??= fs.mkdtempSync(path.join(os.tmpdir(), `${this.name}-`));

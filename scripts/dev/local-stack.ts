@@ -3,6 +3,7 @@ import { Deployment } from "../../operations/deployment";
 import { deploymentIn } from "../../operations/read-deployment";
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
+import { isIPv6 } from "node:net";
 import * as path from "node:path";
 import * as YAML from "yaml";
 import { authorizedKeysLine, fingerprint, repositoryAddress } from "../../hosts";
@@ -24,7 +25,13 @@ export interface CloudFacts {
 /** The outputs of the stack that scripts and tests use. */
 export interface Outputs {
   bucket: { name: string; versioning: string };
-  proxy: { address: string; fixedAddress: string; hostKey: string; hostKeyFingerprint: string };
+  proxy: {
+    address: string;
+    fixedAddress: string;
+    address6?: string;
+    hostKey: string;
+    hostKeyFingerprint: string;
+  };
   clients: Record<
     string,
     {
@@ -236,8 +243,33 @@ export class LocalStack {
     );
   }
 
-  up(args: string[] = [], options: RunOptions = {}): Promise<Result> {
-    return this.pulumi(["up", "--yes", "--skip-preview", "--suppress-progress", ...args], options);
+  async up(args: string[] = [], options: RunOptions = {}): Promise<Result> {
+    const result = await this.pulumi(
+      ["up", "--yes", "--skip-preview", "--suppress-progress", ...args],
+      options,
+    );
+    if (result.code === 0) await this.routeIpv6();
+    return result;
+  }
+
+  /** Leads the cloud's namespace to the stack's IPv6 subnet as a provider does: through the stack's router. */
+  private async routeIpv6(): Promise<void> {
+    const { stdout } = await this.pulumi(["stack", "export"]);
+    const { deployment } = JSON.parse(stdout) as {
+      deployment: { resources: { type: string; outputs?: Record<string, unknown> }[] };
+    };
+    const outputsOf = (type: string) =>
+      deployment.resources
+        .filter((resource) => resource.type.endsWith(`:${type}`))
+        .map(({ outputs }) => outputs);
+    const subnet = outputsOf("Subnet").find((outputs) => outputs?.["ipVersion"] === 6);
+    const [router] = outputsOf("Router");
+    const gateway = (router?.["externalFixedIps"] as { ipAddress: string }[] | undefined)?.find(
+      ({ ipAddress }) => isIPv6(ipAddress),
+    );
+    if (subnet === undefined || gateway === undefined) return;
+    const route = ["route", "replace", subnet["cidr"] as string, "via", gateway.ipAddress, "dev", "br-ex"];
+    await run(LOCAL_CLOUD, ["exec", "--", "ip", "-6", ...route]);
   }
 
   /** Runs one of the operator's commands of this checkout (`npm run COMMAND`) on this stack. */

@@ -177,7 +177,7 @@ test("clients of every kind join without touching the others", async () => {
     clients.push({
       name: "existing",
       kind: "existing",
-      ssh: { address: existing.address, user: "debian", hostKey: existing.hostKey },
+      ssh: { address: existing.address6, user: "debian", hostKey: existing.hostKey },
       repositories: [{ name: "main", paths: [AWKWARD_PATH] }],
     });
     clients.push({
@@ -196,7 +196,7 @@ test("clients of every kind join without touching the others", async () => {
   expect(changes.filter((line) => /appsrv|filesrv/.test(line))).toEqual([]);
 
   const comment = renderPreviewComment(json, "local");
-  for (const what of ["existing/main", "partner/main", existing.address]) expect(comment).toContain(what);
+  for (const what of ["existing/main", "partner/main", existing.address6]) expect(comment).toContain(what);
   for (const secret of Object.values(passwords)) expect(comment.includes(secret)).toBe(false);
   await stack.up();
 
@@ -204,6 +204,8 @@ test("clients of every kind join without touching the others", async () => {
   const follow = () => partner.ssh.sh(now.clients.partner?.instructions as string, { accept: "any" });
   const firstBackup = async () => {
     await existing.ssh.sh(`mkdir -p ${shellQuote(AWKWARD_PATH)}`);
+    const settings = await existing.ssh.sh("cat /etc/restic-backup/ssh_config");
+    expect(settings.stdout).toContain(`HostName ${now.proxy.address6 as string}\n`);
     const trip = await backupRoundTrip(existing.ssh, "existing", "main");
     expect(trip.files).toBeGreaterThan(600);
   };

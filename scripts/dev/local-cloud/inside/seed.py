@@ -97,6 +97,15 @@ def seed_resources(cloud: openstack.connection.Connection) -> None:
         is_dhcp_enabled=False,
         allocation_pools=[{"start": "172.24.4.10", "end": "172.24.4.200"}],
     )
+    cloud.network.create_subnet(
+        name="public-ipv6",
+        network_id=public.id,
+        ip_version=6,
+        cidr="fd00:172:24:4::/64",
+        gateway_ip="fd00:172:24:4::1",
+        is_dhcp_enabled=False,
+        allocation_pools=[{"start": "fd00:172:24:4::1000", "end": "fd00:172:24:4::1fff"}],
+    )
     make_image_ready(cloud, image.id)
 
 
