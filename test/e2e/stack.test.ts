@@ -155,6 +155,7 @@ test("a changed path previews as what it is and reaches that client's host alone
   });
   expect(await preview()).toEqual([
     "update command:remote:Command filesrv1",
+    "update secure-backups:hosts:Files filesrv1",
     "update secure-backups:index:Client filesrv1",
   ]);
   await stack.up();
@@ -190,6 +191,7 @@ test("clients of every kind join without touching the others", async () => {
   const { changes, json } = await previewed();
   expect(changes.filter((line) => !line.startsWith("create "))).toEqual([
     "update command:remote:Command rclonesrv",
+    "update secure-backups:hosts:Files rclonesrv",
     expect.stringMatching(/^update secure-backups:index:Network /),
     "update secure-backups:index:Proxy rclonesrv",
   ]);
@@ -250,6 +252,8 @@ sed -i 's,/etc/restic-backup,/root/stolen,g; s,/run/restic-backup,/run/stolen,g;
   expect(changes.filter((line) => !line.includes("PrivateKey existing-main"))).toEqual([
     "update command:remote:Command existing",
     "update command:remote:Command rclonesrv",
+    "update secure-backups:hosts:Files existing",
+    "update secure-backups:hosts:Files rclonesrv",
   ]);
   await stack.up(["--replace", urn]);
   const refused = await stolen();
