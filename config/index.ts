@@ -2,4 +2,7 @@ export { ConfigError, shown } from "./errors";
 export { parseStackConfig } from "./parse";
 export { readStackConfig } from "./read";
 export * from "./types";
-export { hostCidr, isIpv6Alone, isRsaKey, KERNEL_FOLDERS, parseEndpoint, urlPort } from "./values";
+export { hostCidr, isIpv6Alone } from "./values/addresses";
+export { parseEndpoint, urlPort } from "./values/endpoints";
+export { isRsaKey } from "./values/keys";
+export { KERNEL_FOLDERS } from "./values/paths";

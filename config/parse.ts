@@ -4,7 +4,8 @@ import { ClientFile, ConfigError, FieldError, Path, placeOf } from "./errors";
 import { mappingOf, relationErrors } from "./rules";
 import { KnownKeys, clientSecrets as secretsOfFiles, stackSchema } from "./schema";
 import { ClientConfig, CreatedNetwork, StackConfig } from "./types";
-import { ANYWHERE, hostCidr, isAddress, parseEndpoint } from "./values";
+import { ANYWHERE, hostCidr, isAddress } from "./values/addresses";
+import { parseEndpoint } from "./values/endpoints";
 
 /**
  * Checks a stack's configuration (its keys without `secure-backups:`, its values as parsed YAML or JSON) and fills

@@ -1,12 +1,9 @@
 import { FieldError, Path, shown } from "./errors";
-import {
-  isAddress,
-  isIpv6Alone,
-  keyBlob,
-  minutesBetweenRuns,
-  principalProject,
-  withoutBucket,
-} from "./values";
+import { isAddress, isIpv6Alone } from "./values/addresses";
+import { minutesBetweenRuns } from "./values/backups";
+import { withoutBucket } from "./values/endpoints";
+import { keyBlob } from "./values/keys";
+import { principalProject } from "./values/s3";
 import { isIPv4 } from "node:net";
 
 /**

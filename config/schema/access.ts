@@ -1,5 +1,5 @@
 import { z } from "zod";
-import * as values from "../values";
+import { userProblem } from "../values/names";
 import { missingOrWrong, text, privateKey, mapping, cidrs } from "./fields";
 import { sshTarget } from "./ssh-target";
 import type { SshTarget } from "./ssh-target";
@@ -39,7 +39,7 @@ export const access = mapping(
       error: ({ input }) => missingOrWrong(input, "a way to reach the hosts", `write ${ACCESS_WAYS}`),
     }),
     adminCidrs: cidrs("the networks from which the operator connects, at least one", 1),
-    user: text("give the user of the images", values.userProblem).default("debian"),
+    user: text("give the user of the images", userProblem).default("debian"),
     floatingIpPool: text("give the name of the external network that floating IPs come from").optional(),
     jumpHost: sshTarget("the jump host").optional(),
     privateKey: privateKey.optional(),

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import * as values from "../values";
+import { nameProblem } from "../values/names";
 import {
   MAPPING,
   missingOrWrong,
@@ -70,7 +70,7 @@ export interface KeyOnlyClient extends CommonClient {
 }
 
 const REPOSITORIES = "list the client's repositories, at least one, each with name and paths";
-const clientName = text("give the client's host name", values.nameProblem);
+const clientName = text("give the client's host name", nameProblem);
 const sourceCidrs = (least: number) =>
   cidrs("the networks from which this client connects to the proxy", least);
 

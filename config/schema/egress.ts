@@ -1,4 +1,4 @@
-import * as values from "../values";
+import { ANYWHERE } from "../values/addresses";
 import { mapping, cidrs } from "./fields";
 
 /** Where the hosts may connect to; each field a list of networks in CIDR notation, an empty list closes. */
@@ -30,7 +30,7 @@ export interface EgressConfig {
 export const egress = mapping(
   {
     dns: cidrs("the networks of the name servers").optional(),
-    ntp: cidrs("the networks of the time servers").default(values.ANYWHERE),
+    ntp: cidrs("the networks of the time servers").default(ANYWHERE),
     mirrors: cidrs("the networks of the package mirrors").default([]),
     s3: cidrs("the networks of the S3 service").optional(),
   },

@@ -1,11 +1,14 @@
 /** The forms of fields of which every key is made. */
 import { z } from "zod";
 import { SECRET, shown } from "../errors";
-import * as values from "../values";
+import { cidrProblem } from "../values/addresses";
+import { commandProblem } from "../values/backups";
+import { privateKeyProblem } from "../values/keys";
+import type { Problem } from "../values/problem";
 
 export const MAPPING = "a mapping";
 
-export type Rule = (text: string) => values.Problem;
+export type Rule = (text: string) => Problem;
 
 /** What is wrong with a value of another type: a string in a mapping's place is not shown, for it may be a secret. */
 export function missingOrWrong(value: unknown, wanted: string, give: string): string {
@@ -50,11 +53,11 @@ export const secret = (give: string, ...rules: Rule[]) =>
   textField(give, true, [noControl, ...rules, filledIn]);
 export const privateKey = textField("give a private SSH key", true, [
   (key) => noControl(key.replaceAll("\n", "")),
-  values.privateKeyProblem,
+  privateKeyProblem,
 ]);
 
 /** A program of `/bin/sh`, of one line or several. */
-export const script = (give: string) => textField(give, false, [values.commandProblem, filledIn]);
+export const script = (give: string) => textField(give, false, [commandProblem, filledIn]);
 
 export const flag = () =>
   z.boolean({
@@ -135,7 +138,7 @@ export function oneOf<T>(pick: (raw: Readonly<Record<string, unknown>>) => z.Zod
 }
 
 const CIDR_EXAMPLE = 'for example ["192.0.2.0/24"]';
-const cidr = text("give a network in CIDR notation", values.cidrProblem);
+const cidr = text("give a network in CIDR notation", cidrProblem);
 export const cidrs = (whose: string, least = 0) => textList(cidr, `list ${whose}, ${CIDR_EXAMPLE}`, least);
 
 /** A mapping with keys of the user's choice. */

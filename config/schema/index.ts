@@ -1,4 +1,4 @@
-import * as values from "../values";
+import { versionProblem } from "../values/programs";
 import { access } from "./access";
 import { client, clientSecrets } from "./clients";
 import { egress } from "./egress";
@@ -22,7 +22,7 @@ export const stackSchema = mapping(
     restic: artifact(
       "restic",
       ".bz2",
-      values.versionProblem,
+      versionProblem,
       "https://github.com/restic/restic/releases/download/vVERSION/SHA256SUMS",
     ).optional(),
     s3,

@@ -1,4 +1,4 @@
-import * as values from "../values";
+import { userProblem } from "../values/names";
 import { text, flag, within, mapping, oneOf } from "./fields";
 
 /**
@@ -68,5 +68,5 @@ export const machine = {
   availabilityZone: text(
     "give the name of an availability zone, see `openstack availability zone list --compute`",
   ).optional(),
-  user: text("give the user of the image", values.userProblem).optional(),
+  user: text("give the user of the image", userProblem).optional(),
 };

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import * as values from "../values";
+import { ipProblem, subnet6Problem, subnetProblem } from "../values/addresses";
 import { text, textList, mapping, oneOf } from "./fields";
 
 /** Exactly one of the two forms. */
@@ -36,14 +36,14 @@ export interface ExistingNetwork {
 
 const createdNetwork = mapping(
   {
-    cidr: text('give the addresses of the new subnet, for example "10.20.0.0/24"', values.subnetProblem),
+    cidr: text('give the addresses of the new subnet, for example "10.20.0.0/24"', subnetProblem),
     cidr6: text(
       'give the addresses of the new IPv6 subnet, for example "2001:db8:0:20::/64"',
-      values.subnet6Problem,
+      subnet6Problem,
     ).optional(),
     externalNetwork: text("give the name of the external network, see `openstack network list --external`"),
     dnsServers: textList(
-      text("give the address of a name server", values.ipProblem),
+      text("give the address of a name server", ipProblem),
       'list the addresses of name servers, for example ["192.0.2.53"]',
     ).default([]),
   },

@@ -1,4 +1,4 @@
-import * as values from "../values";
+import { downloadProblem, sha256Problem } from "../values/programs";
 import { Rule, text, mapping } from "./fields";
 
 /** A program that a host downloads, checks and installs. */
@@ -15,10 +15,10 @@ export const artifact = (program: string, packed: string, versionRule: Rule, sum
   mapping(
     {
       version: text(`give the version of ${program}, for example "1.76.0"`, versionRule),
-      url: text(`give the URL of a raw binary or an official ${packed} file`, values.downloadProblem(packed)),
+      url: text(`give the URL of a raw binary or an official ${packed} file`, downloadProblem(packed)),
       sha256: text(
         `give the SHA-256 of the file at url, for an official release its line in ${sums}`,
-        values.sha256Problem(sums),
+        sha256Problem(sums),
       ),
     },
     `give version, url and sha256 of ${program}`,

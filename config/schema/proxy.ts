@@ -1,4 +1,6 @@
-import * as values from "../values";
+import { addressProblem } from "../values/addresses";
+import { nameProblem } from "../values/names";
+import { rcloneVersionProblem } from "../values/programs";
 import { text, flag, mapping } from "./fields";
 import { machine } from "./machine";
 import { artifact } from "./program";
@@ -28,17 +30,17 @@ export interface ProxyConfig extends MachineConfig {
 
 export const proxy = mapping(
   {
-    name: text("give the proxy's host name", values.nameProblem).default("rclonesrv"),
+    name: text("give the proxy's host name", nameProblem).default("rclonesrv"),
     hostName: text(
       "give the DNS name or address at which clients reach the proxy",
-      values.addressProblem,
+      addressProblem,
     ).optional(),
     ...machine,
     floatingIp: flag().optional(),
     rclone: artifact(
       "rclone",
       ".zip",
-      values.rcloneVersionProblem,
+      rcloneVersionProblem,
       "https://downloads.rclone.org/vVERSION/SHA256SUMS",
     ),
   },

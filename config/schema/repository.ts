@@ -1,5 +1,8 @@
 import { z } from "zod";
-import * as values from "../values";
+import { fileNameProblem, minutesBetweenRuns, scheduleProblem } from "../values/backups";
+import { publicKeyProblem } from "../values/keys";
+import { nameProblem } from "../values/names";
+import { excludeProblem, pathProblem } from "../values/paths";
 import { flag, mapping, missingOrWrong, script, secret, text, textList, within } from "./fields";
 
 /** A command on a client, run by `/bin/sh` as root in a unit of its own. */
@@ -102,19 +105,19 @@ const hookShape = {
 const HOOK = 'give a command, for example { command: "systemctl stop shop", minutes: 5 }';
 const rate = () => within("a number of KiB a second", 1, 100_000_000).optional();
 const repositoryShape = {
-  name: text("give the repository's name", values.nameProblem),
+  name: text("give the repository's name", nameProblem),
   paths: textList(
-    text('give an absolute path, for example "/srv/data"', values.pathProblem),
+    text('give an absolute path, for example "/srv/data"', pathProblem),
     'list the paths to back up, for example ["/srv/data"]',
   ).default([]),
   excludes: textList(
-    text('give a pattern, for example "*.tmp"', values.excludeProblem),
+    text('give a pattern, for example "*.tmp"', excludeProblem),
     'list restic\'s patterns, for example ["*.tmp"]',
   ).default([]),
   oneFileSystem: flag().default(false),
   schedule: text(
     'give a calendar expression of systemd, for example "daily", or "none"',
-    values.scheduleProblem,
+    scheduleProblem,
   ).default("daily"),
   window: within("a number of minutes", 0, 10_080).optional(),
   before: mapping(hookShape, HOOK).optional(),
@@ -123,10 +126,7 @@ const repositoryShape = {
     {
       ...hookShape,
       minutes: hookMinutes(720),
-      filename: text(
-        'give the name of the file in the snapshot, for example "shop.sql"',
-        values.fileNameProblem,
-      ),
+      filename: text('give the name of the file in the snapshot, for example "shop.sql"', fileNameProblem),
     },
     'give command and filename, for example { command: "pg_dump shop", filename: "shop.sql" }',
   ).optional(),
@@ -144,7 +144,7 @@ const repositoryShape = {
 function withWindow<T extends z.ZodType<{ schedule: string; window?: number }>>(form: T) {
   return form.transform((repository) => ({
     ...repository,
-    window: repository.window ?? Math.min(60, Math.floor(values.minutesBetweenRuns(repository.schedule) / 2)),
+    window: repository.window ?? Math.min(60, Math.floor(minutesBetweenRuns(repository.schedule) / 2)),
   }));
 }
 
@@ -156,10 +156,7 @@ export const keyOnlyRepository = withWindow(
   mapping(
     {
       ...repositoryShape,
-      publicKey: text(
-        'give the public key that its operator sent, "ssh-ed25519 AAAA…"',
-        values.publicKeyProblem,
-      ),
+      publicKey: text('give the public key that its operator sent, "ssh-ed25519 AAAA…"', publicKeyProblem),
     },
     "give name, paths and publicKey",
   ),

@@ -1,5 +1,13 @@
 import { z } from "zod";
-import * as values from "../values";
+import { endpointProblem } from "../values/endpoints";
+import {
+  accessKeyIdProblem,
+  bucketProblem,
+  principalProblem,
+  projectIdProblem,
+  regionProblem,
+  secretAccessKeyProblem,
+} from "../values/s3";
 import { missingOrWrong, text, secret, flag, within, mapping, oneOf } from "./fields";
 
 /** The S3 service and what the stack does there. */
@@ -96,16 +104,16 @@ export interface KeyIdentity extends S3Credentials {
 }
 
 const projectIdentity = mapping(
-  { projectId: text("give the ID of an OpenStack project", values.projectIdProblem) },
+  { projectId: text("give the ID of an OpenStack project", projectIdProblem) },
   "give the projectId of an OpenStack project, or accessKeyId and secretAccessKey",
 );
 const keyIdentity = mapping(
   {
-    accessKeyId: text("give the access key ID", values.accessKeyIdProblem),
-    secretAccessKey: secret("give the secret access key", values.secretAccessKeyProblem),
+    accessKeyId: text("give the access key ID", accessKeyIdProblem),
+    secretAccessKey: secret("give the secret access key", secretAccessKeyProblem),
     principal: text(
       'give the ARN of this identity, for example "arn:aws:iam::PROJECT_ID:root"',
-      values.principalProblem,
+      principalProblem,
     ).optional(),
   },
   "give accessKeyId and secretAccessKey",
@@ -128,12 +136,9 @@ const lockMode = z.enum(["GOVERNANCE", "COMPLIANCE"], {
 
 export const s3 = mapping(
   {
-    endpoint: text('give the S3 service, for example "https://s3.example.com"', values.endpointProblem),
-    region: text(
-      'give the region as the S3 service calls it, for example "eu-central-1"',
-      values.regionProblem,
-    ),
-    bucket: text("give the name of the bucket for all repositories", values.bucketProblem),
+    endpoint: text('give the S3 service, for example "https://s3.example.com"', endpointProblem),
+    region: text('give the region as the S3 service calls it, for example "eu-central-1"', regionProblem),
+    bucket: text("give the name of the bucket for all repositories", bucketProblem),
     versioning: flag().default(true),
     noncurrentVersionDays: days().default(30),
     objectLock: mapping({ mode: lockMode, days: days() }, "give mode and days, or leave it out").optional(),

@@ -1,4 +1,6 @@
-import * as values from "../values";
+import { addressProblem } from "../values/addresses";
+import { hostKeyProblem, plainHostKey } from "../values/keys";
+import { userProblem } from "../values/names";
 import { port, text, privateKey, mapping } from "./fields";
 
 /** A host that is reached by SSH and was not made by this stack. */
@@ -27,13 +29,12 @@ export interface SshTarget {
 export const sshTarget = (whose: string) =>
   mapping(
     {
-      address: text(`give the DNS name or IP address of ${whose}`, values.addressProblem),
+      address: text(`give the DNS name or IP address of ${whose}`, addressProblem),
       port: port().default(22),
-      user: text(`give the user to log in as on ${whose}`, values.userProblem),
-      hostKey: text(
-        `give the public host key of ${whose}, "ssh-ed25519 AAAA…"`,
-        values.hostKeyProblem,
-      ).transform(values.plainHostKey),
+      user: text(`give the user to log in as on ${whose}`, userProblem),
+      hostKey: text(`give the public host key of ${whose}, "ssh-ed25519 AAAA…"`, hostKeyProblem).transform(
+        plainHostKey,
+      ),
       privateKey: privateKey.optional(),
     },
     `give address, user and hostKey of ${whose}`,

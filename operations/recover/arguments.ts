@@ -1,5 +1,5 @@
 /** The command line of `npm run recover`. */
-import { nameProblem } from "../../config/values";
+import { nameProblem } from "../../config/values/names";
 import { UsageError } from "../exit-status";
 
 /** restic's commands that only read. Any other retries for 15 minutes to write where nothing can be written. */

@@ -1,5 +1,5 @@
 /** Recovers many repositories, one after the other. */
-import { nameProblem } from "../../config/values";
+import { nameProblem } from "../../config/values/names";
 import { listFolders, versionPages } from "../../s3/versions";
 import { withS3 } from "../../s3/with-s3";
 import type { Deployment } from "../deployment";

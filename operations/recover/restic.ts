@@ -5,7 +5,7 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { createInterface } from "node:readline";
-import { rcloneVersionProblem } from "../../config/values";
+import { rcloneVersionProblem } from "../../config/values/programs";
 import { endpointUrl } from "../../s3/client";
 import { printable } from "../printable";
 import { Interrupted, run } from "../transport/run";

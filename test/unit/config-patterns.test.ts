@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import * as fc from "fast-check";
-import { excludeProblem } from "../../config/values";
+import { excludeProblem } from "../../config/values/paths";
 import { renderExcludes, renderPaths } from "../../hosts";
 import { inDirectory, run, tool } from "./files-tools";
 
