@@ -221,8 +221,9 @@ describe("what the state keeps", () => {
   test("the provider's source code is small and complete, and contains no secret", async () => {
     const serialized = await pulumi.runtime.serializeFunction(() => bucketProvider, { allowSecrets: true });
     expect(serialized.containsSecrets).toBe(false);
-    // Jest's compiler makes a getter of each export, which Pulumi's does not: there it is a quarter less.
-    expect(serialized.text.length).toBeLessThan(112 * 1024);
+    // Measured: 84 KiB with the compiler that Pulumi uses. Jest's makes a getter of each export, which gives 109 KiB.
+    // The bound is 5 % above that: a module that is captured by accident exceeds it.
+    expect(serialized.text.length).toBeLessThan(114 * 1024);
     const modules = [...serialized.text.matchAll(/require\("([^"]*)"\)/g)].map((match) => match[1]);
     expect([...new Set(modules)].sort()).toEqual([
       "@aws-sdk/client-s3",
