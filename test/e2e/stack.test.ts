@@ -29,7 +29,7 @@ interface Step {
 interface Client {
   name: string;
   kind: string;
-  repositories: { name: string; paths: string[]; excludes?: string[]; publicKey?: string }[];
+  repositories: { name: string; paths: string[]; excludes?: string[]; schedule?: string; publicKey?: string }[];
   [field: string]: unknown;
 }
 
@@ -108,6 +108,10 @@ test("the demo backs up, restores and is refused to forget on every repository",
   }
 });
 
+test("the demo shows a backup that a timer began", () => {
+  expect(demo).toMatch(/^files +ok +\d{4}-\d\d-\d\d \d\d:\d\d/m);
+});
+
 test("an update without a change changes nothing", async () => {
   await stack.up(["--expect-no-changes"]);
 });
@@ -179,13 +183,15 @@ test("clients of every kind join without touching the others", async () => {
       name: "existing",
       kind: "existing",
       ssh: { address: existing.address6, user: "debian", hostKey: existing.hostKey },
-      repositories: [{ name: "main", paths: [AWKWARD_PATH] }],
+      repositories: [{ name: "main", paths: [AWKWARD_PATH], schedule: "yearly" }],
     });
     clients.push({
       name: "partner",
       kind: "key-only",
       sourceCidrs: [`${partner.address}/32`],
-      repositories: [{ name: "main", paths: ["/srv/data"], publicKey: partnerKey.publicKey }],
+      repositories: [
+        { name: "main", paths: ["/srv/data"], schedule: "yearly", publicKey: partnerKey.publicKey },
+      ],
     });
   });
   const { changes, json } = await previewed();

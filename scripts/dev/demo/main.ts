@@ -1,6 +1,7 @@
 import { parseArgs } from "node:util";
 import { cloudDown, ensureGround, LocalStack } from "../local-stack";
 import { RunError, step } from "../../../operations/transport/run";
+import { timerRun } from "./timer-run";
 import { backupRoundTrip, RoundTrip } from "./round-trip";
 
 const USAGE = `usage: npm run demo [-- --fresh]
@@ -52,6 +53,8 @@ async function main(): Promise<void> {
       );
     }),
   );
+  const status = await timerRun(await stack.host("filesrv1"), "files");
+  console.log(`A timer's own backup, as restic-backup --status shows it on filesrv1:\n\n${status}`);
   console.log(summary(trips.flat(), outputs.proxy.address));
 }
 
