@@ -12,8 +12,10 @@ export {
   type RepositoryValues,
   SETTINGS,
 } from "./client/manifest";
+export { hookFiles, isScheduled, timerFiles } from "./client/runs";
 export { excludeLine, renderExcludes, renderPaths } from "./client/selection";
 export { renderSshConfig } from "./client/ssh-config";
+export { timerSpec } from "./client/units";
 export {
   cameToItsEnd,
   type HostInstall,

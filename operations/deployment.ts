@@ -75,7 +75,7 @@ export interface MadeHost {
 }
 
 /** The version of {@link Deployment}: another one whenever a field is added that tools rely on, or changes its meaning. */
-export const DEPLOYMENT_VERSION = 3;
+export const DEPLOYMENT_VERSION = 4;
 
 /**
  * All that the operator's tools need to know of a deployed stack, so that they need no configuration of their own:

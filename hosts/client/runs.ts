@@ -18,7 +18,8 @@ export function runVariables(client: string, r: RepositorySettings): [string, st
   return all.flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]]));
 }
 
-function isScheduled({ schedule }: RepositorySettings): boolean {
+/** Whether its client backs a repository up by itself. */
+export function isScheduled({ schedule }: Pick<RepositorySettings, "schedule">): boolean {
   return schedule !== "none";
 }
 

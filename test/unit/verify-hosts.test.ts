@@ -1,19 +1,27 @@
-import { generateKeyPairSync } from "node:crypto";
+import { createHash, generateKeyPairSync } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "@jest/globals";
-import { proxyLimits, renderSshdConfig } from "../../hosts";
+import {
+  CLIENT_FILES,
+  hookFiles,
+  proxyLimits,
+  renderSshdConfig,
+  repositoryFiles,
+  timerFiles,
+} from "../../hosts";
+import type { DeployedClient } from "../../operations/deployment";
 import { keyLineProblems, sharedAccess } from "../../operations/verify/hosts/authorized-keys";
-import { sshProblems } from "../../operations/verify/hosts/client";
+import { clientParameters, judgeClient, sshProblems } from "../../operations/verify/hosts/client";
 import { argumentsSeen, keysSeen, publicKeyOf } from "../../operations/verify/hosts/ways-in";
 import { inspectScript, parseFacts } from "../../operations/verify/hosts/facts";
 import { modeProblems, parseModes } from "../../operations/verify/hosts/files";
 import { unexpectedSockets } from "../../operations/verify/hosts/programs";
 import { judgeProxy } from "../../operations/verify/hosts/proxy";
 import { conditionalRules, wantedSshdSettings } from "../../operations/verify/hosts/sshd";
-import { sampleDeployment } from "../harness/sample-deployment";
+import { SAMPLE_SETTINGS, sampleDeployment } from "../harness/sample-deployment";
 import { ed25519 } from "../harness/config-example";
 import { attempt, run } from "./files-tools";
 
@@ -386,6 +394,160 @@ describe("what clients may take of the proxy", () => {
   test("leave idle connections where sshd's drop-in is gone", async () => {
     const sshd = "usepam yes\nunusedconnectiontimeout none\n";
     expect(await limits(slice, rule(most), sshd)).toContain("FAIL sshd.effective-idle");
+  });
+});
+
+describe("a client's own backups", () => {
+  const hook = { command: "pg_dump shop >/srv/shop.sql", minutes: 5 };
+  const main = { ...SAMPLE_SETTINGS, schedule: "daily", before: hook, publicKey: "", password: "p" };
+  const archive = { ...SAMPLE_SETTINGS, name: "archive", publicKey: "", password: "q" };
+  const client: DeployedClient = {
+    name: "web",
+    kind: "existing",
+    frozen: false,
+    repositories: [main, archive],
+  };
+  const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
+  const files = [...hookFiles(main), ...timerFiles("web", client.repositories)];
+  const unit = (name: string, file = "enabled", active = "active") =>
+    `Id=restic-backup@${name}.timer\nActiveState=${active}\nUnitFileState=${file}\n`;
+  const record = (result: string, rest = "") =>
+    `began=1796000000\nended=1796000060\nresult=${result}\nstatus=0\n${rest}`;
+  const runs = (ofMain: string, ofArchive = record("ok")) => `== main\n${ofMain}== archive\n${ofArchive}`;
+
+  async function judged(id: string, facts: Record<string, string>): Promise<string> {
+    const findings = await judgeClient(sampleDeployment(), client, (name) => {
+      if (facts[name] === undefined) throw new Error(`nothing about ${name}`);
+      return facts[name];
+    });
+    const found = findings.find((finding) => finding.id === `client.${id}.web`);
+    return `${found?.verdict ?? "none"}: ${found?.happened ?? ""}`;
+  }
+
+  test("need a timer for each schedule, and no other", () => {
+    expect(clientParameters(sampleDeployment(), client).TIMERS).toBe(
+      "/etc/systemd/system/restic-backup@main.timer",
+    );
+  });
+
+  test.each<[string, string, string]>([
+    ["as configured", unit("main"), "pass: 1 timers, so they are"],
+    ["disabled", unit("main", "disabled"), "FAIL: restic-backup@main.timer is not enabled and active"],
+    [
+      "stopped",
+      unit("main", "enabled", "inactive"),
+      "FAIL: restic-backup@main.timer is enabled and inactive",
+    ],
+    [
+      "enabled until the host starts anew",
+      unit("main", "enabled-runtime"),
+      "FAIL: restic-backup@main.timer is not enabled and active",
+    ],
+    ["without systemd", "", "FAIL: restic-backup@main.timer is not there"],
+    [
+      "left of a schedule that is gone",
+      `${unit("main")}\n${unit("archive")}`,
+      "FAIL: there is restic-backup@archive.timer, and no schedule for it",
+    ],
+  ])("timers %s", async (_what, timers, expected) => {
+    expect(await judged("timers", { timers })).toBe(expected);
+  });
+
+  test.each<[string, string, string]>([
+    ["was whole", runs(record("ok")), "pass: so it was"],
+    ["goes on", runs(record("running", "pid=7\ngoes-on=yes\n")), "pass: so it was"],
+    [
+      "was killed",
+      runs(record("running", "pid=7\n")),
+      "FAIL: the run of main of 2026-11-30T00:53:20Z was killed",
+    ],
+    [
+      "failed, and so did another",
+      runs(
+        record("failed", "why=the password is wrong\n"),
+        record("partial", "why=it lacks what is named\n"),
+      ),
+      "FAIL: the run of main of 2026-11-30T00:53:20Z failed: the password is wrong; " +
+        "the run of archive of 2026-11-30T00:53:20Z was partial: it lacks what is named",
+    ],
+    [
+      "has a time that is none",
+      runs("began=99999999999999999999\nresult=failed\nwhy=x\n"),
+      "FAIL: the run of main failed: x",
+    ],
+    [
+      "has a result that is none",
+      runs("result=fine\n"),
+      "FAIL: the run of main has no result that is known: fine",
+    ],
+    ["has not been yet", runs(""), "pass: no problem; not run yet: main"],
+    [
+      "has not been yet, without a schedule",
+      runs(record("ok"), ""),
+      "pass: no problem; not run yet: archive",
+    ],
+    [
+      "is not told of",
+      "== main\nresult=ok\n",
+      "unknown: could not be tried: the host said nothing about archive",
+    ],
+  ])("a last run that %s", async (_what, last_runs, expected) => {
+    expect(await judged("runs", { last_runs, timers: unit("main") })).toBe(expected);
+  });
+
+  test("a first run is not waited for where its timer is off", async () => {
+    expect(await judged("runs", { last_runs: runs(""), timers: unit("main", "disabled") })).toBe(
+      "FAIL: main has not run yet, and its timer is not enabled and active",
+    );
+  });
+
+  test("a failure is reported where nothing is known of the timers, and a first run is unknown", async () => {
+    expect(await judged("runs", { last_runs: runs(record("failed")) })).toMatch(/^FAIL: /);
+    expect(await judged("runs", { last_runs: runs("") })).toMatch(/^unknown: /);
+  });
+
+  test("what a client says is bounded, and controls no terminal", async () => {
+    const why = `why=\u001b[2J${"x".repeat(3000)}\n`;
+    const text = await judged("runs", { last_runs: runs(record("failed", why)), timers: unit("main") });
+    expect(text).toContain("failed: \\u{1b}[2Jxxx");
+    expect(text.length).toBeLessThan(300);
+  });
+
+  test("commands and timers are judged by owner, mode and content", async () => {
+    const paths = files.map(({ path }) => path);
+    expect(paths).toEqual([
+      "/etc/restic-backup/main/before",
+      "/etc/restic-backup/main/before.seconds",
+      "/etc/systemd/system/restic-backup@.service",
+      "/etc/systemd/system/restic-backup@main.timer",
+    ]);
+    const { MODES = "", SUMS = "" } = clientParameters(sampleDeployment(), client);
+    expect(MODES.split(" ")).toEqual(expect.arrayContaining(paths));
+    expect(SUMS.split(" ")).toEqual(expect.arrayContaining(paths));
+
+    const sums = files.map(({ path, content }) => `${sha256(`${content}curl evil\n`)}  ${path}\n`).join("");
+    const content = await judged("content", { sums });
+    for (const path of paths) expect(content).toContain(`${path} is NOT what the stack wrote`);
+
+    const sound = [
+      ...Object.values(CLIENT_FILES),
+      ...["main", "archive"].flatMap((name) => Object.values(repositoryFiles(name))),
+    ];
+    const folders = ["/etc", "/etc/restic-backup", "/etc/restic-backup/main", "/etc/restic-backup/archive"];
+    const others = ["/etc/systemd", "/etc/systemd/system", "/etc/tmpfiles.d"];
+    const programs = ["/usr", "/usr/local", "/usr/local/bin"];
+    const modes = (changed: string) =>
+      [
+        ...[...folders, ...others, ...programs].map((folder) => `700 root:root directory|${folder}`),
+        ...[...sound, ...files].map(({ path, mode, owner }) =>
+          path === changed ? `666 ${owner} regular file|${path}` : `${mode} ${owner} regular file|${path}`,
+        ),
+      ].join("\n");
+    expect(await judged("files", { modes: modes("") })).toMatch(/^pass: /);
+    for (const path of paths) {
+      const expected = `FAIL: ${path} is 666 root:root, not `;
+      expect(await judged("files", { modes: modes(path) })).toContain(expected);
+    }
   });
 });
 

@@ -5,12 +5,16 @@ import {
   clientPaths,
   ClientValues,
   FileSpec,
+  hookFiles,
+  isScheduled,
   PROXY_USER,
   rendered,
   repositoryDir,
   repositoryFiles,
   RepositoryValues,
   SETTINGS,
+  timerFiles,
+  timerSpec,
 } from "../../../hosts";
 import { Finding, REBUILD, ProbeAbout, PUT_BACK } from "../probe";
 import { HostFacts, judge, seen } from "./facts";
@@ -24,6 +28,7 @@ import {
   versionAbout,
   versionSeen,
 } from "./programs";
+import { runsSeen, timersSeen } from "./runs";
 
 /** The parameters of inspect.sh on a client. */
 export function clientParameters({ bucket }: Deployment, client: DeployedClient): Record<string, string> {
@@ -35,6 +40,10 @@ export function clientParameters({ bucket }: Deployment, client: DeployedClient)
       .flatMap((keys) => keys?.accessKeyId ?? [])
       .join("\n"),
     REPOSITORIES: names.join(" "),
+    TIMERS: client.repositories
+      .filter(isScheduled)
+      .map(({ name }) => timerSpec(name).path)
+      .join(" "),
     MODES: files,
     SUMS: files,
   };
@@ -71,11 +80,13 @@ export function judgeClient(
   const { knownHosts, sshConfig, ...others } = CLIENT_FILES;
   const written = [
     ...Object.values(others).map((file: FileSpec<ClientValues>) => rendered(file, values)),
-    ...values.repositories.flatMap((repository) =>
-      Object.values(repositoryFiles(repository.name)).map((file: FileSpec<RepositoryValues>) =>
+    ...values.repositories.flatMap((repository) => [
+      ...Object.values(repositoryFiles(repository.name)).map((file: FileSpec<RepositoryValues>) =>
         rendered(file, { ...values, ...repository }),
       ),
-    ),
+      ...hookFiles(repository),
+    ]),
+    ...timerFiles(name, repositories),
   ];
   const wanted: OwnedFile[] = [...written, knownHosts, sshConfig];
   return Promise.all([
@@ -101,7 +112,7 @@ export function judgeClient(
     judge(
       about(
         "client.content",
-        `keys, passwords, paths, excludes and command on ${name}`,
+        `keys, passwords, paths, excludes, commands and timers on ${name}`,
         "what the stack wrote",
       ),
       () => contentSeen(facts, written),
@@ -117,6 +128,20 @@ export function judgeClient(
         "only the pinned key, no forwarding",
       ),
       () => seen(sshProblems(facts("ssh")), `${String(repositories.length)} connections, so they are`),
+    ),
+    judge(
+      about("client.timers", `the timers of ${name}'s backups`, "one for each schedule, enabled and active"),
+      () => timersSeen(facts, repositories),
+    ),
+    judge(
+      about(
+        "client.runs",
+        `what ${name} says of each repository's last run`,
+        "all was backed up",
+        `find the cause on ${name} by journalctl -u restic-backup@REPOSITORY and restic-backup --status REPOSITORY; ` +
+          "once it is removed, run restic-backup REPOSITORY there",
+      ),
+      () => runsSeen(facts, repositories),
     ),
     judge(versionAbout("restic", `.${name}`, name), () =>
       versionSeen("restic", programVersion(facts("version.restic"), "restic")),

@@ -1,9 +1,9 @@
 # shellcheck shell=sh
 # Prints facts about this host, in gzip and base64, and changes nothing. Secrets are searched in them on the operator's
 # machine, so none is brought here. Assignments stand before this text, which is wrapped in a function: ROLE (proxy or
-# client), KEY_IDS (access key IDs, which are no secrets), REPOSITORIES, OPERATOR (on the proxy: the user who logs in),
-# MODES and SUMS (paths to look at, none with a blank), the paths and the user of facts.ts, and BOUNDARY, which no text
-# of the host can hold. A process costs much on a small host: facts of many parts come from one.
+# client), KEY_IDS (access key IDs, which are no secrets), REPOSITORIES, TIMERS (on a client: the files of its timers),
+# OPERATOR (on the proxy: the user who logs in), MODES and SUMS (paths to look at, none with a blank), the paths and the
+# user of facts.ts, and BOUNDARY, which no text of the host can hold. A process costs much on a small host: facts of many parts come from one.
 
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 LC_ALL=C
@@ -212,6 +212,32 @@ ssh_settings() {
   done
 }
 
+# What systemd says of TIMERS and of every other timer that the stack wrote; nothing where there is no systemd.
+timers() {
+  [ -d /run/systemd/system ] || return 0
+  set --
+  for timer_file in $TIMERS; do
+    set -- "$@" "${timer_file##*/}"
+  done
+  for timer_file in /etc/systemd/system/restic-backup@*.timer; do
+    ! grep -qsF 'Written by secure-backups;' "$timer_file" || set -- "$@" "${timer_file##*/}"
+  done
+  [ $# -eq 0 ] || timeout $seconds systemctl show --property=Id,UnitFileState,ActiveState "$@"
+}
+
+# After a line `== REPOSITORY` each what restic-backup recorded of the last run, and whether that goes on.
+last_runs() {
+  for run_name in $REPOSITORIES; do
+    printf '== %s\n' "$run_name"
+    run_file=/var/lib/restic-backup/$run_name/last
+    [ -e "$run_file" ] || continue
+    run_record=$(head -c 4000 "$run_file") || return
+    printf '%s\n' "$run_record"
+    run_pid=$(printf '%s\n' "$run_record" | sed -n 's/^pid=//p' | head -n 1)
+    ! kill -0 "$run_pid" || printf 'goes-on=yes\n'
+  done
+}
+
 facts() {
   fact clock date +%s
   fact processes processes
@@ -247,6 +273,8 @@ facts() {
       # shellcheck disable=SC2086
       fact sums sums $SUMS
       fact ssh ssh_settings
+      fact timers timers
+      fact last_runs last_runs
       fact stamp cat "$LIBRARY/restic.sha256"
       if [ -x "$LIBRARY/restic" ]; then fact version.restic version_of "$LIBRARY/restic"; else fact version.restic version_of restic; fi
       fact package.openssh package openssh-client
