@@ -79,7 +79,8 @@ install_timers() {
   [ "$timers_sum" = "$(units_sum)" ] || systemctl daemon-reload
   for timers_name in $(scheduled_names); do
     timers_unit=restic-backup@$timers_name.timer
-    if [ "$timers_sum" != "$(units_sum)" ] || ! systemctl is-active --quiet "$timers_unit"; then
+    if [ "$timers_sum" != "$(units_sum)" ] || ! systemctl is-active --quiet "$timers_unit" ||
+      ! systemctl is-enabled --quiet "$timers_unit"; then
       systemctl enable --quiet "$timers_unit"
       systemctl restart "$timers_unit"
     fi
