@@ -15,8 +15,8 @@ import {
   type Recovery,
   warnings,
 } from "./recovery";
-import { describePlan } from "./report";
-import { endsSnapshots, requirePrograms, restic } from "./restic";
+import { describePlan, describeSnapshots } from "./report";
+import { latestBackup, readSnapshots, REPORT_TAG, requirePrograms, restic, Snapshot } from "./restic";
 
 /** Seconds for restic to list the snapshots. */
 const SNAPSHOTS_SECONDS = 600;
@@ -43,7 +43,8 @@ export async function recover(
       },
     };
     if (request.restic !== undefined) {
-      return await restic({ bucket: deployment.bucket, ...request, password }, request.restic);
+      const args = latestBackup(request.restic);
+      return await restic({ bucket: deployment.bucket, ...request, password }, args);
     }
     return await (request.apply ? apply : show)(recovery);
   });
@@ -60,18 +61,19 @@ async function show(recovery: Recovery): Promise<number> {
   print(`${nameOf(request)} as it was at ${time}\n`);
   print(describePlan(plan, aim.prefix, identities.nameOf));
   print(`\nThe snapshots at ${time}:`);
-  const listed: string[] = [];
-  const code = await restic({ bucket, ...request, password }, ["snapshots"], {
+  const snapshots: Snapshot[] = [];
+  const code = await restic({ bucket, ...request, password }, ["snapshots", "--json"], {
     show: (line) => {
-      listed.push(line);
-      print(line);
+      const read = readSnapshots(line);
+      if (typeof read === "string") print(read);
+      else snapshots.push(...read);
     },
     seconds: SNAPSHOTS_SECONDS,
   });
   if (code !== 0) {
     print("restic cannot read the repository at that time. If it reports damage, try an earlier time.");
-  } else if (!listed.some(endsSnapshots)) {
-    print("none: the repository existed, but nothing had been backed up to it");
+  } else {
+    print(describeSnapshots(snapshots, commandLine(request, `-- snapshots --tag ${REPORT_TAG}`)));
   }
   for (const warning of warnings(recovery, Date.now())) print(`\nWarning: ${warning}.`);
 

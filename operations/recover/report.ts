@@ -1,9 +1,10 @@
 /** A plan as text for the operator who has to decide on it. */
 import type { Entry } from "../../s3/history";
 import { moment, printable } from "../printable";
+import { REPORT_TAG, Snapshot } from "./restic";
 import { Action, Kind, KINDS, kindOf, Plan } from "./plan";
 
-/** How many files are listed for each kind of action. */
+/** How many files are listed for each kind of action, and paths for each snapshot. */
 const NAMED = 5;
 
 /** Why an added object is only hidden. */
@@ -75,6 +76,39 @@ export function describePlan(plan: Plan, prefix: string, nameOf: (id: string) =>
     );
   }
   return lines.join("\n");
+}
+
+/**
+ * The backups among these snapshots, a line each, and the number of the others, which are reports of failed runs.
+ *
+ * @param listReports the command that lists the others
+ */
+export function describeSnapshots(snapshots: readonly Snapshot[], listReports: string): string {
+  const backups = snapshots.filter(({ tags }) => tags?.includes(REPORT_TAG) !== true);
+  const reports = snapshots.length - backups.length;
+  const lines = backups.map(({ id, time, hostname, tags, paths }) => {
+    const ms = Date.parse(time);
+    const at = Number.isNaN(ms) ? printable(time) : moment(Math.floor(ms / 1000) * 1000);
+    const tagged = tags == null || tags.length === 0 ? [] : [`tags ${listOf(tags)}`];
+    return [id.slice(0, 8), at, printable(hostname), listOf(paths ?? []), ...tagged].join("  ");
+  });
+  return [
+    ...(lines.length === 0
+      ? ["none: the repository existed, but nothing had been backed up to it"]
+      : [...lines, `${lines.length} ${lines.length === 1 ? "snapshot" : "snapshots"}`]),
+    ...(reports === 0
+      ? []
+      : [
+          `Left out: ${reports} ${reports === 1 ? "report" : "reports"} of runs that failed or were partial, listed by`,
+          `  ${listReports}`,
+        ]),
+  ].join("\n");
+}
+
+/** The first values in a line, and the number of the others. */
+function listOf(values: readonly string[]): string {
+  const rest = values.length - NAMED;
+  return values.slice(0, NAMED).map(printable).join(", ") + (rest > 0 ? ` and ${rest} more` : "");
 }
 
 function whoAndWhen({ modified, by }: Entry, nameOf: (id: string) => string): string {

@@ -5,6 +5,7 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { createInterface } from "node:readline";
+import { z } from "zod";
 import { rcloneVersionProblem } from "../../config/values/programs";
 import { endpointUrl } from "../../s3/client";
 import { printable } from "../printable";
@@ -32,10 +33,46 @@ export interface Captured {
   seconds: number;
 }
 
-/** Whether a line is the last of restic's list of snapshots; for an empty list restic prints nothing. */
-export function endsSnapshots(line: string): boolean {
-  return /^[1-9]\d* snapshots?\s*$/.test(line);
+/** The tag of the snapshots in which a client reports runs that were not whole; restic-backup sets it. */
+export const REPORT_TAG = "secure-backups-report";
+
+const snapshotsFormat = z
+  .array(
+    z.object({
+      id: z.string(),
+      time: z.string(),
+      hostname: z.string().default(""),
+      tags: z.array(z.string()).nullish(),
+      paths: z.array(z.string()).nullish(),
+    }),
+  )
+  .nullable();
+export type Snapshot = NonNullable<z.infer<typeof snapshotsFormat>>[number];
+const messageFormat = z.object({ message: z.string() });
+
+/** A line of `restic snapshots --json`: the snapshots, or what restic says besides. */
+export function readSnapshots(line: string): Snapshot[] | string {
+  let json: unknown;
+  try {
+    json = JSON.parse(line);
+  } catch {
+    return line;
+  }
+  const list = snapshotsFormat.safeParse(json);
+  return list.success ? (list.data ?? []) : (messageFormat.safeParse(json).data?.message ?? line);
 }
+
+/** The arguments with which `latest` is a backup, and not the report of a failed run, unless they choose by tag. */
+export function latestBackup(args: readonly string[]): string[] {
+  const [command = "", ...others] = args;
+  const byTag = others.some((word) => /^--tag(=|$)/.test(word));
+  return ["restore", "dump", "ls", "stats"].includes(command) && !byTag && others.some(isLatest)
+    ? [command, "--tag", "", ...others]
+    : [...args];
+}
+
+/** Restic's word for the newest snapshot, or for a folder in it. */
+const isLatest = (word: string): boolean => /^latest(:|$)/.test(word);
 
 /**
  * Whether a line of restic check, from 0.14 on, reports damaged data. If the service does not return the data, the check

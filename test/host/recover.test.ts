@@ -549,7 +549,7 @@ describe("many repositories at once", () => {
 describe("the request", () => {
   test("a removed repository opens with its derived password, with a warning", async () => {
     const { code, text } = await tool({ repository: "gone" });
-    expect(text).toMatch(/^1 snapshots$/m);
+    expect(text).toMatch(/^1 snapshot$/m);
     expect(text).toMatch(/Warning: web\/gone belongs to no client .* add the client with that/);
     expect(code).toBe(0);
   });

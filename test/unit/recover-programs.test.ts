@@ -3,8 +3,9 @@ import * as os from "node:os";
 import * as path from "node:path";
 import { afterEach, beforeEach, expect, jest, test } from "@jest/globals";
 import {
-  endsSnapshots,
+  latestBackup,
   namesDamage,
+  readSnapshots,
   requirePrograms,
   restic,
   ResticTarget,
@@ -142,11 +143,36 @@ test.each([
   expect(namesDamage(line)).toBe(damage);
 });
 
-test.each([
-  ["1 snapshots", true],
-  ["12 snapshots", true],
-  ["Timestamps shown in local time", false],
-  ["repository 5681e8aa opened (version 2, compression level auto)", false],
-])("endsSnapshots %s: %s", (line, ends) => {
-  expect(endsSnapshots(line)).toBe(ends);
+const LISTED = {
+  time: "2026-11-29T02:17:34.06267496+01:00",
+  paths: ["/srv"],
+  hostname: "web",
+  id: "b11ff6896b71056c",
+};
+
+// As restic 0.14.0 and 0.19.1 print them.
+test.each<[string, unknown]>([
+  [JSON.stringify([LISTED]), [LISTED]],
+  ["[]", []],
+  ["null", []],
+  [
+    '{"message_type":"exit_error","code":12,"message":"Fatal: wrong password or no key found"}',
+    "Fatal: wrong password or no key found",
+  ],
+  ["Fatal: wrong password or no key found", "Fatal: wrong password or no key found"],
+  ['[{"x":1}]', '[{"x":1}]'],
+])("readSnapshots %s", (line, read) => {
+  expect(readSnapshots(line)).toEqual(read);
+});
+
+test.each<[string, string]>([
+  ["restore latest --target /x", "restore --tag  latest --target /x"],
+  ["dump latest:/srv file", "dump --tag  latest:/srv file"],
+  ["restore latest --tag nightly", "restore latest --tag nightly"],
+  ["restore latest --tag=nightly", "restore latest --tag=nightly"],
+  ["restore b11ff689 --target /latest", "restore b11ff689 --target /latest"],
+  ["snapshots --latest 1", "snapshots --latest 1"],
+  ["diff latest b11ff689", "diff latest b11ff689"],
+])("latestBackup %s: %s", (args, expected) => {
+  expect(latestBackup(args.split(" ")).join(" ")).toBe(expected);
 });

@@ -1,9 +1,9 @@
-import { expect, test } from "@jest/globals";
+import { describe, expect, test } from "@jest/globals";
 import type { Entry } from "../../s3/history";
 import { planRecovery } from "../../operations/recover/plan";
 import { printable, printableLines } from "../../operations/printable";
-import { describePlan } from "../../operations/recover/report";
-import { resticEnvironment } from "../../operations/recover/restic";
+import { describePlan, describeSnapshots } from "../../operations/recover/report";
+import { resticEnvironment, Snapshot } from "../../operations/recover/restic";
 import { sampleBucket } from "../harness/sample-deployment";
 
 const PREFIX = "web/main/";
@@ -110,5 +110,41 @@ test("restic and rclone get the owner's keys and the time, and none of the opera
     RCLONE_CONFIG_RECOVER_VERSION_AT: "1970-01-01T00:00:05.000Z",
     RESTIC_REPOSITORY: "rclone:recover:backups/web/main/",
     RESTIC_PASSWORD: "a password",
+  });
+});
+
+describe("snapshots", () => {
+  const snapshot = (id: string, tags?: string[]): Snapshot => ({
+    id: `${id}6896b71056c005305`,
+    time: "2026-11-29T02:17:34.06267496+01:00",
+    hostname: "web",
+    paths: ["/etc", "/srv"],
+    tags,
+  });
+  const report = snapshot("0badf00d", ["secure-backups-report"]);
+
+  test("are listed without the reports of failed runs, whose number is told", () => {
+    const all = [snapshot("b11ff689"), report, snapshot("cc84757d", ["nightly", "x"]), report];
+    expect(describeSnapshots(all, "npm run recover")).toBe(`\
+b11ff689  2026-11-29T01:17:34Z  web  /etc, /srv
+cc84757d  2026-11-29T01:17:34Z  web  /etc, /srv  tags nightly, x
+2 snapshots
+Left out: 2 reports of runs that failed or were partial, listed by
+  npm run recover`);
+  });
+
+  test("none is not the same as reports alone", () => {
+    expect(describeSnapshots([], "npm run recover")).toBe(
+      "none: the repository existed, but nothing had been backed up to it",
+    );
+    expect(describeSnapshots([report], "npm run recover")).toMatch(/^none: .*\nLeft out: 1 report of runs /);
+  });
+
+  test("cannot forge a line, nor fill the terminal by many paths", () => {
+    const paths = ["/a\nb11ff689  x", ...Array.from({ length: 1000 }, (_, n) => `/${n}`)];
+    const text = describeSnapshots([{ ...snapshot("b11ff689"), paths, time: "never\u001b[2J" }], "");
+    expect(text).toBe(
+      "b11ff689  never\\u{1b}[2J  web  /a\\u{a}b11ff689  x, /0, /1, /2, /3 and 996 more\n1 snapshot",
+    );
   });
 });
