@@ -43,12 +43,27 @@ export function deploymentIn(outputs: Readonly<Record<string, unknown>>, stack: 
   const name = OUTPUTS.find((name) => outputs[name] !== undefined);
   if (name === undefined) throw new Error(`${stack} has no output "${OUTPUTS[0]}" yet: run pulumi up`);
   const deployment = outputs[name] as Partial<Deployment>;
-  if (deployment.version !== DEPLOYMENT_VERSION) {
-    throw new Error(
-      `the output "${name}" of ${stack} is not this version's: run pulumi up, or work in a checkout of the version that did it last`,
-    );
-  }
-  return deployment as Deployment;
+  if (deployment.version === DEPLOYMENT_VERSION) return deployment as Deployment;
+  if ((deployment.version as number | undefined) === VERSION_BEFORE)
+    return completed(deployment as Deployment);
+  throw new Error(
+    `the output "${name}" of ${stack} is not this version's: run pulumi up, or work in a checkout of the version that did it last`,
+  );
+}
+
+/** The version of 0.1.0, whose repositories had no schedule. */
+const VERSION_BEFORE = 3;
+
+function completed(before: Deployment): Deployment {
+  const clients = before.clients.map((client) => ({
+    ...client,
+    repositories: client.repositories.map((repository) => ({
+      ...repository,
+      schedule: "none",
+      window: 0,
+    })),
+  }));
+  return { ...before, version: DEPLOYMENT_VERSION, clients };
 }
 
 function named(stack: string | undefined): string {

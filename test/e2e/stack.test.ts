@@ -29,7 +29,13 @@ interface Step {
 interface Client {
   name: string;
   kind: string;
-  repositories: { name: string; paths: string[]; excludes?: string[]; schedule?: string; publicKey?: string }[];
+  repositories: {
+    name: string;
+    paths: string[];
+    excludes?: string[];
+    schedule?: string;
+    publicKey?: string;
+  }[];
   [field: string]: unknown;
 }
 

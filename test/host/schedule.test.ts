@@ -24,7 +24,7 @@ const dump = (command: string, minutes = 5) => ({
   stdin: { command, filename: "shop.sql", minutes },
 });
 const REPOSITORIES: Record<string, Partial<RepositorySettings>> = {
-  main: { paths: ["/srv/data"], schedule: "yearly" },
+  main: { paths: ["/srv/data"], schedule: "yearly", window: 0 },
   postgres: dump("runuser -u postgres -- pg_dump --clean shop"),
   mariadb: dump("mariadb-dump --single-transaction shop"),
 };

@@ -48,11 +48,16 @@ describe("the stack's deployment", () => {
   });
 
   test("is read from the output of version 0.1.0 until the first update", async () => {
-    const described = { version: DEPLOYMENT_VERSION, clients: [] };
+    const repository = { name: "main", paths: ["/srv"], excludes: [], publicKey: "k", password: "p" };
+    const described = { version: 3, clients: [{ name: "web", repositories: [repository] }] };
+    const read = {
+      version: DEPLOYMENT_VERSION,
+      clients: [{ name: "web", repositories: [{ ...repository, schedule: "none", window: 0 }] }],
+    };
     prints({ operations: described });
-    expect(await readDeployment()).toEqual(described);
+    expect(await readDeployment()).toEqual(read);
     prints({ operations: described, deployment: { ...described, stack: "0123456789abcdef" } });
-    expect(await readDeployment()).toHaveProperty("stack");
+    expect(await readDeployment()).toEqual({ ...read, stack: "0123456789abcdef" });
   });
 
   test.each([
@@ -70,7 +75,7 @@ describe("the stack's deployment", () => {
 
   test.each([
     ["without a version", { bucket: {}, clients: [] }],
-    ["of another version", { version: DEPLOYMENT_VERSION - 1, bucket: {}, clients: [] }],
+    ["of another version", { version: DEPLOYMENT_VERSION - 2, bucket: {}, clients: [] }],
   ])("an output %s is refused", async (_what, deployment) => {
     prints({ deployment });
     await expect(readDeployment("prod")).rejects.toThrow(/not this version's: run pulumi up/);
