@@ -16,7 +16,7 @@ import { readStackConfig } from "./config";
 import { fingerprint } from "./hosts";
 import { buildPlan, ringsOpenByService } from "./plan";
 
-/** The program: what the stack is made of, and its outputs. */
+/** The program: the parts of the stack, and its outputs. */
 export = async () => {
   const plan = buildPlan(readStackConfig());
   const { config } = plan;
@@ -27,16 +27,16 @@ export = async () => {
   }
 
   const state = await StackState.read();
-  // Resources carry the name that the stack had when they were made: a stack that is renamed keeps them.
+  // Resources carry the name that the stack had when they were created: a stack that is renamed keeps them.
   const name = state.nameOf("secure-backups:index:Operator") ?? `${pulumi.getProject()}-${pulumi.getStack()}`;
   const found = await lookUp(plan, name, state);
   await refuseFlavorsWithoutDisk(plan.disksOfFlavors.filter(({ name }) => !state.hasHost(name)));
 
-  const made = [
+  const created = [
     config.proxy.name,
     ...plan.clients.flatMap(({ kind, frozen, name }) => (kind === "vm" && !frozen ? [name] : [])),
   ];
-  announceBoots(made.filter((host) => !state.hasHost(host)));
+  announceBoots(created.filter((host) => !state.hasHost(host)));
 
   const operator = new Operator(name, {
     access: config.access,
@@ -130,7 +130,7 @@ export = async () => {
       .apply((clients) => Object.fromEntries(clients.flat())),
   );
 
-  /** The root of all derived passwords, secret: whoever holds it can read the backups, removed clients' too. */
+  /** The root of all derived passwords, secret: with it all backups can be read, removed clients' too. */
   const repositoryRootKey = operator.rootKey;
 
   /** All that `npm run verify`, `recover` and `ssh` need to know of this stack, secret. */

@@ -2,7 +2,7 @@ import * as openstack from "@pulumi/openstack";
 import * as pulumi from "@pulumi/pulumi";
 import { S3Identity, StackConfig } from "../config";
 import { bucketPolicies, keystonePrincipal } from "../plan/bucket-policy";
-import { credentialAdvice, madeByStack } from "../plan";
+import { credentialAdvice, createdByStack } from "../plan";
 import { Bucket } from "../s3/resource/bucket";
 import { loginSettings } from "./login";
 
@@ -88,7 +88,7 @@ export class BackupBucket extends pulumi.ComponentResource {
   }
 
   private credentials(name: string, identity: S3Identity): S3Credentials {
-    if (!madeByStack(identity)) {
+    if (!createdByStack(identity)) {
       return {
         accessKeyId: pulumi.output(identity.accessKeyId),
         secretAccessKey: pulumi.secret(identity.secretAccessKey),
@@ -105,5 +105,5 @@ export class BackupBucket extends pulumi.ComponentResource {
 
 /** The name by which a bucket policy knows an identity; the schema asks for it where it is needed. */
 function principal(identity: S3Identity): string | undefined {
-  return madeByStack(identity) ? keystonePrincipal(identity.projectId) : identity.principal;
+  return createdByStack(identity) ? keystonePrincipal(identity.projectId) : identity.principal;
 }

@@ -17,13 +17,13 @@ const SSH_PORT = 22;
 export interface ClientArgs {
   /** The identity of the stack, by which it knows what is its own on a server. */
   stack: pulumi.Output<string>;
-  /** The client to make, with its keys. */
+  /** The client to create, with its keys. */
   keys: ClientKeys;
   proxy: Proxy;
   bucket: string;
   /** The restic to install; absent: the distribution's package. */
   restic?: Artifact;
-  /** What a client of kind `vm` is made with. */
+  /** What a client of kind `vm` is created with. */
   host: HostEnvironment;
   /** The same, as far as the configuration only names it; absent for the other kinds. */
   found?: HostLookups;
@@ -31,13 +31,13 @@ export interface ClientArgs {
 }
 
 /**
- * A machine that backs up. Kind `vm`: an app server made here. Kind `existing`: a server reached by SSH. Kind
+ * A machine that backs up. Kind `vm`: an app server created here. Kind `existing`: a server reached by SSH. Kind
  * `key-only`: a machine of somebody who handed over public keys; `npm run instructions` prints what to do
  * there, and nothing of it is reached.
  */
 export class Client extends pulumi.ComponentResource {
   readonly keys: ClientKeys;
-  /** The machine made here; absent for clients of other kinds. */
+  /** The machine created here; absent for clients of other kinds. */
   readonly host?: Host;
   /** How the operator reaches the client, a secret; absent for a key-only one. */
   readonly access?: pulumi.Output<HostAccess>;
@@ -130,7 +130,7 @@ export class Client extends pulumi.ComponentResource {
   }
 }
 
-/** A network that exists may have no IPv6: nothing tells before the proxy stands in it. */
+/** A network that exists may have no IPv6, which is not known before the proxy is in it. */
 function warnOfIpv4(client: string, address: string): void {
   if (!isIPv4(address)) return;
   void pulumi.log.warn(

@@ -26,7 +26,7 @@ export interface Access {
   jumpHost?: SshTarget;
 }
 
-/** What of an SSH target is no secret, for previews: whoever changes it sends keys and passwords elsewhere. */
+/** What of an SSH target is no secret, for previews: a change of it sends keys and passwords elsewhere. */
 export function reached({ address, port, user, hostKey }: SshTarget): Omit<SshTarget, "privateKey"> {
   return { address, port, user, hostKey };
 }
@@ -75,7 +75,7 @@ const PROBE_TIMEOUT_MS = 10_000;
 
 /**
  * `@pulumi/command` asks the SSH agent that SSH_AUTH_SOCK names, whatever key it is given, and fails where none answers.
- * Nothing in a connection can tell it not to, so the operator has to.
+ * No setting of a connection prevents that, so the operator has to.
  *
  * @throws pulumi.RunError where the variable names an agent that is gone.
  */

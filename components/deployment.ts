@@ -24,13 +24,13 @@ export interface DeploymentArgs {
   clients: Client[];
 }
 
-/** What the operator's tools need to know of the stack, as one secret; nothing is read or made for it. */
+/** What the operator's tools need to know of the stack, as one secret; nothing is read or created for it. */
 export function deploymentOf(args: DeploymentArgs): pulumi.Output<Deployment> {
   const { plan, operator, network, proxy } = args;
-  const made = [
-    madeHost(plan.config.proxy.name, "proxy", proxy.host),
+  const created = [
+    createdHost(plan.config.proxy.name, "proxy", proxy.host),
     ...args.clients.flatMap(({ keys, host }) =>
-      host ? [madeHost(keys.client.name, "appserver", host)] : [],
+      host ? [createdHost(keys.client.name, "appserver", host)] : [],
     ),
   ];
   const known = pulumi
@@ -48,7 +48,7 @@ export function deploymentOf(args: DeploymentArgs): pulumi.Output<Deployment> {
       operator.rootKey,
     ] as const)
     .apply(([bucket, proxy, clients, canary, proxyGroup, appserverGroup, repositoryRootKey]) =>
-      pulumi.all(made).apply((hosts): Omit<Deployment, "stack"> => ({
+      pulumi.all(created).apply((hosts): Omit<Deployment, "stack"> => ({
         version: DEPLOYMENT_VERSION,
         bucket,
         proxy: { ...proxy, rclone: plan.config.proxy.rclone },
@@ -95,7 +95,7 @@ function deployedClient({ keys, access, proxyAddress }: Client): pulumi.Output<D
     }));
 }
 
-function madeHost(name: string, group: Group, host: Host): pulumi.Output<MadeHost> {
+function createdHost(name: string, group: Group, host: Host): pulumi.Output<MadeHost> {
   return pulumi
     .all([host.instanceId, host.portId, host.securityGroupIds])
     .apply(([instanceId, portId, securityGroupIds]) => ({

@@ -23,10 +23,10 @@ export async function refuseFlavorsWithoutDisk(
     const size = await asked;
     const name = shown(typeof flavor === "string" ? flavor : flavor.id);
     if (size instanceof Error) {
-      // The provider's own sentence stands behind those of the engine.
+      // The provider's own sentence follows those of the engine.
       const reason = size.message.replace(/^.*\* /s, "").trim();
       void pulumi.log.warn(
-        `${host}: flavor ${name} could not be looked up (${reason}); a new host cannot be made with it, ` +
+        `${host}: flavor ${name} could not be looked up (${reason}); a new host cannot be created with it, ` +
           "see `openstack flavor list`",
       );
     }

@@ -8,7 +8,7 @@ import { fingerprint, renderUserData } from "../hosts";
 import { Group } from "../plan";
 import { Access, hostAccess, Target } from "./connection";
 import { HostLookups, nameOrId } from "./lookup";
-import { MadeNetwork, Network } from "./network";
+import { NetworkOfStack, Network } from "./network";
 
 /** What all hosts of a stack have in common. */
 export interface HostEnvironment {
@@ -23,7 +23,7 @@ export interface HostEnvironment {
 /** @see Host */
 export interface HostArgs extends HostEnvironment {
   hostName: string;
-  /** What it is made with, and the user that cloud-init gives the operator's key to. */
+  /** What it is created with, and the user that cloud-init gives the operator's key to. */
   machine: MachineConfig;
   /** What of it the configuration only names. */
   found: HostLookups;
@@ -34,7 +34,7 @@ export interface HostArgs extends HostEnvironment {
 }
 
 /**
- * A virtual machine whose SSH host key is known before it boots: made here, handed over by cloud-init, pinned
+ * A virtual machine whose SSH host key is known before it boots: created here, handed over by cloud-init, pinned
  * in every connection.
  *
  * A newer image, other user data, another boot volume or zone never rebuild a host by themselves: they are for its first
@@ -74,8 +74,8 @@ export class Host extends pulumi.ComponentResource {
     this.hostKey = key.publicKeyOpenssh.apply((text) => text.trim());
 
     const { found } = args;
-    const { networkId, subnetId } = found.network ?? (args.network.made as MadeNetwork);
-    const subnet6Id = args.network.made?.subnet6Id;
+    const { networkId, subnetId } = found.network ?? (args.network.created as NetworkOfStack);
+    const subnet6Id = args.network.created?.subnet6Id;
     const securityGroupIds = [
       args.network.groups[args.securityGroup].id,
       ...Object.values(found.securityGroups),
@@ -144,7 +144,7 @@ export class Host extends pulumi.ComponentResource {
   }
 }
 
-/** The volume that Nova makes of the image, and with which the host boots. */
+/** The volume that Nova creates from the image, and with which the host boots. */
 function bootVolume(
   { size, type, keep }: VolumeConfig,
   image: pulumi.Input<string>,

@@ -4,7 +4,7 @@ import { NameOrId } from "../config";
 import { Plan } from "../plan";
 import { StackState } from "./stack-state";
 
-/** OpenStack's resource identifiers: what tells an id from a name in the configuration. */
+/** OpenStack's resource identifiers: what distinguishes an ID from a name in the configuration. */
 const UUID = /^[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}$/i;
 
 /** Characters of the cloud's own words in a sentence of ours. */
@@ -25,12 +25,12 @@ export interface NetworkIds {
   subnetId: string;
 }
 
-/** What a host is made with that the configuration only names. */
+/** What a host is created with and the configuration only names. */
 export interface HostLookups {
   imageId: string;
   /** The IDs of the configured security groups, besides the stack's own, by what the configuration calls them. */
   securityGroups: Record<string, string>;
-  /** Absent where the stack makes the network. */
+  /** Absent where the stack creates the network. */
   network?: NetworkIds;
 }
 
@@ -142,7 +142,7 @@ export interface NamedNetworks {
 type Find = (wanted: Wanted, ask: () => Promise<{ id: string }>) => Promise<string>;
 
 function findImage(of: string, value: NameOrId, find: Find): string | Promise<string> {
-  // By its ID an image is not looked up: the cloud says what it thinks of it when the host is made.
+  // By its ID an image is not looked up: the cloud checks it when the host is created.
   if (typeof value !== "string") return value.id;
   if (UUID.test(value)) return value;
   const wanted = { of, field: "image", value, kind: "image", list: "openstack image list" };

@@ -6,7 +6,7 @@ import { ethertypeOf, FirewallRule, Group, ruleName } from "../plan";
 import { NamedNetworks } from "./lookup";
 
 /** A network of the stack's own. */
-export interface MadeNetwork {
+export interface NetworkOfStack {
   networkId: pulumi.Output<string>;
   subnetId: pulumi.Output<string>;
   /** Absent where the network has IPv4 alone. */
@@ -15,21 +15,21 @@ export interface MadeNetwork {
 
 /** @see Network */
 export interface NetworkArgs {
-  /** The `network` section of the configuration: a network to make, or one that exists. */
+  /** The `network` section of the configuration: a network to create, or one that exists. */
   network: StackConfig["network"];
   /** What the security groups let through. */
   firewall: FirewallRule[];
-  /** The network that a router made here leads to. */
+  /** The network that a router created here leads to. */
   externalNetworkId?: string;
 }
 
 /**
- * The network that proxy and app servers stand in, made here or existing, and the two security groups that
+ * The network that proxy and app servers are in, created here or existing, and the two security groups that
  * close it: only what `firewall` lists passes, in either direction.
  */
 export class Network extends pulumi.ComponentResource {
-  /** The network made here; absent where hosts stand in one that exists. */
-  readonly made?: MadeNetwork;
+  /** The network created here; absent where hosts are in one that exists. */
+  readonly created?: NetworkOfStack;
   /** The security group of each kind of host. */
   readonly groups: Record<Group, openstack.networking.SecGroup>;
   /** What must exist before a host in this network is reached from outside, and outlive it. */
@@ -66,7 +66,7 @@ export class Network extends pulumi.ComponentResource {
       route.push(
         new openstack.networking.RouterInterface(name, { routerId: router.id, subnetId: subnet.id }, parent),
       );
-      this.made = { networkId: network.id, subnetId: subnet.id };
+      this.created = { networkId: network.id, subnetId: subnet.id };
       if (create.cidr6 !== undefined) {
         const subnet6 = new openstack.networking.Subnet(
           `${name}-ipv6`,
@@ -87,7 +87,7 @@ export class Network extends pulumi.ComponentResource {
             parent,
           ),
         );
-        this.made.subnet6Id = subnet6.id;
+        this.created.subnet6Id = subnet6.id;
       }
     }
 

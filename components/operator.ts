@@ -18,7 +18,7 @@ export interface OperatorArgs {
 
 /** The keys of the people who run the stack: the SSH key that reaches its hosts, and the root of all passwords. */
 export class Operator extends pulumi.ComponentResource {
-  /** The operator's SSH key, given or made here; a secret. */
+  /** The operator's SSH key, given or created here; a secret. */
   readonly privateKey: pulumi.Output<string>;
   readonly publicKey: pulumi.Output<string>;
   /** The OpenStack keypair that hands the public key to new hosts. */
@@ -28,7 +28,7 @@ export class Operator extends pulumi.ComponentResource {
    * a copy of `pulumi stack output repositoryRootKey --show-secrets` where a fire does not reach both.
    */
   readonly rootKey: pulumi.Output<string>;
-  /** Tells this stack from every other one and survives a renaming, for it is computed from the root key's public half. */
+  /** Identifies this stack. A renaming does not change it, for it is computed from the root key's public half. */
   readonly stack: pulumi.Output<string>;
   /** Destroyed before the root key, and after all that needs it. */
   readonly rootKeyLock: pulumi.Resource;

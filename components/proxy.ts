@@ -14,7 +14,7 @@ import { HostLookups } from "./lookup";
 export interface ProxyArgs {
   host: HostEnvironment;
   proxy: StackConfig["proxy"];
-  /** What the host is made with, as far as the configuration only names it. */
+  /** What the host is created with, as far as the configuration only names it. */
   found: HostLookups;
   s3: StackConfig["s3"];
   /** The S3 endpoint with its scheme. */
@@ -42,7 +42,7 @@ export class Proxy extends pulumi.ComponentResource {
   readonly publicAddress6: pulumi.Output<string>;
   /** The machine itself. */
   readonly host: Host;
-  /** The key of the canary client, made here and put on no host; a secret. */
+  /** The key of the canary client, created here and put on no host; a secret. */
   readonly canary: pulumi.Output<KeyPair>;
   /** Done when the proxy serves every client it is to serve. */
   readonly installed: remote.Command;

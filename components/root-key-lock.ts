@@ -15,7 +15,7 @@ export interface RootKeyLockState {
   readonly givenUp: boolean;
 }
 
-/** The provider: its functions are stored as text in the state, and need nothing of any service. */
+/** The provider: its functions are stored as source code in the state, and need nothing of any service. */
 export const rootKeyLockProvider: pulumi.dynamic.ResourceProvider<RootKeyLockState, RootKeyLockState> = {
   create(inputs) {
     return Promise.resolve({ id: inputs.bucket, outs: inputs });

@@ -1,6 +1,6 @@
 import * as pulumi from "@pulumi/pulumi";
 
-/** The engine's own function that reads what the last update left; `pulumi.StackReference` stands on its like. */
+/** The engine's own function that reads what the last update left; `pulumi.StackReference` uses the same. */
 const READ_STATE = "pulumi:pulumi:readStackResourceOutputs";
 
 type Outputs = Readonly<Record<string, unknown>>;
@@ -19,7 +19,7 @@ export class StackState {
   /**
    * Reads the state of the stack that is being updated.
    *
-   * @throws pulumi.RunError where it cannot be read: without it nothing tells what exists
+   * @throws pulumi.RunError where it cannot be read: without it nothing is known of what exists
    */
   static async read(): Promise<StackState> {
     const stackName = [pulumi.getOrganization(), pulumi.getProject(), pulumi.getStack()].join("/");
@@ -41,7 +41,7 @@ export class StackState {
     return this.resources.get(`${type} ${name}`);
   }
 
-  /** Whether a machine of this name was made. */
+  /** Whether a machine of this name was created. */
   hasHost(name: string): boolean {
     return this.outputsOf("openstack:compute/instance:Instance", name) !== undefined;
   }

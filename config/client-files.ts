@@ -65,7 +65,7 @@ function readClientFile(file: string): ClientFiles {
   return { files: [{ file, value: client }], errors };
 }
 
-/** The value of a YAML text, or its first error, of whose lines only the first has nothing of the text in it. */
+/** The value of a YAML document, or its first error, of which only the first line quotes nothing of the document. */
 function parsed(text: string): unknown {
   const document = parseDocument(text);
   try {

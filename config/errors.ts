@@ -59,8 +59,8 @@ function step(part: PropertyKey): string {
 }
 
 /**
- * The secrets that stand in plain text in this value; `encrypted` tells for the path of one which field of the
- * configuration it belongs into, encrypted.
+ * The secrets that stand in plain text in this value; `encrypted` returns for the path of a secret the
+ * field of the configuration that it belongs into, encrypted.
  */
 export function plainSecrets(value: unknown, path: Path, encrypted: (path: Path) => Path): FieldError[] {
   if (typeof value !== "object" || value === null) return [];
@@ -80,7 +80,7 @@ export function plainSecrets(value: unknown, path: Path, encrypted: (path: Path)
 const SHOWN_CHARACTERS = 100;
 
 /**
- * A value as an error may show it: a short text in quotes, on one line; of lists and mappings only that they are
+ * A value as an error may show it: a short string in quotes, on one line; of lists and mappings only that they are
  * some, for they may hold secrets; of a private key in the wrong field and of a URL with a password nothing.
  */
 export function shown(value: unknown): string {

@@ -28,7 +28,7 @@ export function readStackConfig(): StackConfig {
   return result;
 }
 
-/** What Linux takes for one environment variable, in which Pulumi hands all configuration to the program. */
+/** What Linux accepts for one environment variable, in which Pulumi hands all configuration to the program. */
 const MOST_BYTES = 128 * 1024;
 const MANY_BYTES = 96 * 1024;
 
@@ -41,7 +41,7 @@ export function sizeWarning(bytes: number): string | undefined {
   );
 }
 
-/** Pulumi hands over lists and mappings as JSON, and whatever else as text: `true` for true. */
+/** Pulumi hands over lists and mappings as JSON, and everything else as strings: `true` for true. */
 function parsed(value: string): unknown {
   try {
     return JSON.parse(value);
@@ -51,8 +51,8 @@ function parsed(value: string): unknown {
 }
 
 /**
- * Whether something under this top-level key is encrypted in the stack's file. Pulumi does not tell which of the
- * values below it. Its function for this is there at run time, but not among its declared types.
+ * Whether something under this top-level key is encrypted in the stack's file. Pulumi does not report which of
+ * the values below it. Its function for this is there at run time, but not among its declared types.
  */
 function hasEncrypted(key: string): boolean {
   return (pulumi.runtime as unknown as { isConfigSecret(key: string): boolean }).isConfigSecret(key);

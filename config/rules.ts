@@ -88,7 +88,7 @@ function accessErrors(stack: Raw): FieldError[] {
   return errors;
 }
 
-/** What needs an IPv6 subnet that the network made by the stack does not have. */
+/** What needs an IPv6 subnet that the network created by the stack does not have. */
 function ipv6Errors({ network, proxy, clients }: Raw): FieldError[] {
   const create = mappingOf(network)["create"];
   const { cidr6, dnsServers } = mappingOf(create);
@@ -187,7 +187,7 @@ function clientErrors(stack: Raw, placeOf: (path: Path) => string): FieldError[]
   const proxy = mappingOf(stack["proxy"]);
   const clients = listOf(stack["clients"]).map(mappingOf);
 
-  /** Reports the second and later uses of a mark that has to be unique; tells whether this use is the first. */
+  /** Reports the second and later uses of a mark that has to be unique; returns whether this use is the first. */
   const unique = () => {
     const seen = new Map<string, Path>();
     return (mark: string | undefined, path: Path, message: (first: string) => string): boolean => {

@@ -19,7 +19,7 @@ export const LIBRARY = "/usr/local/lib/secure-backups";
 /** Where a client keeps its settings, one directory for each repository. */
 export const CLIENT_SETTINGS = "/etc/restic-backup";
 
-/** The client that the stack makes for its own tests; no configuration can name one like it. Its key is on no host. */
+/** The client that the stack creates for its own tests; no configuration can name one like it. Its key is on no host. */
 export const CANARY = { client: ".canary", repository: "verify" } as const;
 
 /** The right of one client's key to append to one repository. */

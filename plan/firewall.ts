@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { hostCidr, StackConfig, urlPort } from "../config";
 
-/** The two security groups of the stack: one around the proxy, one around every app server it makes. */
+/** The two security groups of the stack: one around the proxy, one around every app server that it creates. */
 export type Group = "proxy" | "appserver";
 
 /** One allowed flow. Whatever no rule allows is closed: the groups come without OpenStack's default egress rules. */

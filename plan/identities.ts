@@ -79,7 +79,7 @@ export function ringsOpenByService({ versioning, quota }: SeenBucket): OpenRing[
   return rings;
 }
 
-/** Whether the stack makes this identity's credentials itself, in a given OpenStack project. */
-export function madeByStack(identity: S3Identity): identity is Extract<S3Identity, { projectId: string }> {
+/** Whether the stack creates this identity's credentials itself, in a given OpenStack project. */
+export function createdByStack(identity: S3Identity): identity is Extract<S3Identity, { projectId: string }> {
   return "projectId" in identity;
 }

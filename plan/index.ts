@@ -29,7 +29,7 @@ type Planned<Client extends ClientConfig> = Client extends ClientConfig
 /** A client with its repositories planned, and whether it connects to the proxy from IPv6 addresses alone. */
 export type ClientPlan = Planned<ClientConfig>;
 
-/** All that the stack will build, as plain values: no secret is made here and nothing is looked up. */
+/** All that the stack will build, as plain values: no secret is created here and nothing is looked up. */
 export interface Plan {
   config: StackConfig;
   /** The S3 endpoint with its scheme; `https` where the configuration names none. */

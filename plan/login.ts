@@ -1,6 +1,6 @@
 import { parse } from "yaml";
 import type { S3Identity, StackConfig } from "../config";
-import { madeByStack } from "./identities";
+import { createdByStack } from "./identities";
 
 /** What decides how the OpenStack provider logs in. */
 export interface LoginSettings {
@@ -39,23 +39,23 @@ function entryOf(clouds: string, name: string): { auth_type?: string; auth?: obj
 }
 
 /**
- * What to give instead, where the stack shall make S3 credentials and logs in by an application credential: Keystones
- * with the fix for CVE-2026-43001 let one make EC2 credentials in its own project at most, and the provider's error says
+ * What to give instead, where the stack shall create S3 credentials and logs in by an application credential: Keystones
+ * with the fix for CVE-2026-43001 let one create EC2 credentials in its own project at most, and the provider's error says
  * no more than "403". `undefined` where nothing is to be said.
  */
 export function credentialAdvice(
   identities: StackConfig["s3"]["identities"],
   settings: LoginSettings,
 ): string | undefined {
-  const made = Object.entries<S3Identity | undefined>(identities).flatMap(([role, identity]) =>
-    identity !== undefined && madeByStack(identity) ? [{ role, projectId: identity.projectId }] : [],
+  const created = Object.entries<S3Identity | undefined>(identities).flatMap(([role, identity]) =>
+    identity !== undefined && createdByStack(identity) ? [{ role, projectId: identity.projectId }] : [],
   );
-  const [first] = made;
+  const [first] = created;
   if (first === undefined || !byApplicationCredential(settings)) return undefined;
   return (
-    `s3.identities: the EC2 credentials of ${made.map(({ role }) => role).join(", ")} are made with an application ` +
-    "credential. Keystone with the fix for CVE-2026-43001 lets one make them in its own project at most. Where this " +
-    "update fails with 403 (Ec2CredentialV3), run it as a user with a password, or make them as one, for instance: " +
+    `s3.identities: the EC2 credentials of ${created.map(({ role }) => role).join(", ")} are created with an application ` +
+    "credential. Keystone with the fix for CVE-2026-43001 lets one create them in its own project at most. Where this " +
+    "update fails with 403 (Ec2CredentialV3), run it as a user with a password, or create them as one, for instance: " +
     `openstack --os-project-id ${first.projectId} ec2 credentials create; and give, in the place of ` +
     `s3.identities.${first.role}.projectId: accessKeyId, secretAccessKey (pulumi config set --secret --path …) and ` +
     `principal arn:aws:iam::${first.projectId}:root`

@@ -9,7 +9,7 @@ export interface DiskOfFlavor {
   flavor: NameOrId;
 }
 
-/** The hosts that start on their flavor's disk; frozen clients are passed over, for nothing is made for them. */
+/** The hosts that start on their flavor's disk; frozen clients are skipped, for nothing is created for them. */
 export function disksOfFlavors({ proxy, clients }: StackConfig): DiskOfFlavor[] {
   return [
     ...(proxy.volume ? [] : [{ name: proxy.name, host: "proxy", flavor: proxy.flavor }]),

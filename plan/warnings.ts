@@ -24,7 +24,7 @@ export function configWarnings({ access, clients }: StackConfig): string[] {
 
 const RSA =
   "is an RSA key, for which Pulumi's SSH connection offers ssh-rsa with SHA-1 alone: OpenSSH 8.8 and newer refuse that; " +
-  "give the host's ed25519 key instead, /etc/ssh/ssh_host_ed25519_key.pub there (ssh-keygen -A makes a missing one)";
+  "give the host's ed25519 key instead, /etc/ssh/ssh_host_ed25519_key.pub there (ssh-keygen -A creates a missing one)";
 
 const WHOLE_SYSTEM =
   '"/" includes everything that is mounted below it, network and removable disks too; to stay on the disk itself, add ' +

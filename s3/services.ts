@@ -63,7 +63,7 @@ export const QUOTA_HEADERS = ["x-rgw-quota-bucket-size", "x-rgw-quota-user-size"
  */
 export const HARMLESS_BLOCK = "IgnorePublicAcls";
 
-/** Whom a grant of an ACL names that names nobody: MinIO, which has no ACLs, answers with such a grant. */
+/** The grantee of a grant that names nobody: MinIO, which has no ACLs, answers with such a grant. */
 export const NO_GRANTEE = "";
 
 /** What a versioned bucket calls the version of an object that was put without versioning. */
@@ -78,7 +78,7 @@ export const ENCRYPTED_STATUS = 400;
 /** ETags come with or without quotes, by service and call. */
 export const plainEtag = (etag: string | undefined): string => (etag ?? "").replaceAll('"', "");
 
-/** Keys in XML that are not encoded, as in a marker of Ceph RGW: the parser makes one character of every line end. */
+/** Keys in XML that are not encoded, as in a marker of Ceph RGW: the parser turns every line end into one character. */
 export const asInXml = (key: string): string => key.replace(/\r\n?/g, "\n");
 
 /**

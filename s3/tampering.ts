@@ -1,4 +1,4 @@
-/** Calls that the policy must deny, one for each denied action, made so that their success would change nothing. */
+/** Calls that the policy must deny, one for each denied action, such that their success would change nothing. */
 import type { S3 } from "@aws-sdk/client-s3";
 import type { DeniedAction } from "../plan/bucket-policy";
 import type { Observed } from "./observe";

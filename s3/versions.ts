@@ -182,7 +182,7 @@ export async function listVersions(
 const MOST_ENTRIES = Math.floor(getHeapStatistics().heap_size_limit / 1000);
 
 /**
- * All versions and delete markers below a prefix, to make a plan of.
+ * All versions and delete markers below a prefix, for a plan.
  *
  * @param most maximum number. @default as many as fit into this process's memory with a plan
  * @throws Error where there are more: an attacker who can add to a repository can add any number

@@ -27,7 +27,7 @@ export interface AccessConfig {
   jumpHost?: SshTarget;
   /**
    * Secret. The operator's private SSH key (PEM or OpenSSH, no passphrase).
-   * @default the stack makes one
+   * @default the stack creates one
    */
   privateKey?: string;
 }

@@ -40,11 +40,11 @@ interface CommonClient {
   repositories: RepositoryConfig[];
 }
 
-/** A virtual machine made by this stack. */
+/** A virtual machine created by this stack. */
 export interface VmClient extends CommonClient, MachineConfig {
   kind: "vm";
   /**
-   * Names or IDs of existing security groups, besides the one that the stack makes.
+   * Names or IDs of existing security groups, besides the one that the stack creates.
    * @default none
    */
   securityGroups: string[];
@@ -135,7 +135,7 @@ const keyOnlyClient = mapping(
   CLIENT,
   otherKinds("key-only"),
 );
-/** A client of no known kind: never right, but its kind is not the only error to be told. */
+/** A client of no known kind: never valid, but its kind is not the only error to report. */
 const kindless = z
   .looseObject(
     {

@@ -120,7 +120,7 @@ export function mapping<T extends z.ZodRawShape>(
   });
 }
 
-/** One of several forms: `pick` tells from the raw value which one the user means, so that errors are about that. */
+/** One of several forms: `pick` finds out from the raw value which one the user means, so that errors are about that. */
 export function oneOf<T>(pick: (raw: Readonly<Record<string, unknown>>) => z.ZodType<T> | string) {
   return z.unknown().transform((raw, context): T => {
     const form = pick(typeof raw === "object" && raw !== null ? { ...raw } : {});

@@ -2,12 +2,12 @@ import { userProblem } from "../values/names";
 import { text, flag, within, mapping, oneOf } from "./fields";
 
 /**
- * A thing of the cloud's: its name or UUID as text, or `{ id: ID }` where the cloud's IDs are no UUIDs.
+ * A thing of the cloud's: its name or UUID as a string, or `{ id: ID }` where the cloud's IDs are no UUIDs.
  * @example `Debian 12`, `{ id: "42" }`
  */
 export type NameOrId = string | { id: string };
 
-/** The disk of a host: a volume made from its image, in place of the disk that its flavor brings. */
+/** The disk of a host: a volume created from its image, in place of the disk that its flavor brings. */
 export interface VolumeConfig {
   /** In GiB, a whole number from 1 to 65536. Required. */
   size: number;
@@ -23,7 +23,7 @@ export interface VolumeConfig {
   keep: boolean;
 }
 
-/** What a host of the stack is made with. A change rebuilds no host: it is for hosts that are made from then on. */
+/** What a host of the stack is created with. A change rebuilds no host: it applies to hosts that are created later. */
 export interface MachineConfig {
   /** Name or ID of the image: Debian 12 or newer with cloud-init. Required. */
   image: NameOrId;
@@ -60,7 +60,7 @@ const volume = mapping(
   "give size, or leave volume out",
 );
 
-/** What a host is made with. */
+/** What a host is created with. */
 export const machine = {
   image: nameOrId("give the name or ID of an image, see `openstack image list`"),
   flavor: nameOrId("give the name or ID of a flavor, see `openstack flavor list`"),

@@ -6,7 +6,7 @@ import { text, textList, mapping, oneOf } from "./fields";
 export type NetworkConfig =
   { create: CreatedNetwork; existing?: undefined } | { existing: ExistingNetwork; create?: undefined };
 
-/** A network, subnet and router made by the stack. */
+/** A network, subnet and router created by the stack. */
 export interface CreatedNetwork {
   /** Addresses of the new subnet: an IPv4 network of /29 or larger, such as `10.20.0.0/24`. Required. */
   cidr: string;

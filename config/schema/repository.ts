@@ -34,7 +34,7 @@ export interface Bandwidth {
 
 /**
  * The settings of a repository that its client's machine needs. Every later form of a repository extends this type and
- * is made by a spread: a field that is added here reaches the plan, the deployment record and the host's renderers.
+ * is built by a spread: a field that is added here reaches the plan, the deployment record and the host's renderers.
  */
 export interface RepositorySettings {
   /** Last part of its address: as strict as a client's name. Required. */
@@ -91,7 +91,7 @@ export interface RepositoryConfig extends RepositorySettings {
   password?: string;
   /**
    * The public key with which the client's operator connects, `ssh-ed25519 BASE64 [comment]`; ed25519 only, each
-   * repository its own. Required for clients of kind `key-only`, refused for the others (the stack makes theirs).
+   * repository its own. Required for clients of kind `key-only`, refused for the others (the stack creates theirs).
    */
   publicKey?: string;
 }
@@ -149,7 +149,7 @@ function withWindow<T extends z.ZodType<{ schedule: string; window?: number }>>(
 }
 
 const ownKeys = {
-  publicKey: 'is for clients of kind "key-only"; leave it out, the stack makes this client\'s key',
+  publicKey: 'is for clients of kind "key-only"; leave it out, the stack creates this client\'s key',
 };
 export const repository = withWindow(mapping(repositoryShape, "give name and paths", ownKeys));
 export const keyOnlyRepository = withWindow(

@@ -19,7 +19,7 @@ export interface S3Config {
   endpoint: string;
   /** The region's name as the service knows it, such as `eu-central-1`. Required. */
   region: string;
-  /** The bucket that holds all repositories: made if it does not exist, never deleted with data in it. Required. */
+  /** The bucket that holds all repositories: created if it does not exist, never deleted with data in it. Required. */
   bucket: string;
   /**
    * Whether the bucket keeps old versions of objects (where the service can).
@@ -61,7 +61,7 @@ export interface S3Config {
 }
 
 /**
- * The retention that every new version gets. Only a bucket that was made with object lock can have one. It holds where
+ * The retention that every new version gets. Only a bucket that was created with object lock can have one. It holds where
  * the policy was lifted, but not against an expiry set through Ceph RGW's Swift API. Its price, as measured on Ceph
  * RGW 16: an attacker on the proxy can lock added objects for any time, and the owner cannot undo that.
  */
@@ -75,10 +75,10 @@ export interface ObjectLockConfig {
   days: number;
 }
 
-/** An S3 identity: an OpenStack project in which the stack makes EC2 credentials, or credentials made elsewhere. */
+/** An S3 identity: an OpenStack project in which the stack creates EC2 credentials, or credentials from elsewhere. */
 export type S3Identity = ProjectIdentity | KeyIdentity;
 
-/** The stack makes EC2 credentials in this OpenStack project. */
+/** The stack creates EC2 credentials in this OpenStack project. */
 export interface ProjectIdentity {
   /** ID of the project: 32 lower-case hexadecimal digits. Required. */
   projectId: string;
@@ -92,7 +92,7 @@ export interface S3Credentials {
   readonly secretAccessKey: string;
 }
 
-/** Credentials made elsewhere. */
+/** Credentials from elsewhere. */
 export interface KeyIdentity extends S3Credentials {
   /**
    * Who this is in a bucket policy: an ARN such as `arn:aws:iam::PROJECT_ID:root`. Required for writer and keeper.

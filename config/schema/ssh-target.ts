@@ -3,7 +3,7 @@ import { hostKeyProblem, plainHostKey } from "../values/keys";
 import { userProblem } from "../values/names";
 import { port, text, privateKey, mapping } from "./fields";
 
-/** A host that is reached by SSH and was not made by this stack. */
+/** A host that is reached by SSH and was not created by this stack. */
 export interface SshTarget {
   /** DNS name or IP address. Required. */
   address: string;
@@ -15,13 +15,13 @@ export interface SshTarget {
   /** The user to log in as: root, or one who may become root with sudo without a password. Required. */
   user: string;
   /**
-   * Its public host key, `TYPE BASE64` as in `/etc/ssh/ssh_host_ed25519_key.pub`, or a line of `ssh-keyscan`, of which
-   * the key is taken: ed25519 or ECDSA; RSA works with servers before OpenSSH 8.8 alone, and a preview warns. Required.
+   * Its public host key, `TYPE BASE64` as in `/etc/ssh/ssh_host_ed25519_key.pub`, or a line of `ssh-keyscan`, from which
+   * the key is read: ed25519 or ECDSA; RSA works with servers before OpenSSH 8.8 alone, and a preview warns. Required.
    */
   hostKey: string;
   /**
    * Secret. Private SSH key for it.
-   * @default `access.privateKey`, or without that the key that the stack makes
+   * @default `access.privateKey`, or without that the key that the stack creates
    */
   privateKey?: string;
 }

@@ -9,7 +9,7 @@ export function addressProblem(address: string): Problem {
     : "is not a DNS name or an IP address; give it without scheme, port and path";
 }
 
-/** Whether the text is an IPv4 or IPv6 address (without a zone). */
+/** Whether the string is an IPv4 or IPv6 address (without a zone). */
 export function isAddress(text: string): boolean {
   return net.isIP(text) !== 0 && !text.includes("%");
 }
@@ -38,7 +38,7 @@ export function cidrProblem(text: string): Problem {
 /** All addresses, as networks. */
 export const ANYWHERE: string[] = ["0.0.0.0/0", "::/0"];
 
-/** A network in which a subnet of the stack can be made. */
+/** A network in which a subnet of the stack can be created. */
 export function subnetProblem(text: string): Problem {
   const problem = cidrProblem(text);
   if (problem !== undefined) return problem;
@@ -48,7 +48,7 @@ export function subnetProblem(text: string): Problem {
     : undefined;
 }
 
-/** A network in which an IPv6 subnet of the stack can be made. */
+/** A network in which an IPv6 subnet of the stack can be created. */
 export function subnet6Problem(text: string): Problem {
   const problem = cidrProblem(text);
   if (problem !== undefined) return problem;

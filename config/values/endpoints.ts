@@ -3,7 +3,7 @@ import type { Problem } from "./problem";
 import { isHostName } from "./names";
 import { isAddress } from "./addresses";
 
-/** The TCP ports that URLs stand for which name none. */
+/** The TCP ports of URLs that name none. */
 const DEFAULT_PORTS = { http: 80, https: 443 };
 
 /** The TCP port that a URL with http or https names, or its scheme's. */

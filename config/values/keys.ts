@@ -41,12 +41,12 @@ export function isRsaKey(hostKey: string): boolean {
   return plainHostKey(hostKey).startsWith("ssh-rsa ");
 }
 
-/** What identifies a public key, whatever its comment: its blob in base64; undefined if the text is not a key. */
+/** What identifies a public key, whatever its comment: its blob in base64; undefined if the string is not a key. */
 export function keyBlob(text: string): string | undefined {
   return plainHostKey(text).split(" ")[1];
 }
 
-/** `want` is the remedy where the text is no whole key. */
+/** `want` is the remedy where the string is no whole key. */
 function keyProblem(text: string, allowed: readonly string[], want: string): Problem {
   if (text.includes("PRIVATE KEY"))
     return "is a private key; give the public one (the file that ends in .pub)";
@@ -77,7 +77,7 @@ function keyBodyProblem(type: string, body: readonly Buffer[], want: string): Pr
       return `is cut short or altered (no RSA numbers inside); ${want}`;
     return BigInt(`0x${second.toString("hex")}`).toString(2).length >= FIRST_SECURE_RSA_BITS
       ? undefined
-      : `is an RSA key of less than ${FIRST_SECURE_RSA_BITS} bits; make the host an ed25519 key (ssh-keygen -A)`;
+      : `is an RSA key of less than ${FIRST_SECURE_RSA_BITS} bits; create an ed25519 key on the host (ssh-keygen -A)`;
   }
   const curve = type.slice("ecdsa-sha2-".length);
   const bytes = { nistp256: 65, nistp384: 97, nistp521: 133 }[curve];

@@ -63,7 +63,7 @@ function normalPath(text: string): string {
 function globProblem(part: string): Problem {
   const characters = Array.from(part);
   let at = 0;
-  /** Reads one character of a class, perhaps behind a backslash; tells whether there was one and something after it. */
+  /** Reads one character of a class, perhaps behind a backslash; returns whether there was one and something after it. */
   const member = (): boolean => {
     const first = characters[at];
     if (first === undefined || first === "-" || first === "]") return false;

@@ -24,7 +24,7 @@ export function rcloneVersionProblem(text: string): Problem {
         "take 1.75.1 or newer";
 }
 
-/** A function that tells whether a text is the address of a program's file, raw or packed as one of `packed`. */
+/** A function that checks whether a string is the address of a program's file, raw or packed as one of `packed`. */
 export function downloadProblem(packed: string): (text: string) => Problem {
   return (text) => {
     if (
@@ -45,7 +45,7 @@ export function downloadProblem(packed: string): (text: string) => Problem {
   };
 }
 
-/** A function that tells whether a text is a SHA-256. `sums` is where that of an official file is published. */
+/** A function that checks whether a string is a SHA-256. `sums` is where that of an official file is published. */
 export function sha256Problem(sums: string): (text: string) => Problem {
   return (text) =>
     /^[0-9a-f]{64}$/.test(text)

@@ -34,7 +34,7 @@ export function renderRcloneConfig(s3: ProxyS3): string {
     ["endpoint", rcloneConfigValue("s3 endpoint", s3.endpoint)],
     // No `acl`: rclone then sends no x-amz-acl, which buckets with ACLs switched off refuse; private is the default.
     ["upload_concurrency", "8"],
-    // The stack makes the bucket; without this rclone would try to at every first write.
+    // The stack creates the bucket; without this rclone would try to at every first write.
     ["no_check_bucket", "true"],
   ];
   return `[${REMOTE}]\n${fields.map((field) => `${field.join(" = ")}\n`).join("")}`;

@@ -66,7 +66,7 @@ export class Bucket extends pulumi.dynamic.Resource {
   declare readonly unfinishedUploads: pulumi.Output<UnfinishedUploads>;
   /** `MODE DAYS days`, `Enabled` (a lock without a retention), `none`, or `unsupported` by the service. */
   declare readonly objectLock: pulumi.Output<string>;
-  /** `private`, the grants that were made by hand, `unsupported` by the service, or `unknown`: it could not be read. */
+  /** `private`, the grants that were set by hand, `unsupported` by the service, or `unknown`: it could not be read. */
   declare readonly acl: pulumi.Output<string>;
   /** `IgnorePublicAcls`; what was set by hand, or `none`; or `unsupported` by the service. */
   declare readonly publicAccessBlock: pulumi.Output<string>;

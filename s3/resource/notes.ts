@@ -16,7 +16,7 @@ export const NOTES = {
   acl: (before: string): string | undefined => {
     return before === "private" || before === "unsupported"
       ? undefined
-      : `its ACL granted access to others than the owner: ${before}. These grants are revoked. Find out who made them, and ` +
+      : `its ACL granted access to others than the owner: ${before}. These grants are revoked. Find out who set them, and ` +
           "what was done with them: by such a grant versions can be deleted.";
   },
 

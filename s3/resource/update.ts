@@ -77,7 +77,7 @@ async function settleAll(inputs: BucketInputs, kept?: string): Promise<BucketSta
     report(NOTES.untried(untried));
     const seen = await observe(owner, inputs);
     report(NOTES.quota(seen?.quota, inputs.bucket));
-    // A state without a form differs from what is wanted, so that the next update makes the proof.
+    // A state without a form differs from what is wanted, so that the next update proves it.
     const uploads = inForce.lifecycle === "unsupported" ? "kept" : inForce.lifecycle.uploads;
     return stateOf(inputs, untried.length === 0 ? form : undefined, seen, uploads);
   } catch (error) {

@@ -276,7 +276,7 @@ sed -i 's,/etc/restic-backup,/root/stolen,g; s,/run/restic-backup,/run/stolen,g;
   await slowBackup;
 });
 
-test("a renamed repository starts anew and its former backups stay readable; a killed update is completed by the next", async () => {
+test("a renamed repository starts empty and its former backups stay readable; a killed update is completed by the next", async () => {
   const before = await stack.outputs();
   const host = await stack.host("filesrv1");
   const rename = (name: string) => {

@@ -13,7 +13,7 @@ export interface Identity extends S3Credentials {
   forget: () => Promise<void>;
 }
 
-/** Credentials in a project, made as the stack makes them. Works inside the cloud's network only. */
+/** Credentials in a project, created as the stack creates them. Works inside the cloud's network only. */
 export async function s3Identity(project: string): Promise<Identity> {
   const user = { name: "demo", password: "demo", domain: { name: "Default" } };
   const login = await fetch(`${KEYSTONE}/auth/tokens`, {

@@ -360,10 +360,10 @@ grep -v '^debug1' forward.log`,
   });
 
   test("another key opens nothing", async () => {
-    const stranger = await sshKey();
-    await client.ssh.sh(`umask 077; printf %s ${shellQuote(stranger.privateKey)} >/root/stranger`);
+    const unknown = await sshKey();
+    await client.ssh.sh(`umask 077; printf %s ${shellQuote(unknown.privateKey)} >/root/unknown`);
     const { code, stdout } = await client.ssh.sh(
-      `ssh -F none -i /root/stranger -o BatchMode=yes -o HostKeyAlias=secure-backups-proxy \\
+      `ssh -F none -i /root/unknown -o BatchMode=yes -o HostKeyAlias=secure-backups-proxy \\
   -o UserKnownHostsFile=/etc/restic-backup/known_hosts rcloneproxy@${PROXY} </dev/null 2>&1`,
       { accept: "any" },
     );
@@ -477,11 +477,11 @@ cat /root/refused`,
     expect(Number(opened)).toBeLessThanOrEqual(limit);
     expect(refusal).toMatch(/Connection (reset|refused)|kex_exchange_identification/);
 
-    const stranger = startRclone(other);
-    const stream = stranger.session.request({ ":path": "/config" });
+    const another = startRclone(other);
+    const stream = another.session.request({ ":path": "/config" });
     const [headers] = (await once(stream, "response")) as [http2.IncomingHttpHeaders];
     expect(headers[":status"]).toBe(404);
-    stranger.end();
+    another.end();
 
     await client.ssh.sh("pkill -x ssh; sleep 1; restic-backup main snapshots");
     await proxy.ssh.sh("nft delete table inet secure_backups");

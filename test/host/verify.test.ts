@@ -177,7 +177,7 @@ async function faultsOfHosts(): Promise<string[]> {
   return faults(await inspectHosts(deployment));
 }
 
-const STRANGER = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGUPIecixyzQL8DLOtF/sLzzjhRZ87dhfL9IdY4e36aV me";
+const UNKNOWN_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGUPIecixyzQL8DLOtF/sLzzjhRZ87dhfL9IdY4e36aV me";
 const KEYS = "/etc/ssh/authorized_keys.d/rcloneproxy";
 const KEEP_KEYS = `cp -p ${KEYS} /root/keys`;
 const RESTORE_KEYS = `cp -p /root/keys ${KEYS}`;
@@ -218,7 +218,7 @@ describe("a weakness of the proxy is named", () => {
     ],
     [
       "an unknown key",
-      `${KEEP_KEYS}; echo '${STRANGER}' >>${KEYS}`,
+      `${KEEP_KEYS}; echo '${UNKNOWN_KEY}' >>${KEYS}`,
       RESTORE_KEYS,
       ["FAIL authorized-keys.exact", "FAIL authorized-keys.separate"],
     ],
@@ -275,9 +275,9 @@ echo '* * * * * rcloneproxy true' >/etc/cron.d/weak`,
       "another key of the operator's account, of root's and of a new account, and one beside the clients'",
       `for file in /home/debian/.ssh/authorized_keys /root/.ssh/authorized_keys2 /etc/ssh/authorized_keys.d/eve; do
   [ ! -e $file ] || cp -p $file /root/kept
-  echo '${STRANGER}' >>$file
+  echo '${UNKNOWN_KEY}' >>$file
 done
-useradd -m -p '*' eve; install -d /home/eve/.ssh; echo 'restrict ${STRANGER}' >/home/eve/.ssh/authorized_keys`,
+useradd -m -p '*' eve; install -d /home/eve/.ssh; echo 'restrict ${UNKNOWN_KEY}' >/home/eve/.ssh/authorized_keys`,
       `cp -p /root/kept /home/debian/.ssh/authorized_keys; userdel -r eve
 rm /root/kept /root/.ssh/authorized_keys2 /etc/ssh/authorized_keys.d/eve`,
       ["FAIL users.keys"],
@@ -533,7 +533,7 @@ done`;
   test("a proxy behind a jump host that does not let the canary in", async () => {
     const findings = await attackAsClient(behindJumpHost({ canary: await sshKey() }));
     const passed = findings.filter(({ verdict }) => verdict === "pass").map(({ id }) => id);
-    expect(passed).toEqual(["attack.stranger-key", "attack.login-root", "attack.login-operator"]);
+    expect(passed).toEqual(["attack.unknown-key", "attack.login-root", "attack.login-operator"]);
     expect(findings.filter(({ verdict }) => verdict === "FAIL")).toEqual([]);
   });
 

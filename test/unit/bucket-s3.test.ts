@@ -420,7 +420,7 @@ describe("settings", () => {
       .map((grantee) => `<Grant><Grantee>${grantee}</Grantee><Permission>WRITE</Permission></Grant>`)
       .join("")}</AccessControlList></AccessControlPolicy>`,
   });
-  const OTHERS = ["<ID>me</ID>", "", "<URI>everybody</URI>", "<ID>him</ID>"];
+  const OTHERS = ["<ID>me</ID>", "", "<URI>everybody</URI>", "<ID>other</ID>"];
 
   test("an ACL that lets in others is made private, and they are named", async () => {
     let acl = grants(...OTHERS);
@@ -428,7 +428,7 @@ describe("settings", () => {
       if (request === "PUT /vault?acl") acl = grants("<ID>me</ID>");
       return request === "GET /vault?acl" ? acl : undefined;
     });
-    const named = "WRITE for everybody, WRITE for him";
+    const named = "WRITE for everybody, WRITE for other";
     const aclBefore = async () => aclInWords(await settle(ACL, s3, address, undefined, SOON));
     expect(await aclBefore()).toBe(named);
     expect(await aclBefore()).toBe("private");
@@ -439,7 +439,7 @@ describe("settings", () => {
   test.each([
     ["names another as the owner", "<Owner><ID>another</ID></Owner>"],
     ["names no owner", ""],
-  ])("whom an ACL names that %s is not taken for the owner", async (_what, owner) => {
+  ])("a grantee of an ACL that %s does not count as the owner", async (_what, owner) => {
     const acl = grants("<ID>me</ID>");
     const body = acl.body.replace(/<Owner>.*<\/Owner>/, owner);
     const { address, s3 } = await service((request) =>
@@ -457,7 +457,7 @@ describe("settings", () => {
     );
   });
 
-  test("a service without ACLs is no mistake", async () => {
+  test("a service without ACLs is no error", async () => {
     const { address, s3 } = await service((request) =>
       request.endsWith("?acl") ? error(501, "NotImplemented") : undefined,
     );
@@ -549,12 +549,12 @@ describe("the proof", () => {
     );
   });
 
-  test("is made with a canary of its own, whatever an intruder puts in its place meanwhile", async () => {
+  test("uses a canary of its own, whatever an attacker puts in its place meanwhile", async () => {
     const canary = `/vault/${CANARY_KEY}`;
     const version = (id: string) => `<Version><Key>${CANARY_KEY}</Key><VersionId>${id}</VersionId></Version>`;
     const denied = error(403, "AccessDenied");
     const { address, s3, log } = await service((request, who) => {
-      // The latest version is always the intruder's, encrypted with a key that only he has.
+      // The latest version is always the attacker's, encrypted with a key that only they have.
       if (request === `HEAD ${canary}`) return { status: 400 };
       if (request === `HEAD ${canary}?versionId=good`) return { status: 200 };
       if (request === `PUT ${canary}`) return { status: 200, headers: { "x-amz-version-id": "good" } };

@@ -159,7 +159,7 @@ describe("an error in one field", () => {
     [
       "clients[1].ssh.hostKey",
       `ssh-rsa ${blob("ssh-rsa", "e", Buffer.alloc(20, 1))}`,
-      `clients[1].ssh.hostKey: "ssh-rsa ${blob("ssh-rsa", "e", Buffer.alloc(20, 1))}" is an RSA key of less than 2048 bits; make the host an ed25519 key (ssh-keygen -A)`,
+      `clients[1].ssh.hostKey: "ssh-rsa ${blob("ssh-rsa", "e", Buffer.alloc(20, 1))}" is an RSA key of less than 2048 bits; create an ed25519 key on the host (ssh-keygen -A)`,
     ],
     [
       "clients[1].ssh.hostKey",

@@ -196,7 +196,7 @@ describe("an error in one field", () => {
     [
       "clients[0].repositories[0].publicKey",
       ed25519(5),
-      'clients[0].repositories[0].publicKey: is for clients of kind "key-only"; leave it out, the stack makes this client\'s key',
+      'clients[0].repositories[0].publicKey: is for clients of kind "key-only"; leave it out, the stack creates this client\'s key',
     ],
     [
       "clients[2].repositories[0].publicKey",

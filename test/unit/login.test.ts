@@ -33,19 +33,21 @@ describe("a login", () => {
   });
 });
 
-describe("EC2 credentials that an application credential shall make", () => {
+describe("EC2 credentials that an application credential shall create", () => {
   const given = settings({ environment: { OS_APPLICATION_CREDENTIAL_ID: "x" } });
   const project = { projectId: "0".repeat(32) };
   const keys = { accessKeyId: "id", secretAccessKey: "secret", principal: "arn:aws:iam::x:root" };
 
   test("come with what to give instead, in full", () => {
     const advice = credentialAdvice({ owner: keys, writer: project, keeper: project }, given);
-    expect(advice).toContain("the EC2 credentials of writer, keeper are made with an application credential");
+    expect(advice).toContain(
+      "the EC2 credentials of writer, keeper are created with an application credential",
+    );
     expect(advice).toContain("CVE-2026-43001");
     expect(advice).toContain(`openstack --os-project-id ${project.projectId} ec2 credentials create`);
     expect(advice).toContain(`principal arn:aws:iam::${project.projectId}:root`);
   });
-  test("are nothing to speak of where all are given, or a user makes them", () => {
+  test("need no advice where all are given, or a user creates them", () => {
     expect(credentialAdvice({ owner: keys, writer: keys }, given)).toBeUndefined();
     expect(credentialAdvice({ owner: project, writer: undefined }, settings({}))).toBeUndefined();
   });

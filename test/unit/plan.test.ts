@@ -130,7 +130,7 @@ describe("rings", () => {
     identities: { ...config().s3.identities, keeper: { projectId: "2".repeat(32) } },
   });
 
-  test("a bucket without versions leaves ring 2 open, whoever the writer is", () => {
+  test("a bucket without versions leaves ring 2 open, with any writer", () => {
     const open = openRings({ ...three(), versioning: false });
     expect(open.map(({ ring }) => ring)).toEqual([2, 3]);
     expect(open[0]?.remedy).toContain("s3.versioning");

@@ -60,7 +60,7 @@ describe("the policy", () => {
     expect(judgePolicy("", policy)).toEqual({ holds: false, happened: "the bucket has no policy" });
   });
 
-  test("binds nobody in a statement without a Principal", () => {
+  test("has no effect in a statement without a Principal", () => {
     expect(judgePrincipals(policy).holds).toBe(true);
     expect(
       judgePrincipals(changed("WriterNeverDeletes", (one) => ({ ...one, Principal: undefined }))),

@@ -56,12 +56,12 @@ export function judgeRepository(
   if (!there) {
     const remedy =
       excused === false
-        ? `let the stack make it: pulumi up --replace URN, with the URN of ${name}'s Command from pulumi stack ` +
+        ? `let the stack create it: pulumi up --replace URN, with the URN of ${name}'s Command from pulumi stack ` +
           "--show-urns; where there were backups, find out first who removed them: npm run recover -- --help"
-        : `nothing, or let the operator of ${name} make it by the instructions`;
+        : `nothing, or let the operator of ${name} create it by the instructions`;
     return { holds: excused, happened: "it is NOT there", remedy };
   }
-  const remedy = `find out on ${name} why nothing comes: restic-backup --status ${repository}`;
+  const remedy = `find out on ${name} why nothing arrives: restic-backup --status ${repository}`;
   const { count, newest } = snapshots;
   if (newest === undefined) {
     return { holds: excused, happened: "it is there, and NOTHING was ever backed up to it", remedy };
@@ -222,7 +222,7 @@ class Look {
   }
 }
 
-/** A name that is spelled for a URL, as far as it is text. */
+/** A name that is encoded for a URL, decoded as far as it can be. */
 function plain(name = ""): string {
   try {
     return decodeURIComponent(name.replaceAll("+", " "));

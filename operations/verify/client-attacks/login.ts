@@ -16,7 +16,7 @@ export function loginAttacks(canary: Attacker, deployment: Deployment): Probe[] 
     change: () => Partial<HostAccess> | Promise<Partial<HostAccess>>;
   }[] = [
     {
-      name: "stranger-key",
+      name: "unknown-key",
       tried: `log in as ${PROXY_USER} with an unknown key, or with a password`,
       change: async () => ({ privateKey: await unknownKey(canary.folder) }),
     },
