@@ -40,6 +40,7 @@ remove_stale_repositories() {
       *" $stale_name "*) continue ;;
     esac
     rm -rf "$SB_SETTINGS/${stale_name:?}"
+    forget_runs "$stale_name"
     say "removed $SB_SETTINGS/$stale_name"
   done
 }

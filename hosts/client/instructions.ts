@@ -119,10 +119,10 @@ function repositoryPart(a: Pick<ClientValues, "client" | "bucket">, repository: 
   return `
 # Repository ${name}: ${repositoryAddress(a.bucket, a.client, name)}
 ${putFile(files.env, environment)}
-${printWords("%s\\0", renderPaths(paths).split("\0"))} >${files.paths.path}
-${printWords("%s\\n", renderExcludes(excludes).split("\n"))} >${files.excludes.path}
+${printWords("%s\\0", renderPaths(paths).split("\0"))} | put ${files.paths.path} ${files.paths.mode}
+${printWords("%s\\n", renderExcludes(excludes).split("\n"))} | put ${files.excludes.path} ${files.excludes.mode}
 ${hookFiles(repository)
-  .map(({ path, content }) => `${printWords("%s\\n", content.split("\n"))} >${path}`)
+  .map(({ path, mode, content }) => `${printWords("%s\\n", content.split("\n"))} | put ${path} ${mode}`)
   .join("\n")}
 need ${files.privateKey.path} 'the private key of ${fingerprint(publicKey)}'
 need ${passwordFile(name)} 'the password of ${a.client}/${name}'

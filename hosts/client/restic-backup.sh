@@ -31,8 +31,9 @@ minute; RESTIC_PROGRESS_FPS sets another rate. Snapshots with a tag, as the repo
 where restic takes --tag and none is given: restic-backup REPOSITORY snapshots --tag secure-backups-report
 
 Exit status of a backup: 0 all is in it; 3 it is partial: a path is not there, or restic could not read a file;
-75 another backup of this repository is running; 1 for a failed command of the configuration; another one is
-restic's. After these nothing was backed up, but where the command after a backup failed. 64: this command line names no repository.
+75 another backup of this repository is running; 1 a command of the configuration failed, or restic did; 129, 130, 141
+and 143 a signal ended it; another one is restic's. Then there is no snapshot, unless the command after it failed.
+64: this command line names no repository.
 Exit status of --status: 0 the last run of each is whole; 3 one is partial; 1 one failed, or has not run yet.
 Of the caller's environment restic gets HOME, LANG, LC_ALL, TERM, TMPDIR, TZ, GOMAXPROCS, RESTIC_COMPRESSION,
 RESTIC_PACK_SIZE, RESTIC_PROGRESS_FPS and RESTIC_READ_CONCURRENCY.
@@ -49,7 +50,8 @@ repositories() {
 }
 
 say() {
-  printf 'restic-backup: %s\n' "$*" >&2
+  # A terminal may be gone.
+  printf 'restic-backup: %s\n' "$*" >&2 || :
 }
 
 fail() {
@@ -82,7 +84,8 @@ free_mib() {
 # them, or to the roomiest, so that a full disk can still be backed up.
 choose_temporary_folder() {
   most=0
-  for place in "${TMPDIR:-/tmp}" /var/tmp /run /dev/shm; do
+  for place in "${TMPDIR:-/tmp}" /var/tmp "$run" /dev/shm; do
+    [ -w "$place" ] || continue
     free=$(free_mib "$place")
     if [ "${free:-0}" -gt "$most" ]; then
       most=$free
@@ -129,6 +132,9 @@ run_restic() {
 # failed run reports must never be what "restore latest" brings back.
 run_restic_for_person() {
   case $1 in
+    -h | --help | --version) ;;
+    # Behind an option the command would not be seen.
+    -*) fail "give restic's command first, and its options after it" ;;
     snapshots | restore | ls | dump | mount | find | stats)
       for word; do
         case $word in
@@ -159,7 +165,7 @@ one_line() {
 
 # ---- the record of the last run: /var/lib/restic-backup/REPOSITORY/last, a line a field, and problems, a line each
 
-# A disk that is full must not keep a backup from being made: then the journal alone has the result.
+# The record of the last run since the host started is in $run, too: a full disk keeps no backup from being made.
 write_record() { # write_record RESULT STATUS WHY
   {
     printf 'began=%s\nended=%s\nseconds=%s\n' "$began" "$(now)" "$(($(uptime_seconds) - began_uptime))"
@@ -175,12 +181,33 @@ keep_record() { # keep_record NAME
   fi
 }
 
+# last_record: the file with the record of the last run.
+last_record() {
+  if [ -s "$run/$repository.record" ]; then
+    echo "$run/$repository.record"
+  else
+    echo "$record/last"
+  fi
+}
+
+# problems_of RECORD: the file with what that run lacked.
+problems_of() {
+  case $1 in
+    *.record) echo "${1%.record}.problems" ;;
+    *) echo "${1%/*}/problems" ;;
+  esac
+}
+
 # field FILE NAME: a field of a record, empty where there is none.
 field() {
   sed -n "s/^$2=//p" "$1" 2>/dev/null | head -n 1
 }
 
 # ---- commands of the configuration
+
+# systemd takes a main process that ended by one of these signals for a success.
+# shellcheck disable=SC2016
+hook_shell='trap "exit 143" HUP INT TERM PIPE; /bin/sh "$1"; exit $?'
 
 # run_hook NAME: runs a command of the configuration in a unit of its own, so that the unit of the backup can be strict;
 # without systemd in a session of its own. Its standard output is this function's.
@@ -192,9 +219,9 @@ run_hook() {
   if [ -d /run/systemd/system ]; then
     systemctl reset-failed "$hook_unit.service" 2>/dev/null || :
     systemd-run --quiet --wait --pipe --collect --unit="$hook_unit" --property=IgnoreSIGPIPE=no \
-      --property="RuntimeMaxSec=$hook_seconds" --property=TimeoutStopSec=30 --property=OOMPolicy=continue \
+      --property="RuntimeMaxSec=$hook_seconds" --property=TimeoutStopSec=30 \
       --setenv="RESTIC_BACKUP_REPOSITORY=$repository" --setenv="RESTIC_BACKUP_RESULT=${result-}" \
-      /bin/sh "$settings/$repository/$1" 8>&- || hook_status=$?
+      /bin/sh -c "$hook_shell" sh "$settings/$repository/$1" 8>&- || hook_status=$?
   else
     RESTIC_BACKUP_REPOSITORY=$repository RESTIC_BACKUP_RESULT=${result-} \
       timeout -k 30 "$hook_seconds" /bin/sh "$settings/$repository/$1" 8>&- || hook_status=$?
@@ -256,8 +283,12 @@ dump() {
   dump_status=0
   run_hook stdin || dump_status=$?
   [ "$dump_status" -ne 0 ] || return 0
+  tries=0
   until [ -s "$run/$repository.restic" ]; do
+    # It was never started.
+    [ "$tries" -lt 60 ] || return 0
     sleep 1
+    tries=$((tries + 1))
   done
   restic_pid=$(cat "$run/$repository.restic")
   # A dump fails, too, where restic went away from it.
@@ -280,7 +311,7 @@ restic_of_attempt() {
     run_restic configured-backup </dev/null
   fi
   # shellcheck disable=SC2016
-  sh -c 'echo "$PPID"' >"$run/$repository.restic"
+  sh -c 'echo "$PPID"' >"$run/$repository.restic" || exit 1
   run_restic configured-backup
 }
 
@@ -309,7 +340,7 @@ attempt_backup() {
 # ---- a run
 
 finish() { # finish RESULT STATUS WHY
-  trap '' HUP INT TERM
+  trap : HUP INT TERM PIPE
   result=$1
   stop_hooks
   if [ -f "$settings/$repository/after" ] && [ -n "$after_due" ]; then
@@ -317,7 +348,7 @@ finish() { # finish RESULT STATUS WHY
     after_status=0
     run_hook after || after_status=$?
     if [ "$after_status" -ne 0 ] && [ "$result" != failed ]; then
-      set -- failed 1 "a snapshot was made, but $(hook_problem after "$after_status")"
+      set -- failed 1 "a snapshot was created, but $(hook_problem after "$after_status")"
     fi
   fi
   touch "$run/$repository.problems"
@@ -346,7 +377,7 @@ send_report() {
 report() {
   awk -v repository="$repository" '
     function text(value) {
-      gsub(/\\/, "\\\\", value); gsub(/"/, "\\\"", value); gsub(/[\001-\037\177]/, "?", value)
+      gsub(/\\/, "&&", value); gsub(/"/, "\\\"", value); gsub(/[\001-\037\177]/, "?", value)
       return "\"" value "\""
     }
     FILENAME ~ /\.problems$/ { problems = problems (count++ ? ", " : "") text($0); next }
@@ -365,6 +396,7 @@ interrupted() { # interrupted STATUS
 }
 
 back_up() { # back_up timer|person
+  umask 077
   by=$1
   need_repository "$repository"
   choose_temporary_folder
@@ -392,6 +424,7 @@ back_up() { # back_up timer|person
   trap 'interrupted 129' HUP
   trap 'interrupted 130' INT
   trap 'interrupted 143' TERM
+  trap 'interrupted 141' PIPE
   [ -t 1 ] || export RESTIC_PROGRESS_FPS="${RESTIC_PROGRESS_FPS:-0.0166}"
 
   after_due=yes
@@ -407,7 +440,7 @@ back_up() { # back_up timer|person
   while :; do
     attempt=$((attempt + 1))
     attempt_backup
-    if [ -f "$run/$repository.dump" ] && [ "$status" -ne 0 ]; then
+    if [ -f "$run/$repository.dump" ]; then
       finish failed 1 "$(hook_problem stdin "$(cat "$run/$repository.dump")"): nothing was backed up"
     fi
     [ "$attempt" -lt "${RESTIC_BACKUP_ATTEMPTS:-3}" ] || break
@@ -447,15 +480,17 @@ busy() {
 
 # What systemd saw of a run that could not write its own result.
 record_ended() {
+  umask 077
   record=$state/$repository
+  last=$(last_record)
   exec 8>"$run/$repository.lock"
-  if [ "$(field "$record/last" result)" != running ] || ! flock -n 8; then
+  if [ "$(field "$last" result)" != running ] || ! flock -n 8; then
     exit 0
   fi
-  began=$(field "$record/last" began)
+  began=$(field "$last" began)
   began_uptime=$(uptime_seconds)
-  by=$(field "$record/last" by)
-  attempt=$(field "$record/last" attempts)
+  by=$(field "$last" by)
+  attempt=$(field "$last" attempts)
   after_due=yes
   finish failed 137 "the run was killed"
 }
@@ -479,15 +514,27 @@ next_run() {
   fi
 }
 
+# Whether the service failed after the last run ended: then a later one could not even begin.
+failed_since() { # failed_since SECONDS
+  unit=restic-backup@$repository.service
+  systemctl is-failed --quiet "$unit" 2>/dev/null || return 1
+  failed_at=$(systemctl show --property=InactiveEnterTimestamp --value "$unit") &&
+    failed_at=$(date -d "$failed_at" +%s 2>/dev/null) && [ "$failed_at" -gt "$1" ]
+}
+
 status_line() {
   record=$state/$repository
-  result=$(field "$record/last" result)
-  why=$(field "$record/last" why)
-  if [ "$result" = running ] && flock -n "$run/$repository.lock" true; then
+  last=$(last_record)
+  result=$(field "$last" result)
+  why=$(field "$last" why)
+  if [ "$result" = running ] && flock -s -n "$run/$repository.lock" true; then
     result=failed
     why="the run was killed"
+  elif [ "$result" = ok ] && failed_since "$(field "$last" ended)"; then
+    result=failed
+    why="a later run could not begin: see journalctl -u restic-backup@$repository"
   fi
-  printf '%-20s %-8s %-16s %-16s %-16s %s\n' "$repository" "${result:-none}" "$(when "$(field "$record/last" began)")" \
+  printf '%-20s %-8s %-16s %-16s %-16s %s\n' "$repository" "${result:-none}" "$(when "$(field "$last" began)")" \
     "$(when "$(field "$record/good" began)")" "$(next_run)" "$why"
   case $result in
     ok | running) ;;
@@ -498,12 +545,13 @@ status_line() {
 
 show_status() {
   worst=0
-  printf '%-20s %-8s %-16s %-16s %-16s %s\n' repository result began 'last whole' next why
+  printf '%-20s %-8s %-16s %-16s %-16s %s\n' repository result began 'last ok' next why
   if [ -n "${1-}" ]; then
     repository=$1
     need_repository "$repository"
     status_line
-    cat "$record/problems" 2>/dev/null || :
+    # Names of files are anybody's.
+    tr -d '\001-\010\013-\037\177' 2>/dev/null <"$(problems_of "$last")" || :
   else
     for repository in $(repositories); do
       status_line

@@ -55,7 +55,7 @@ remove_stale_timers() {
       *.timer)
         timers_name=${timers_file##*@}
         timers_name=${timers_name%.timer}
-        ! scheduled_names | grep -qx "$timers_name" || continue
+        ! scheduled_names | grep -qxF "$timers_name" || continue
         systemctl disable --quiet --now "restic-backup@$timers_name.timer" || :
         ;;
       *) [ -z "$SB_SCHEDULES" ] || continue ;;
@@ -70,19 +70,28 @@ units_sum() {
 }
 
 # install_timers: a reload of systemd and a restart of a timer, which alone makes it take up another schedule, cost
-# seconds on a slow host: only where a unit has changed.
+# seconds on a slow host: only where a unit has changed since the last time that all was in force.
 install_timers() {
-  timers_sum=$(units_sum)
   remove_stale_timers
   [ -n "$SB_SCHEDULES" ] || return 0
   put_timers
-  [ "$timers_sum" = "$(units_sum)" ] || systemctl daemon-reload
+  timers_in_force=/run/restic-backup/timers
+  timers_changed=no
+  [ "$(cat "$timers_in_force" 2>/dev/null)" = "$(units_sum)" ] || timers_changed=yes
+  [ "$timers_changed" = no ] || systemctl daemon-reload
   for timers_name in $(scheduled_names); do
     timers_unit=restic-backup@$timers_name.timer
-    if [ "$timers_sum" != "$(units_sum)" ] || ! systemctl is-active --quiet "$timers_unit" ||
+    if [ "$timers_changed" = yes ] || ! systemctl is-active --quiet "$timers_unit" ||
       ! systemctl is-enabled --quiet "$timers_unit"; then
       systemctl enable --quiet "$timers_unit"
       systemctl restart "$timers_unit"
     fi
   done
+  units_sum >"$timers_in_force"
+}
+
+# forget_runs NAME: what a repository that is gone has left besides its settings, so that another one of its name does
+# not take its results for its own.
+forget_runs() {
+  rm -rf "/var/lib/restic-backup/${1:?}" "/run/restic-backup/$1".* "/var/lib/systemd/timers/stamp-restic-backup@$1.timer"
 }

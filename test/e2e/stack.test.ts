@@ -297,7 +297,11 @@ test("a renamed repository starts empty and its former backups stay readable; a 
   // With the name back, key and password open the repository that was left; another one joins in the same update.
   rename("files");
   editClients((clients) => {
-    named(clients, "filesrv1").repositories.push({ name: "second", paths: ["/srv/second"] });
+    named(clients, "filesrv1").repositories.push({
+      name: "second",
+      paths: ["/srv/second"],
+      schedule: "yearly",
+    });
   });
   const killed = await stack.up([], { timeout: 14, accept: "any" }).catch((error: unknown) => error);
   expect(killed).toBeInstanceOf(Error);
@@ -305,7 +309,7 @@ test("a renamed repository starts empty and its former backups stay readable; a 
   await stack.up();
   expect(await preview()).toEqual([]);
   expect((await stack.outputs()).passwords["filesrv1/files"]).toBe(before.passwords["filesrv1/files"]);
-  expect(JSON.parse((await restic(host, "files", "snapshots --json")).stdout)).toHaveLength(2);
+  expect(JSON.parse((await restic(host, "files", "snapshots --json")).stdout)).toHaveLength(3);
   // verify fails for a repository without a backup.
   await host.sh("mkdir -p /srv/second && echo content >/srv/second/file && restic-backup second");
 });

@@ -198,12 +198,18 @@ describe("dumps", () => {
   });
 
   test("one that fails, at its end or at once, makes no snapshot", async () => {
-    for (const command of ["seq 1000000; exit 5", "exit 5"]) {
+    for (const [command, exit] of [
+      ["seq 1000000; exit 5", 5],
+      ["exit 5", 5],
+      // systemd takes these ends of a main process for a success.
+      ["seq 10; kill -TERM $$", 143],
+      ["seq 10; systemctl stop restic-backup-main-stdin", 143],
+    ] as const) {
       const before = await snapshots("main");
       expect(await runMain(dump(command))).toMatchObject({
         code: 1,
         result: "failed",
-        why: 'the command "stdin" failed with status 5: nothing was backed up',
+        why: `the command "stdin" failed with status ${String(exit)}: nothing was backed up`,
       });
       expect(await snapshots("main")).toBe(before);
       expect(await report("main")).toMatchObject({ result: "failed", status: 1, by: "timer" });
@@ -252,7 +258,7 @@ describe("commands", () => {
     const before = await snapshots("main");
     expect(await runMain({ after: { command: "exit 9", minutes: 1 } })).toMatchObject({
       code: 1,
-      why: 'a snapshot was made, but the command "after" failed with status 9',
+      why: 'a snapshot was created, but the command "after" failed with status 9',
     });
     expect(await snapshots("main")).toBe(before + 1);
   });
@@ -264,17 +270,17 @@ describe("a run", () => {
   });
 
   test("of status 3 is partial, and its report has the paths", async () => {
-    expect(await runMain({ paths: ["/srv/data", "/gone"] })).toMatchObject({
+    expect(await runMain({ paths: ["/srv/data", '/gone\\"x'] })).toMatchObject({
       code: 3,
       result: "partial",
-      problems: ["not there: /gone"],
+      problems: ['not there: /gone\\"x'],
     });
     expect(await report("main")).toMatchObject({
       result: "partial",
       status: 3,
-      problems: ["not there: /gone"],
+      problems: ['not there: /gone\\"x'],
     });
-    expect(await journal()).toContain("restic-backup: not in this backup, for it is not there: /gone");
+    expect(await journal()).toContain("restic-backup: not in this backup, for it is not there: /gone\\"x");
   });
 
   test("with restic's other statuses is failed, each for its reason, and a whole one clears it", async () => {
@@ -316,7 +322,7 @@ describe("a run", () => {
     await admit();
   });
 
-  test("finds another one running: a person is told, and it is not disturbed", async () => {
+  test("finds another one running: it reports that to a person, and does not disturb it", async () => {
     expect(await install({ before: { command: "sleep 8", minutes: 1 } })).toMatchObject({ code: INSTALLED });
     await sh("systemctl start --no-block restic-backup@main.service; sleep 2");
     expect(await sh("restic-backup main")).toMatchObject({

@@ -90,6 +90,17 @@ describe("the command line", () => {
   });
 });
 
+test("restic's command comes first: behind an option it would not be seen", () => {
+  inDirectory((directory) => {
+    const { status, stderr } = backup(directory, {
+      restic: "exit 9",
+      args: ["main", "-v", "restore", "latest"],
+    });
+    expect(status).toBe(1);
+    expect(stderr).toContain("give restic's command first");
+  });
+});
+
 describe("snapshots with a tag", () => {
   const words = (args: string[]) => {
     let seen = "";
@@ -280,8 +291,9 @@ esac`;
           },
         });
       expect(place({ "/tmp": 1e6 })).toMatchObject({ status: 0, stdout: "/tmp -o\n" });
-      expect(place({ "/tmp": 0, "/var/tmp": 1e6, "/run": 1e6 }).stdout).toBe("/var/tmp -o\n");
-      expect(place({ "/tmp": 0, "/var/tmp": 2e4, "/run": 2e5, "/dev/shm": 1e5 }).stdout).toBe("/run -o\n");
+      const run = join(directory, "run");
+      expect(place({ "/tmp": 0, "/var/tmp": 1e6, [run]: 1e6 }).stdout).toBe("/var/tmp -o\n");
+      expect(place({ "/tmp": 0, "/var/tmp": 2e4, [run]: 2e5, "/dev/shm": 1e5 }).stdout).toBe(`${run} -o\n`);
       expect(place({ "/tmp": 1e6, [`${directory}/cache`]: 100 })).toMatchObject({
         status: 0,
         stdout: "/tmp --no-cache\n",

@@ -222,19 +222,21 @@ timers() {
   for timer_file in /etc/systemd/system/restic-backup@*.timer; do
     ! grep -qsF 'Written by secure-backups;' "$timer_file" || set -- "$@" "${timer_file##*/}"
   done
-  [ $# -eq 0 ] || timeout $seconds systemctl show --property=Id,UnitFileState,ActiveState "$@"
+  [ $# -eq 0 ] || timeout $seconds systemctl show --property=Id,UnitFileState,ActiveState,DropInPaths,NeedDaemonReload "$@"
 }
 
 # After a line `== REPOSITORY` each what restic-backup recorded of the last run, and whether that goes on.
 last_runs() {
   for run_name in $REPOSITORIES; do
     printf '== %s\n' "$run_name"
-    run_file=/var/lib/restic-backup/$run_name/last
-    [ -e "$run_file" ] || continue
-    run_record=$(head -c 4000 "$run_file") || return
-    printf '%s\n' "$run_record"
-    run_pid=$(printf '%s\n' "$run_record" | sed -n 's/^pid=//p' | head -n 1)
-    ! kill -0 "$run_pid" || printf 'goes-on=yes\n'
+    # The first has the newest since the host started, also on a full disk.
+    for run_file in "/run/restic-backup/$run_name.record" "/var/lib/restic-backup/$run_name/last"; do
+      [ -s "$run_file" ] || continue
+      head -c 4000 "$run_file" || return
+      break
+    done
+    run_lock=/run/restic-backup/$run_name.lock
+    [ ! -e "$run_lock" ] || flock -s -n "$run_lock" true || printf 'goes-on=yes\n'
   done
 }
 

@@ -21,7 +21,7 @@ const fieldsOf = (text: string): Map<string, string> =>
 
 const unitOf = ({ name }: Scheduled): string => path.basename(timerSpec(name).path);
 
-/** The state of a timer that will start its next backup, also after the host has started anew. */
+/** The state of a timer that will start its next backup, also after the host has rebooted. */
 const SOUND = "enabled and active";
 
 /** The state of each of the stack's timers on a host, by its unit. */
@@ -32,8 +32,11 @@ function timerStates(facts: HostFacts): Map<string, string> {
       .map(fieldsOf)
       .filter((fields) => fields.size > 0)
       .map((fields) => {
+        const short = (field: string) => printable(fields.get(field) ?? "").slice(0, LONGEST_WHY);
         const enabled = fields.get("UnitFileState") === "enabled" ? "enabled" : "not enabled";
-        return [fields.get("Id") ?? "", `${enabled} and ${printable(fields.get("ActiveState") ?? "")}`];
+        const changed = short("DropInPaths") === "" ? "" : `, changed by ${short("DropInPaths")}`;
+        const old = fields.get("NeedDaemonReload") === "yes" ? ", not yet read by systemd" : "";
+        return [fields.get("Id") ?? "", `${enabled} and ${short("ActiveState")}${changed}${old}`];
       }),
   );
 }
@@ -50,7 +53,7 @@ export function timersSeen(facts: HostFacts, repositories: readonly Scheduled[])
         .map(({ unit, state }) => `${unit} is ${state}`),
       ...[...states.keys()]
         .filter((unit) => !wanted.includes(unit))
-        .map((unit) => `there is ${printable(unit)}, and no schedule for it`),
+        .map((unit) => `there is ${printable(unit).slice(0, LONGEST_WHY)}, and no schedule for it`),
     ],
     wanted.length === 0 ? "no schedule, and no timer" : `${String(wanted.length)} timers, so they are`,
   );
