@@ -329,9 +329,9 @@ restic-backup main`,
 });
 
 describe("restic-backup", () => {
-  test("runs by README's line for cron, with the PATH that cron gives root", () => {
-    const readme = fs.readFileSync(path.join(ROOT, "README.md"), "utf8");
-    const [, command = ""] = /^\d+ \d+ \* \* \* root (.*)$/m.exec(readme) ?? [];
+  test("runs by the handbook's line for cron, with the PATH that cron gives root", () => {
+    const handbook = fs.readFileSync(path.join(ROOT, "docs/handbook.md"), "utf8");
+    const [, command = ""] = /^\d+ \d+ \* \* \* (.*)$/m.exec(handbook) ?? [];
     expect(command).toContain("restic-backup main");
     const { status, stdout } = onClient(
       `put install
@@ -351,7 +351,7 @@ env -i PATH=/usr/bin:/bin HOME=/root SHELL=/bin/sh LOGNAME=root /bin/sh -c "$(ca
     expect(stdout).toMatch(/snapshot [0-9a-f]{8} saved/);
     expect(stderr).toContain("not in this backup, for it is not there: /not-mounted\n");
     expect(stderr).toContain("not in this backup, for it is not there: /srv/not there\n");
-    expect(stderr).toContain("the backup of main is partial");
+    expect(stderr).toContain("main: partial: the backup lacks what is named above");
   });
 
   test("no variable of root's shell changes what restic opens", () => {

@@ -280,7 +280,7 @@ describe("a run", () => {
       status: 3,
       problems: ['not there: /gone\\"x'],
     });
-    expect(await journal()).toContain("restic-backup: not in this backup, for it is not there: /gone\\"x");
+    expect(await journal()).toContain('restic-backup: not in this backup, for it is not there: /gone\\"x');
   });
 
   test("with restic's other statuses is failed, each for its reason, and a whole one clears it", async () => {
