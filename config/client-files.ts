@@ -13,7 +13,7 @@ export interface ClientFiles {
 
 /**
  * The clients of a folder, one a file `NAME.yaml`, in the order of their names. Hidden files are passed over, and
- * whatever else is no such file is a error: a client that is overlooked loses its access.
+ * whatever else is no such file is an error: a client that is overlooked loses its access.
  *
  * @param folder As the configuration names it, relative to the project's folder.
  */
@@ -101,7 +101,7 @@ export type ClientSecrets = Readonly<
   >
 >;
 
-/** Puts each secret where the client's file would have it; what finds no place is a error. */
+/** Puts each secret where the client's file would have it; what finds no place is an error. */
 export function addSecrets(files: readonly ClientFile[], secrets: ClientSecrets): ClientFiles {
   const errors: FieldError[] = [];
   const wrong = (path: string[], message: string) =>

@@ -27,7 +27,7 @@ export interface FieldError {
 /** Every error found in a stack's configuration. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
-  /** One line a error: `secure-backups:FIELD: VALUE what is wrong; remedy`, or with `FILE: FIELD` in the field's place. */
+  /** One line per error: `secure-backups:FIELD: VALUE what is wrong; remedy`, or `FILE: FIELD` in the field's place. */
   readonly lines: readonly string[];
 
   constructor(errors: readonly FieldError[]) {
@@ -45,7 +45,7 @@ export function fieldName(path: Path): string {
   return `${NAMESPACE}:${escaped(String(first))}${rest.map(step).join("")}`;
 }
 
-/** Where a error is: the field of the stack's configuration, or `FILE: FIELD`. */
+/** Where an error is: the field of the stack's configuration, or `FILE: FIELD`. */
 export function placeOf({ file, path }: Pick<FieldError, "file" | "path">): string {
   if (file === undefined) return fieldName(path);
   const field = path.map(step).join("").replace(/^\./, "");

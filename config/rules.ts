@@ -298,7 +298,7 @@ function runErrors(repository: Readonly<Record<string, unknown>>): FieldError[] 
   }
   const gap = minutesBetweenRuns(textOf(schedule) ?? "daily");
   if (typeof window === "number" && window > 0 && window >= gap) {
-    const message = `${String(window)} is not less than the ${String(gap)} minutes between two runs; write a smaller number`;
+    const message = `${String(window)} is not less than ${String(gap)} minutes, the shortest time between two runs of a day; write a smaller number`;
     errors.push({ path: ["window"], message });
   }
   return errors;

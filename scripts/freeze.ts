@@ -14,6 +14,7 @@ export const freezeCommand = new OperatorCommand(
   "freeze",
   'Shuts clients out: writes "frozen: true" into the configuration, ends their access on the proxy at once, then runs the ' +
     "update without contacting any client. Prints the names of those that were not frozen before, one a line.",
+  { start: "npm run --silent freeze --" },
 )
   .argument(...CLIENTS)
   .option(...ALL)

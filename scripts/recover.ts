@@ -6,19 +6,25 @@ import { OperatorCommand, start } from "./command";
 
 export const command = new OperatorCommand(
   "recover",
-  "Brings a repository back to what it was at TIME, whatever was deleted, overwritten or added since. Without --apply it " +
+  "Restores a repository to its state at TIME, whatever was deleted, overwritten or added since. Without --apply it " +
     "shows what would be done and the snapshots at that time, and changes nothing.",
   { rest: "RESTIC-ARGUMENTS…" },
 )
-  .option("--client <CLIENT>", "the client's name")
-  .option("--repository <REPOSITORY>", "the repository (default: all that the bucket has of the client)")
+  .option("--client <CLIENT>", "the client's name; required without --all")
+  .option(
+    "--repository <REPOSITORY>",
+    "the repository; required with RESTIC-ARGUMENTS (default: all that the bucket has of the client)",
+  )
   .option("--all", "every repository of every client, removed ones too")
-  .option("--at <TIME>", 'date, time and zone: 2026-11-20T03:00:00Z or "2026-11-20 03:00 +01:00"')
+  .option(
+    "--at <TIME>",
+    'required: date, time and zone, such as 2026-11-20T03:00:00Z or "2026-11-20 03:00 +01:00"',
+  )
   .option("--apply", "does it, and lets restic check the repository; nothing is deleted by it")
   .addHelpText(
     "after",
     `
-RESTIC-ARGUMENTS run restic on the repository as it was at TIME, read-only, on this machine:
+RESTIC-ARGUMENTS run restic on the repository at that time, read-only, on this machine:
   … -- snapshots
   … -- restore ID --target DIRECTORY`,
   )

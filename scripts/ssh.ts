@@ -8,7 +8,7 @@ export const command = new OperatorCommand(
   { start: "npm run --silent ssh --" },
 )
   .option("--identity <FILE>", "a private key to log in with (default: the one in the stack's state)")
-  .argument("<HOST>", "the proxy's name or a client's; an unknown one lists those that there are")
+  .argument("<HOST>", "the name of the proxy or of a client; an unknown one prints all names")
   .argument("[COMMAND...]", "runs there in /bin/sh instead of a login shell; options after HOST belong to it")
   .passThroughOptions()
   .does((host: string, words: string[], { stack, identity }: StackOptions & { identity?: string }) =>

@@ -11,8 +11,8 @@ const ring = new Option(
 
 export const command = new OperatorCommand(
   "verify",
-  "Tries on a deployed stack what an attacker would try, and looks at how it is set up. It may run on production: it " +
-    "writes a few small objects into the repository of its own canary client, and removes them again.",
+  "Tries on a deployed stack what an attacker would try, and inspects its settings. It is safe in production: it " +
+    "writes a few small objects to the repository of the stack's own canary client, and removes them.",
   { failure: EXIT.unknown },
 )
   .addOption(ring)

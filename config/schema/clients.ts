@@ -32,7 +32,7 @@ interface CommonClient {
   name: string;
   /**
    * Whether it is shut out: its keys stop working and its machine is not contacted any more, while machine, backups
-   * and keys stay as they are. For a client that may have been broken into.
+   * and keys stay as they are. For a client that may be compromised.
    * @default false
    */
   frozen: boolean;

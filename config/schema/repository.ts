@@ -64,8 +64,8 @@ export interface RepositorySettings {
   schedule: string;
   /**
    * Minutes over which the backups of all repositories with one schedule are spread: each waits its own share of them,
-   * the same every time. Less than the time between two runs.
-   * @default 60, or half the time between two runs where that is less
+   * the same every time. Less than the shortest time between two runs of a day, at most 1439.
+   * @default 60, or half of that time where that is less
    */
   window: number;
   /** Runs before a backup. Where it fails nothing is backed up. @default none */

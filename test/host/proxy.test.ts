@@ -438,14 +438,14 @@ for pid in $(processes); do cat "/proc/$pid/oom_score_adj"; done | sort -n`);
     await client.ssh.sh("restic-backup main snapshots");
   });
 
-  test("a client that knocks without end does not hold up the update that shuts it out", async () => {
+  test("a client that keeps reconnecting does not delay its revocation", async () => {
     await client.ssh.sh(`for knocker in $(seq 6); do
   setsid -f timeout 600 sh -c '
     while :; do ssh -F /etc/restic-backup/ssh_config -o ControlMaster=no -o ControlPath=none odd; done
   ' </dev/null >/dev/null 2>&1
 done`);
     const { code, text } = await putInForce(proxy, proxyFiles({ without: odd }));
-    // They knocked until now, or this fails; between two knocks there may be no ssh.
+    // They reconnected until now, or this fails; between two attempts there may be no ssh.
     await client.ssh.sh("pkill -x timeout\npkill -x ssh || :");
     expect(text).toContain("ended the sessions of keys that lost their access");
     expect(code).toBe(INSTALLED);

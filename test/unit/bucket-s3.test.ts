@@ -468,7 +468,7 @@ describe("settings", () => {
     ["the smaller of two", { "x-rgw-quota-user-size": "20", "x-rgw-quota-bucket-size": "10" }, 10],
     ["that of the user", { "x-rgw-quota-user-size": "20", "x-rgw-quota-bucket-size": "-1" }, 20],
     ["none", { "x-rgw-quota-user-size": "-1", "x-rgw-quota-bucket-size": "-1" }, "none"],
-    ["unknown where nothing is told", {}, "unknown"],
+    ["unknown where the service reports none", {}, "unknown"],
   ])("the quota is %s", async (_which, told, quota) => {
     const { address, s3 } = await service((request) =>
       request === "HEAD /vault" ? { status: 200, headers: told } : undefined,
@@ -619,7 +619,7 @@ describe("the proof", () => {
       ]);
     });
 
-    test("bears a service without versions", async () => {
+    test("accepts a service without versions", async () => {
       const { address, s3 } = await service((request) =>
         request.includes("versions") ? error(501, "NotImplemented") : full(request),
       );
@@ -649,7 +649,7 @@ describe("the proof", () => {
 describe("the choice of the form", () => {
   const putOf = (log: string[]): number => log.filter((line) => line === "PUT /vault?policy").length;
 
-  test("is the first that holds, and what the others came to is told", async () => {
+  test("is the first that holds, with the reason why each before it failed", async () => {
     let puts = 0;
     // The first is refused, the second is stored and not enforced.
     const { address, s3 } = await service((request) => {
@@ -891,7 +891,7 @@ describe("the resource on such a service", () => {
       /the service reports NO QUOTA: .*radosgw-admin quota set --quota-scope=bucket --bucket=vault/,
     ],
     [
-      "a quota that is not told",
+      "a quota that the service does not report",
       (request) => (request === "HEAD /vault" ? { status: 200 } : undefined),
       /does not report the bucket's quota/,
     ],

@@ -66,7 +66,11 @@ describe("an error in one field", () => {
           "every day",
           '"every day" is not a calendar expression of systemd; write for example "daily", "Mon..Fri 22:30" or "*:0/15", or "none"',
         ],
-        ["window", 1440, "1440 is not less than the 1440 minutes between two runs; write a smaller number"],
+        [
+          "window",
+          1440,
+          "1440 is not less than 1440 minutes, the shortest time between two runs of a day; write a smaller number",
+        ],
         ["window", -1, "-1 is not a number of minutes; write a number from 0 to 10080 without quotes"],
         ["before", { command: "" }, ["before.command: empty; give a command for /bin/sh"]],
         [

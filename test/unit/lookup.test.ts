@@ -66,7 +66,7 @@ const stack = (cloud: MockedCloud, config: object = CONFIG) =>
   mockedStack(config as Record<string, unknown>, cloud);
 
 describe("a stack that exists", () => {
-  test("asks the cloud for nothing, so that a key is revoked whatever has become of images and networks", async () => {
+  test("a freeze asks the cloud for nothing, so missing images and networks cannot delay a revocation", async () => {
     const { resources, asked } = await stack({ state: STATE, missing: "all" });
     expect(asked).toEqual([]);
     const inputs = (type: string, name: string) =>

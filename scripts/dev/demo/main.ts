@@ -1,14 +1,9 @@
-import { parseArgs } from "node:util";
 import { cloudDown, ensureGround, LocalStack } from "../local-stack";
-import { RunError, step } from "../../../operations/transport/run";
+import { EXIT } from "../../../operations/exit-status";
+import { step } from "../../../operations/transport/run";
+import { OperatorCommand, start } from "../../command";
 import { timerRun } from "./timer-run";
 import { backupRoundTrip, RoundTrip } from "./round-trip";
-
-const USAGE = `usage: npm run demo [-- --fresh]
-
-Builds the stack of Pulumi.local.yaml on a local OpenStack cloud and shows what it is for.
-  --fresh   start over: end the cloud of an earlier run with all that is in it
-`;
 
 function summary(trips: RoundTrip[], proxy: string): string {
   const rows = trips.map(
@@ -30,14 +25,9 @@ The cloud stays up. Try next:
 `;
 }
 
-async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { fresh: { type: "boolean" }, help: { type: "boolean" } } });
-  if (values.help) {
-    console.log(USAGE);
-    return;
-  }
+async function demo(fresh: boolean): Promise<number> {
   const stack = new LocalStack();
-  if (values.fresh) await step("end the cloud of an earlier run", cloudDown);
+  if (fresh) await step("end the cloud of an earlier run", cloudDown);
   await step("toolchain and local cloud", ensureGround);
   await step("stack local: state, configuration", () => stack.open());
   await stack.resetConfig();
@@ -56,9 +46,15 @@ async function main(): Promise<void> {
   const status = await timerRun(await stack.host("filesrv1"), "files");
   console.log(`A timer's own backup, as restic-backup --status shows it on filesrv1:\n\n${status}`);
   console.log(summary(trips.flat(), outputs.proxy.address));
+  return EXIT.done;
 }
 
-main().catch((error: unknown) => {
-  console.error(error instanceof RunError ? `\n${error.message}` : error);
-  process.exitCode = 1;
-});
+export const command = new OperatorCommand(
+  "demo",
+  "Builds the stack of Pulumi.local.yaml on a local OpenStack cloud and shows what it is for.",
+  { stack: false },
+)
+  .option("--fresh", "starts over: ends the cloud of an earlier run with all that is in it")
+  .does(({ fresh = false }: { fresh?: boolean }) => demo(fresh));
+
+if (require.main === module) void start(command);

@@ -89,7 +89,7 @@ def check_s3() -> None:
         owner.create_bucket(Bucket=NAME, CreateBucketConfiguration={"LocationConstraint": REGION})
         try:
             owner.put_bucket_versioning(Bucket=NAME, VersioningConfiguration={"Status": "Enabled"})
-            expect(refused(writer.list_objects_v2, Bucket=NAME), "a stranger may list")
+            expect(refused(writer.list_objects_v2, Bucket=NAME), "the writer may list before the policy allows it")
             allow = {
                 "Effect": "Allow",
                 "Principal": {"AWS": [f"arn:aws:iam::{writer_id}:root"]},
