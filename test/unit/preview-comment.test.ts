@@ -78,6 +78,24 @@ describe("the comment on real previews", () => {
     expect(says("no-change")).toContain("**No changes: 43 resources unchanged.**");
   });
 
+  test("an upgrade names the files that the version before did not have, such as timers", () => {
+    const json = structuredClone(fixture("upgrade-from-0.1.0")) as {
+      steps: { urn: string; newState?: { inputs: Record<string, unknown> } }[];
+    };
+    const files = json.steps.find(({ urn }) => urn.includes("secure-backups:hosts:Files::"));
+    Object.assign(files?.newState?.inputs ?? {}, {
+      "/etc/systemd/system/restic-backup@main.timer": {
+        mode: "0644",
+        owner: "root:root",
+        digest: "0123456789ab",
+        concerns: ['backs up on the schedule "daily", 7 min after it'],
+      },
+    });
+    expect(renderPreviewComment(json, "prod")).toMatch(
+      /written again: .*\n {2}- `\/etc\/systemd\/system\/restic-backup@main.timer` added .* `backs up on the schedule "daily", 7 min after it`\n/,
+    );
+  });
+
   test("does not depend on the order of the engine's steps", () => {
     fc.assert(
       fc.property(

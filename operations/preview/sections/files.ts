@@ -38,9 +38,15 @@ function details(command: Step, files: Step | undefined): Markdown[] {
   if (Object.values(files.after).some(isUnknown)) {
     return [say`its program and files depend on keys that are created during the update`];
   }
-  // Version 0.1.0 recorded the files of a host in its command.
+  // Version 0.1.0 recorded the files of a host in its command, a line each.
   if (files.op === "create" && command.op !== "create") {
-    return [say`its files are recorded in a new form and written again: ${readSummary(files.after).title}`];
+    const { title, files: now } = readSummary(files.after);
+    const before = typeof command.before["create"] === "string" ? command.before["create"] : "";
+    const added = Object.entries(now).filter(([path]) => !before.includes(` ${path} `));
+    return [
+      say`its files are recorded in a new form and written again: ${title}`,
+      ...added.map(([path, file]) => fileChange(path, undefined, file)),
+    ];
   }
   return changedFiles(files.before, files.after);
 }
