@@ -439,7 +439,7 @@ describe("a client's own backups", () => {
       "FAIL: restic-backup@main.timer is enabled and inactive",
     ],
     [
-      "enabled until the host starts anew",
+      "enabled until the host reboots",
       unit("main", "enabled-runtime"),
       "FAIL: restic-backup@main.timer is not enabled and active",
     ],
