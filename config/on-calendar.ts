@@ -1,7 +1,7 @@
 /**
- * The calendar expressions of systemd (systemd.time(7), "Calendar Events"), as far as a backup needs them: no fractions of
- * seconds, no Unix times, no steps of months or years, no range of one value, no list that counts from the end of a month. What is accepted here
- * systemd accepts, and understands in the same way.
+ * The calendar expressions of systemd (systemd.time(7), "Calendar Events"), as far as a backup needs them: no fractions
+ * of seconds, no Unix times, no steps of months or years, no range of one value, no list that counts from the end of a
+ * month. What is accepted here systemd accepts, and understands in the same way.
  */
 
 /** The values of one component, in ascending order; `undefined`: any. */
@@ -160,8 +160,8 @@ function parseComponent(
     if (match === null) return undefined;
     const start = complete(Number(match[1]));
     const step = match[3] === undefined ? undefined : Number(match[3]);
-    // The last value that the steps reach counts, not the one that is written. A range of one value some components take
-    // and others do not.
+    // The last value that the steps reach counts, not the one that is written. A range of one value some components
+    // take and others do not.
     const stop = match[2] === undefined ? undefined : complete(Number(match[2]));
     const end = stop === undefined ? undefined : stop - ((stop - start) % (step ?? 1));
     if (start < least || start > most || step === 0) return undefined;

@@ -15,7 +15,7 @@ export {
 export { hookFiles, isScheduled, timerFiles } from "./client/runs";
 export { excludeLine, renderExcludes, renderPaths } from "./client/selection";
 export { renderSshConfig } from "./client/ssh-config";
-export { timerSpec } from "./client/units";
+export { RECORDS, RUN, timerSpec, UNITS, UNITS_SIGNATURE } from "./client/units";
 export {
   cameToItsEnd,
   type HostInstall,

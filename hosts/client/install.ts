@@ -10,9 +10,9 @@ import {
   repositoryFiles,
   RepositoryValues,
   SETTINGS,
-  SOCKETS,
 } from "./manifest";
 import { hookFiles, runParameters, timerFiles } from "./runs";
+import { RUN } from "./units";
 
 /** What client-checks.sh has to know: the stack, and by which files it knows what older versions left unmarked. */
 export function checkParameters(a: {
@@ -59,7 +59,7 @@ export function clientInstall({ restic, ...values }: ClientValues & { restic?: A
     },
     groups: {
       settings: [SETTINGS],
-      common: [...Object.values(CLIENT_FILES).map((spec: FileSpec<ClientValues>) => put(spec)), SOCKETS],
+      common: [...Object.values(CLIENT_FILES).map((spec: FileSpec<ClientValues>) => put(spec)), RUN],
       repositories: repositories.flatMap((repository) =>
         repositoryEntries({ client, bucket, ...repository }),
       ),

@@ -11,7 +11,8 @@ import {
 } from "../names";
 import { passwordFile, renderEnvironment } from "./environment";
 import { checkParameters } from "./install";
-import { CLIENT_FILES, ClientValues, repositoryFiles, SOCKETS } from "./manifest";
+import { CLIENT_FILES, ClientValues, repositoryFiles } from "./manifest";
+import { RUN } from "./units";
 import { renderExcludes, renderPaths } from "./selection";
 import { renderSshConfig } from "./ssh-config";
 
@@ -96,7 +97,7 @@ ${putFile(knownHosts, knownHosts.content(a))}
 ${putFile(sshConfig, renderSshConfig(a.proxy, connections))}
 ${putFile(command, command.content())}
 ${putFile(tmpfiles, tmpfiles.content())}
-mkdir -p ${SOCKETS.dir}
+mkdir -p ${RUN.dir}
 ${a.repositories.map((repository) => repositoryPart(a, repository)).join("")}
 remove_stale_hooks
 install_timers

@@ -7,6 +7,7 @@ import { renderEnvironment } from "./environment";
 import { renderExcludes, renderPaths } from "./selection";
 import { hookFiles, timerFiles } from "./runs";
 import { renderKnownHosts, renderSshConfig } from "./ssh-config";
+import { RUN } from "./units";
 
 /** A repository as its client's machine has it. */
 export interface ClientRepository extends RepositorySettings, Pick<KeyPair, "privateKey"> {
@@ -27,10 +28,8 @@ export interface ClientValues {
 const OPEN = { owner: "root:root", mode: "0644" };
 const PRIVATE = { owner: "root:root", mode: "0600" };
 
-/** Where ssh has the sockets of shared connections; created at each start of the host. */
-export const SOCKETS = { dir: "/run/restic-backup", owner: "root:root", mode: "0700" };
-
-const SOCKETS_LINE = `d ${SOCKETS.dir} ${SOCKETS.mode} root root -`;
+/** Creates the folder at each start of the host. */
+const RUN_LINE = `d ${RUN.dir} ${RUN.mode} root root -`;
 
 /** The folder of all settings. */
 export const SETTINGS = { dir: CLIENT_SETTINGS, owner: "root:root", mode: "0700" };
@@ -54,8 +53,8 @@ export const CLIENT_FILES = {
   tmpfiles: {
     path: "/etc/tmpfiles.d/restic-backup.conf",
     ...OPEN,
-    content: () => `# Written by secure-backups.\n${SOCKETS_LINE}\n`,
-    signature: SOCKETS_LINE,
+    content: () => `# Written by secure-backups.\n${RUN_LINE}\n`,
+    signature: RUN_LINE,
   },
   knownHosts: {
     path: `${CLIENT_SETTINGS}/known_hosts`,

@@ -420,6 +420,8 @@ back_up() { # back_up timer|person
   fi
   began=$(now)
   began_uptime=$(uptime_seconds)
+  # Those of the run before: this one may end before its first attempt.
+  rm -f "$run/$repository.problems"
   write_record running 0 ''
   trap 'interrupted 129' HUP
   trap 'interrupted 130' INT

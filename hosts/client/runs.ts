@@ -2,7 +2,18 @@
 import { Hook, RepositorySettings } from "../../config";
 import { HostFile } from "../manifest";
 import { CLIENT_SETTINGS } from "../names";
-import { duration, renderBackupService, renderBackupTimer, SERVICE, timerSpec, waitSeconds } from "./units";
+import {
+  duration,
+  RECORDS,
+  renderBackupService,
+  renderBackupTimer,
+  RUN,
+  SERVICE,
+  timerSpec,
+  UNITS,
+  UNITS_SIGNATURE,
+  waitSeconds,
+} from "./units";
 
 /** What a run needs to know. restic has flags and no variables for most of it: restic-backup gives the flags. */
 export function runVariables(client: string, r: RepositorySettings): [string, string][] {
@@ -61,6 +72,10 @@ export function timerFiles(client: string, repositories: readonly RepositorySett
 export function runParameters(repositories: readonly RepositorySettings[]): Record<string, string> {
   const hooks = repositories.flatMap((r) => hooksOf(r).map(([hook]) => `${r.name}/${hook}`));
   return {
+    SB_UNITS: UNITS,
+    SB_UNITS_SIGNATURE: UNITS_SIGNATURE,
+    SB_RECORDS: RECORDS,
+    SB_RUN: RUN.dir,
     SB_HOOKS: hooks.join(" "),
     SB_SCHEDULES: repositories
       .filter(isScheduled)

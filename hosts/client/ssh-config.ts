@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { CLIENT_SETTINGS, plainName, plainPublicKey, PROXY_USER, ProxyAddress } from "../names";
+import { RUN } from "./units";
 
 /** What of a repository is needed to connect: the key is not shown, it only distinguishes connections. */
 export interface Connection {
@@ -33,7 +34,7 @@ export function renderSshConfig(proxy: ProxyAddress, connections: readonly Conne
       .digest("hex");
     return `Host ${plainName("repository", name)}
     IdentityFile ${CLIENT_SETTINGS}/${name}/id_ed25519
-    ControlPath /run/restic-backup/${socket.slice(0, 16)}
+    ControlPath ${RUN.dir}/${socket.slice(0, 16)}
 
 `;
   });

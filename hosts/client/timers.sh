@@ -1,7 +1,8 @@
 # shellcheck shell=sh
 # Part of a client's install and of a key-only client's instructions, which bring `fail`, `say` and `put_timers`: commands
 # and timers of its repositories. SB_SCHEDULES has a line REPOSITORY=SCHEDULE for each that has one, SB_HOOKS a word
-# REPOSITORY/NAME for each command.
+# REPOSITORY/NAME for each command. SB_UNITS is what the paths of its units begin with, SB_UNITS_SIGNATURE the text that
+# tells them from others; SB_RECORDS and SB_RUN are the folders of what runs leave, the second until a restart.
 
 # Commands that the configuration has no longer.
 remove_stale_hooks() {
@@ -39,7 +40,7 @@ name_other_timers() {
   for timers_file in /etc/crontab /etc/cron.*/* /var/spool/cron/crontabs/* /var/spool/cron/root \
     /etc/systemd/system/*.service /etc/systemd/system/*.timer; do
     case $timers_file in
-      /etc/systemd/system/restic-backup@*) continue ;;
+      "$SB_UNITS"*) continue ;;
     esac
     if [ -f "$timers_file" ] && grep -v '^[[:space:]]*#' "$timers_file" | grep -q restic-backup; then
       say "warning: $timers_file on $(uname -n) starts restic-backup too: remove it, for the schedules of the configuration run it now, or configure schedule: none"
@@ -49,8 +50,8 @@ name_other_timers() {
 
 # Timers of repositories that are gone or have no schedule any more, and their service with the last.
 remove_stale_timers() {
-  for timers_file in /etc/systemd/system/restic-backup@*; do
-    grep -qsF 'Written by secure-backups;' "$timers_file" || continue
+  for timers_file in "$SB_UNITS"*; do
+    grep -qsF "$SB_UNITS_SIGNATURE" "$timers_file" || continue
     case $timers_file in
       *.timer)
         timers_name=${timers_file##*@}
@@ -66,7 +67,7 @@ remove_stale_timers() {
 }
 
 units_sum() {
-  cat /etc/systemd/system/restic-backup@* 2>/dev/null | sha256sum
+  cat "$SB_UNITS"* 2>/dev/null | sha256sum
 }
 
 # install_timers: a reload of systemd and a restart of a timer, which alone makes it take up another schedule, cost
@@ -75,7 +76,7 @@ install_timers() {
   remove_stale_timers
   [ -n "$SB_SCHEDULES" ] || return 0
   put_timers
-  timers_in_force=/run/restic-backup/timers
+  timers_in_force=$SB_RUN/timers
   timers_changed=no
   [ "$(cat "$timers_in_force" 2>/dev/null)" = "$(units_sum)" ] || timers_changed=yes
   [ "$timers_changed" = no ] || systemctl daemon-reload
@@ -93,5 +94,5 @@ install_timers() {
 # forget_runs NAME: what a repository that is gone has left besides its settings, so that another one of its name does
 # not take its results for its own.
 forget_runs() {
-  rm -rf "/var/lib/restic-backup/${1:?}" "/run/restic-backup/$1".* "/var/lib/systemd/timers/stamp-restic-backup@$1.timer"
+  rm -rf "$SB_RECORDS/${1:?}" "$SB_RUN/$1".* "/var/lib/systemd/timers/stamp-restic-backup@$1.timer"
 }

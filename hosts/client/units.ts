@@ -1,13 +1,25 @@
 import { createHash } from "node:crypto";
 
-const UNIT = { owner: "root:root", mode: "0644", signature: "Written by secure-backups;" };
+/** What the paths of all units of a client begin with. */
+export const UNITS = "/etc/systemd/system/restic-backup@";
+
+/** The text by which a unit is known to be the stack's. */
+export const UNITS_SIGNATURE = "Written by secure-backups;";
+
+/** What runs and shared connections need until the host restarts: sockets, locks, the newest records. */
+export const RUN = { dir: "/run/restic-backup", owner: "root:root", mode: "0700" };
+
+/** The folder of the records of runs, one a repository. */
+export const RECORDS = "/var/lib/restic-backup";
+
+const UNIT = { owner: "root:root", mode: "0644", signature: UNITS_SIGNATURE };
 
 /** The unit of a scheduled backup; its instance is the repository. */
-export const SERVICE = { path: "/etc/systemd/system/restic-backup@.service", ...UNIT };
+export const SERVICE = { path: `${UNITS}.service`, ...UNIT };
 
 /** The timer of a repository. */
 export function timerSpec(repository: string) {
-  return { path: `/etc/systemd/system/restic-backup@${repository}.timer`, ...UNIT };
+  return { path: `${UNITS}${repository}.timer`, ...UNIT };
 }
 
 /**
@@ -25,7 +37,7 @@ export function waitSeconds(client: string, repository: string, windowSeconds: n
  * configuration run in units of their own, without these limits.
  */
 export function renderBackupService(): string {
-  return `# Written by secure-backups; a change here is undone by the next update.
+  return `# ${UNITS_SIGNATURE} a change here is undone by the next update.
 
 [Unit]
 Description=Backup of the repository %i
@@ -91,7 +103,7 @@ export function duration(seconds: number): string {
 
 /** The timer of one repository; `schedule` has been checked. A run that was missed is made up for. */
 export function renderBackupTimer(repository: string, schedule: string): string {
-  return `# Written by secure-backups; a change here is undone by the next update.
+  return `# ${UNITS_SIGNATURE} a change here is undone by the next update.
 
 [Unit]
 Description=Backup of the repository ${repository}, on its schedule

@@ -311,6 +311,21 @@ describe("a run", () => {
     });
   });
 
+  test("that could not even begin is failed, though the one before it was ok", async () => {
+    expect(await runMain()).toMatchObject({ code: 0, result: "ok" });
+    const env = "/etc/restic-backup/main/env";
+    await sh(
+      `sleep 1; mv ${env} ${env}.away; systemctl start restic-backup@main.service || :; mv ${env}.away ${env}`,
+    );
+    expect(await status("main")).toMatchObject({
+      code: 1,
+      result: "failed",
+      why: "a later run could not begin: see journalctl -u restic-backup@main",
+    });
+    expect(await sh("restic-backup main")).toMatchObject({ code: 0 });
+    expect(await status("main")).toMatchObject({ code: 0, result: "ok" });
+  });
+
   test("of a client that is frozen says so", async () => {
     expect(await install()).toMatchObject({ code: INSTALLED });
     await admit("main");

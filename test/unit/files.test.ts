@@ -101,6 +101,23 @@ describe("every rendered file", () => {
   test("restic-backup", () => {
     expect(files.CLIENT_FILES.command.content()).toMatchSnapshot();
   });
+  test("timers, their service, and commands", () => {
+    const repository = {
+      ...SAMPLE_SETTINGS,
+      schedule: "Mon..Fri 22:30",
+      before: { command: "systemctl stop shop", minutes: 5 },
+      after: { command: "systemctl start shop\necho $RESTIC_BACKUP_RESULT", minutes: 1 },
+      stdin: { command: "pg_dump shop", filename: "shop.sql", minutes: 720 },
+      bandwidth: { upload: 1000, download: 2000 },
+      compression: "max" as const,
+      packSize: 32,
+    };
+    expect(files.timerFiles("appsrv", [repository])).toMatchSnapshot();
+    expect(files.hookFiles(repository)).toMatchSnapshot();
+    expect(
+      files.renderEnvironment({ bucket: "databucket", client: "appsrv" }, { ...repository, password: "p" }),
+    ).toMatchSnapshot();
+  });
   test("user data", () => {
     const hostKeyPrivate = "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n";
     expect(

@@ -225,6 +225,18 @@ describe("a backup", () => {
     });
   });
 
+  test("that ends before its first attempt keeps no problems of the run before", () => {
+    inDirectory((directory) => {
+      expect(backup(directory, { paths: ["/not there"] }).status).toBe(3);
+      const problems = () => readFileSync(join(directory, "state/main/problems"), "utf8");
+      expect(problems()).toBe("not there: /not there\n");
+      writeFileSync(join(directory, "settings/main/before"), "exit 7\n");
+      writeFileSync(join(directory, "settings/main/before.seconds"), "60\n");
+      expect(backup(directory, {}).stderr).toContain('the command "before" failed with status 7');
+      expect(problems()).toBe("");
+    });
+  });
+
   test("of what is there is whole, a dangling link too", () => {
     inDirectory((directory) => {
       const link = join(directory, "link");

@@ -9,7 +9,11 @@ import {
   LIBRARY,
   PROXY_HOME,
   PROXY_USER,
+  RECORDS,
+  RUN,
   shellQuote,
+  UNITS,
+  UNITS_SIGNATURE,
 } from "../../../hosts";
 import { Finding, ProbeAbout, runProbe, Seen } from "../probe";
 
@@ -20,7 +24,17 @@ export type HostFacts = (name: string) => string;
 const MOST_FACTS = 32 << 20;
 
 /** The parameters of inspect.sh on every host. */
-const PATHS = { PROXY_USER, PROXY_HOME, AUTHORIZED_KEYS, LIBRARY, SETTINGS: CLIENT_SETTINGS };
+const PATHS = {
+  PROXY_USER,
+  PROXY_HOME,
+  AUTHORIZED_KEYS,
+  LIBRARY,
+  SETTINGS: CLIENT_SETTINGS,
+  UNITS,
+  UNITS_SIGNATURE,
+  RECORDS,
+  RUN: RUN.dir,
+};
 
 /** The script as it is sent: nothing runs before all of it has arrived. `boundary` is a line that cannot be guessed. */
 export function inspectScript(parameters: Record<string, string>, boundary: string): string {

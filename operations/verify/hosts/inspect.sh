@@ -219,8 +219,8 @@ timers() {
   for timer_file in $TIMERS; do
     set -- "$@" "${timer_file##*/}"
   done
-  for timer_file in /etc/systemd/system/restic-backup@*.timer; do
-    ! grep -qsF 'Written by secure-backups;' "$timer_file" || set -- "$@" "${timer_file##*/}"
+  for timer_file in "$UNITS"*.timer; do
+    ! grep -qsF "$UNITS_SIGNATURE" "$timer_file" || set -- "$@" "${timer_file##*/}"
   done
   [ $# -eq 0 ] || timeout $seconds systemctl show --property=Id,UnitFileState,ActiveState,DropInPaths,NeedDaemonReload "$@"
 }
@@ -230,12 +230,12 @@ last_runs() {
   for run_name in $REPOSITORIES; do
     printf '== %s\n' "$run_name"
     # The first has the newest since the host started, also on a full disk.
-    for run_file in "/run/restic-backup/$run_name.record" "/var/lib/restic-backup/$run_name/last"; do
+    for run_file in "$RUN/$run_name.record" "$RECORDS/$run_name/last"; do
       [ -s "$run_file" ] || continue
       head -c 4000 "$run_file" || return
       break
     done
-    run_lock=/run/restic-backup/$run_name.lock
+    run_lock=$RUN/$run_name.lock
     [ ! -e "$run_lock" ] || flock -s -n "$run_lock" true || printf 'goes-on=yes\n'
   done
 }
