@@ -254,14 +254,9 @@ export class LocalStack {
 
   /** Leads the cloud's namespace to the stack's IPv6 subnet as a provider does: through the stack's router. */
   private async routeIpv6(): Promise<void> {
-    const { stdout } = await this.pulumi(["stack", "export"]);
-    const { deployment } = JSON.parse(stdout) as {
-      deployment: { resources: { type: string; outputs?: Record<string, unknown> }[] };
-    };
+    const resources = await this.resources();
     const outputsOf = (type: string) =>
-      deployment.resources
-        .filter((resource) => resource.type.endsWith(`:${type}`))
-        .map(({ outputs }) => outputs);
+      resources.filter((resource) => resource.type.endsWith(`:${type}`)).map(({ outputs }) => outputs);
     const subnet = outputsOf("Subnet").find((outputs) => outputs?.["ipVersion"] === 6);
     const [router] = outputsOf("Router");
     const gateway = (router?.["externalFixedIps"] as { ipAddress: string }[] | undefined)?.find(
@@ -289,21 +284,30 @@ export class LocalStack {
 
   /** Whether an update has made anything on the cloud that runs. */
   async deployed(): Promise<boolean> {
+    return (await this.resources()).length > 0;
+  }
+
+  private async resources(): Promise<{ type: string; outputs?: Record<string, unknown> }[]> {
     const { stdout } = await this.pulumi(["stack", "export"]);
-    const { deployment } = JSON.parse(stdout) as { deployment: { resources?: unknown[] } };
-    return (deployment.resources ?? []).length > 0;
+    const { deployment } = JSON.parse(stdout) as {
+      deployment: { resources?: { type: string; outputs?: Record<string, unknown> }[] };
+    };
+    return deployment.resources ?? [];
   }
 
   async outputs(): Promise<Outputs> {
-    const { stdout } = await this.pulumi(["stack", "output", "--json", "--show-secrets"]);
-    const outputs = JSON.parse(stdout) as Omit<Outputs, "clients"> & Record<string, unknown>;
+    const outputs = await this.rawOutputs();
     return { ...outputs, clients: clientsOf(deploymentIn(outputs, this.name)) };
   }
 
   /** All that the operator's tools know of the deployed stack. */
   async deployment(): Promise<Deployment> {
+    return deploymentIn(await this.rawOutputs(), this.name);
+  }
+
+  private async rawOutputs(): Promise<Omit<Outputs, "clients"> & Record<string, unknown>> {
     const { stdout } = await this.pulumi(["stack", "output", "--json", "--show-secrets"]);
-    return deploymentIn(JSON.parse(stdout) as Record<string, unknown>, this.name);
+    return JSON.parse(stdout) as Omit<Outputs, "clients"> & Record<string, unknown>;
   }
 
   /** A client of this stack or its proxy, as its operator reaches it by SSH. */

@@ -1,4 +1,4 @@
-import { expect } from "@jest/globals";
+import { expect, test } from "@jest/globals";
 import { ConfigError, parseStackConfig } from "../../config";
 import { HEX, blob, fullExample, project } from "./config-example";
 
@@ -27,6 +27,13 @@ export function changed(field: string, value: unknown, raw: unknown = fullExampl
   if (value === undefined) Reflect.deleteProperty(parent, last);
   else parent[last] = value;
   return raw as Raw;
+}
+
+/** A test for each of these fields: the error lines are exactly these. */
+export function reportsEach(cases: readonly Case[]): void {
+  test.each(cases)("%s: %j", (field, value, ...lines) => {
+    expect(errorsOf(changed(field, value))).toEqual(lines);
+  });
 }
 
 /** A program to download. */

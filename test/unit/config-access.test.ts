@@ -2,14 +2,15 @@ import { generateKeyPairSync } from "node:crypto";
 import { describe, expect, test } from "@jest/globals";
 import { parseStackConfig } from "../../config";
 import {
-  type Raw,
-  errorsOf,
-  changed,
-  smallest,
-  opensshPrivateKey,
   type Case,
+  changed,
   CONTROL,
+  errorsOf,
+  opensshPrivateKey,
   PASSPHRASE,
+  type Raw,
+  reportsEach,
+  smallest,
 } from "../harness/config-errors";
 import { PRIVATE_KEY } from "../harness/config-example";
 
@@ -122,9 +123,7 @@ describe("an error in one field", () => {
     ["access.privateKey", PRIVATE_KEY.replaceAll("\n", "\r\n"), `access.privateKey: (secret) ${CONTROL}`],
     ["access.privateKey", encryptedKey(), `access.privateKey: ${PASSPHRASE}`],
   ];
-  test.each(cases)("%s: %j", (field, value, ...lines) => {
-    expect(errorsOf(changed(field, value))).toEqual(lines);
-  });
+  reportsEach(cases);
 });
 
 describe("errors between fields", () => {

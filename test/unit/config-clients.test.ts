@@ -2,17 +2,18 @@ import { generateKeyPairSync } from "node:crypto";
 import { describe, expect, test } from "@jest/globals";
 import { parseStackConfig } from "../../config";
 import {
-  type Raw,
-  errorsOf,
-  changed,
-  smallest,
-  opensshPrivateKey,
   type Case,
+  changed,
+  errorsOf,
+  GIB,
   LABEL,
+  opensshPrivateKey,
+  PASSPHRASE,
+  type Raw,
+  reportsEach,
   RESTIC,
   RESTIC_NAMES,
-  PASSPHRASE,
-  GIB,
+  smallest,
 } from "../harness/config-errors";
 import { blob, ed25519, fullExample } from "../harness/config-example";
 
@@ -177,9 +178,7 @@ describe("an error in one field", () => {
       `clients[0].name: "${name}" ${RESTIC} "${name}-1"`,
     ]),
   ];
-  test.each(cases)("%s: %j", (field, value, ...lines) => {
-    expect(errorsOf(changed(field, value))).toEqual(lines);
-  });
+  reportsEach(cases);
 });
 
 describe("errors between fields", () => {

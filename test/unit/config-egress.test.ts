@@ -1,6 +1,6 @@
 import { describe, expect, test } from "@jest/globals";
 import { parseStackConfig } from "../../config";
-import { errorsOf, changed, smallest, type Case } from "../harness/config-errors";
+import { type Case, changed, reportsEach, smallest } from "../harness/config-errors";
 
 const NO_CIDR = 'is not a network in CIDR notation; write ADDRESS/BITS, for example "192.0.2.0/24"';
 
@@ -29,7 +29,5 @@ describe("an error in one field", () => {
       'egress.mirrors[1]: "0.0.0.0/0" is already in this list, at [0]; remove one of the two',
     ],
   ];
-  test.each(cases)("%s: %j", (field, value, ...lines) => {
-    expect(errorsOf(changed(field, value))).toEqual(lines);
-  });
+  reportsEach(cases);
 });

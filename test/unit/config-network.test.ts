@@ -1,5 +1,5 @@
 import { describe, expect, test } from "@jest/globals";
-import { errorsOf, changed, smallest, type Case } from "../harness/config-errors";
+import { type Case, changed, errorsOf, reportsEach, smallest } from "../harness/config-errors";
 
 describe("a right configuration", () => {
   test("may have a network that exists", () => {
@@ -47,9 +47,7 @@ describe("an error in one field", () => {
       'network.create.dnsServers[0]: "dns.example.com" is not an IP address; write it alone, for example "192.0.2.53"',
     ],
   ];
-  test.each(cases)("%s: %j", (field, value, ...lines) => {
-    expect(errorsOf(changed(field, value))).toEqual(lines);
-  });
+  reportsEach(cases);
 });
 
 describe("errors between fields", () => {

@@ -1,13 +1,14 @@
 import { describe, expect, test } from "@jest/globals";
 import {
-  errorsOf,
-  changed,
   type Case,
-  LABEL,
+  changed,
   CONTROL,
-  NO_SHA256,
+  errorsOf,
   FILL_IN,
   GIB,
+  LABEL,
+  NO_SHA256,
+  reportsEach,
 } from "../harness/config-errors";
 import { HEX } from "../harness/config-example";
 
@@ -118,9 +119,7 @@ describe("an error in one field", () => {
     ["proxy.rclone.sha256", HEX.toUpperCase(), `proxy.rclone.sha256: "${HEX.toUpperCase()}" ${NO_SHA256}`],
     ["proxy.rclone.sha256", HEX.slice(1), `proxy.rclone.sha256: "${HEX.slice(1)}" ${NO_SHA256}`],
   ];
-  test.each(cases)("%s: %j", (field, value, ...lines) => {
-    expect(errorsOf(changed(field, value))).toEqual(lines);
-  });
+  reportsEach(cases);
 });
 
 describe("errors between fields", () => {

@@ -1,13 +1,14 @@
 import { describe, expect, test } from "@jest/globals";
 import {
-  errorsOf,
-  changed,
   type Case,
+  changed,
+  CONTROL,
+  errorsOf,
+  FILL_IN,
+  PUB,
+  reportsEach,
   RESTIC,
   RESTIC_NAMES,
-  CONTROL,
-  PUB,
-  FILL_IN,
 } from "../harness/config-errors";
 import { PRIVATE_KEY, blob, ed25519 } from "../harness/config-example";
 
@@ -258,7 +259,5 @@ describe("an error in one field", () => {
       `clients[2].repositories[0].name: "${name}" ${RESTIC} "${name}-1"`,
     ]),
   ];
-  test.each(cases)("%s: %j", (field, value, ...lines) => {
-    expect(errorsOf(changed(field, value))).toEqual(lines);
-  });
+  reportsEach(cases);
 });

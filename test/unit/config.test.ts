@@ -5,17 +5,18 @@ import * as fc from "fast-check";
 import { parse } from "yaml";
 import { parseStackConfig } from "../../config";
 import {
-  type Raw,
-  errorsOf,
-  changed,
   artifact,
-  smallest,
   type Case,
+  changed,
+  errorsOf,
   LABEL,
-  RESTIC,
   NO_SHA256,
-  PUB,
   PROJECT,
+  PUB,
+  type Raw,
+  reportsEach,
+  RESTIC,
+  smallest,
 } from "../harness/config-errors";
 import { HEX, ed25519, fullExample, project } from "../harness/config-example";
 
@@ -83,9 +84,7 @@ describe("an error in one field", () => {
     ["clinets", [], `clinets: unknown key; did you mean "clients"? ${ALL_KEYS}`],
     ["colour", "red", `colour: unknown key; ${ALL_KEYS}`],
   ];
-  test.each(cases)("%s: %j", (field, value, ...lines) => {
-    expect(errorsOf(changed(field, value))).toEqual(lines);
-  });
+  reportsEach(cases);
 });
 
 describe("all errors", () => {

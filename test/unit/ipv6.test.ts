@@ -4,6 +4,7 @@ import { log, output, Output } from "@pulumi/pulumi";
 import { Deployment } from "../../operations/deployment";
 import { instructionsFor } from "../../operations/instructions";
 import { mockedStack, Registered } from "../harness/mocked-stack";
+import { smallest } from "../harness/config-errors";
 import { ed25519 } from "../harness/config-example";
 
 const repositories = [{ name: "main", paths: ["/srv"] }];
@@ -21,6 +22,8 @@ const partner = (name: string, sourceCidrs: string[], index: number) => ({
 });
 
 const CONFIG = {
+  ...smallest(),
+  proxy: smallest()["proxy"] as object,
   network: {
     create: {
       cidr: "10.20.0.0/24",
@@ -30,17 +33,6 @@ const CONFIG = {
     },
   },
   access: { via: "floating-ip", adminCidrs: ["172.24.4.0/24", "2001:db8:1::/64"] },
-  proxy: {
-    image: "debian-12",
-    flavor: "s1",
-    rclone: { version: "1.76.0", url: "https://mirror.example/rclone", sha256: "a".repeat(64) },
-  },
-  s3: {
-    endpoint: "s3.example.com",
-    region: "eu-central-1",
-    bucket: "databucket",
-    identities: { owner: { projectId: "0".repeat(32) } },
-  },
   clients: [
     { name: "web", kind: "vm", image: "debian-12", flavor: "s1", repositories },
     server("192.0.2.4", 4),

@@ -1,10 +1,10 @@
 /** What many clients cost: docs/figures.md has the results. */
-import { generateKeyPairSync } from "node:crypto";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import * as YAML from "yaml";
 import { EXIT } from "../../../operations/exit-status";
 import { step } from "../../../operations/transport/run";
+import { sshKey } from "../../../operations/transport/ssh-key";
 import { OperatorCommand, start } from "../../command";
 import { ensureGround, LocalStack } from "../local-stack";
 
@@ -14,25 +14,14 @@ const GOALS = { previewSeconds: 40, stateKibibytes: 4 };
 /** Networks that the clients connect from: each is a rule of the proxy's security group. */
 const NETWORKS = ["198.51.100.0/26", "198.51.100.64/26", "198.51.100.128/26", "198.51.100.192/26"];
 
-/** The public half of a new ed25519 key, as OpenSSH writes it. */
-function publicKey(): string {
-  const { publicKey } = generateKeyPairSync("ed25519");
-  const raw = publicKey.export({ type: "spki", format: "der" }).subarray(-32);
-  const field = (bytes: Buffer) => {
-    const length = Buffer.alloc(4);
-    length.writeUInt32BE(bytes.length);
-    return Buffer.concat([length, bytes]);
-  };
-  return `ssh-ed25519 ${Buffer.concat([field(Buffer.from("ssh-ed25519")), field(raw)]).toString("base64")}`;
-}
-
 /** Writes the file of a client with one repository. */
-function writeClient(folder: string, index: number): void {
+async function writeClient(folder: string, index: number): Promise<void> {
+  const { publicKey } = await sshKey();
   const name = `client${String(index).padStart(4, "0")}`;
   const client = {
     kind: "key-only",
     sourceCidrs: [NETWORKS[index % NETWORKS.length]],
-    repositories: [{ name: "main", paths: ["/etc", "/home"], publicKey: publicKey() }],
+    repositories: [{ name: "main", paths: ["/etc", "/home"], publicKey }],
   };
   fs.writeFileSync(path.join(folder, `${name}.yaml`), YAML.stringify(client));
 }
@@ -56,7 +45,7 @@ async function measure(stack: LocalStack, folder: string, clients: number): Prom
     previews.push(await step("an empty preview", () => emptyPreview(stack)));
   }
   const state = await stateKibibytes(stack);
-  writeClient(folder, clients);
+  await writeClient(folder, clients);
   const oneMore = await step("pulumi up with one client more", () => stack.up());
   const row = (what: string, value: number, unit: string, goal = "") =>
     `| ${what} | ${value.toFixed(1)} ${unit} | ${goal} |`;
@@ -93,7 +82,7 @@ export const command = new OperatorCommand(
     const folder = path.join(stack.folder, "clients");
     fs.rmSync(folder, { recursive: true, force: true });
     fs.mkdirSync(folder);
-    for (let index = 0; index < clients; index++) writeClient(folder, index);
+    for (let index = 0; index < clients; index++) await writeClient(folder, index);
     await stack.resetConfig((document) => {
       document.deleteIn(["config", "secure-backups:clients"]);
       document.setIn(["config", "secure-backups:clientsFolder"], folder);
