@@ -4,6 +4,7 @@ import {
   MadeHost,
   Deployment,
   DEPLOYMENT_VERSION,
+  PROJECT_VERSION,
 } from "../operations/deployment";
 import * as pulumi from "@pulumi/pulumi";
 import { Group, Plan } from "../plan";
@@ -50,6 +51,7 @@ export function deploymentOf(args: DeploymentArgs): pulumi.Output<Deployment> {
     .apply(([bucket, proxy, clients, canary, proxyGroup, appserverGroup, repositoryRootKey]) =>
       pulumi.all(created).apply((hosts): Omit<Deployment, "stack"> => ({
         version: DEPLOYMENT_VERSION,
+        project: PROJECT_VERSION,
         bucket,
         proxy: { ...proxy, rclone: plan.config.proxy.rclone },
         restic: plan.config.restic,

@@ -6,8 +6,12 @@ import {
   RepositorySettings,
   S3Credentials,
 } from "../config";
+import { version } from "../package.json";
 import { FirewallRule, Group } from "../plan/firewall";
 import { OpenRing } from "../plan/identities";
+
+/** The version of this project. */
+export const PROJECT_VERSION = version;
 
 /** An SSH server as an operator's tool reaches it; the fields of a connection of `@pulumi/command`. */
 export interface SshEndpoint {
@@ -83,6 +87,8 @@ export const DEPLOYMENT_VERSION = 4;
  */
 export interface Deployment {
   version: typeof DEPLOYMENT_VERSION;
+  /** The version of this project that did the last update. */
+  project: string;
   /** The identity by which the stack knows what is its own on a server; it survives a renaming. */
   stack: string;
   bucket: DeployedBucket;

@@ -51,7 +51,7 @@ export function deploymentIn(outputs: Readonly<Record<string, unknown>>, stack: 
   );
 }
 
-/** The version of 0.1.0, whose repositories had no schedule. */
+/** The version of the description that 0.1.0 left, whose repositories had no schedule. */
 const VERSION_BEFORE = 3;
 
 function completed(before: Deployment): Deployment {
@@ -63,7 +63,7 @@ function completed(before: Deployment): Deployment {
       window: 0,
     })),
   }));
-  return { ...before, version: DEPLOYMENT_VERSION, clients };
+  return { ...before, version: DEPLOYMENT_VERSION, project: "0.1.0", clients };
 }
 
 function named(stack: string | undefined): string {

@@ -4,6 +4,7 @@ import {
   type HostAccess,
   type Deployment,
   DEPLOYMENT_VERSION,
+  PROJECT_VERSION,
 } from "../../operations/deployment";
 import { ed25519 } from "./config-example";
 
@@ -44,6 +45,7 @@ export function sampleBucket(overrides: Partial<DeployedBucket> = {}): DeployedB
 export function sampleDeployment(overrides: Partial<Deployment> = {}): Deployment {
   return {
     version: DEPLOYMENT_VERSION,
+    project: PROJECT_VERSION,
     stack: "0123456789abcdef",
     bucket: sampleBucket(),
     proxy: {

@@ -2,7 +2,7 @@
  * `npm run verify` on a proxy and a client that are sound, then with one weakness at a time, which it must name:
  * booted hosts with the rendered files in force, a real sshd, rclone and restic, and the local cloud's S3.
  */
-import { HostAccess, Deployment, DEPLOYMENT_VERSION } from "../../operations/deployment";
+import { HostAccess, Deployment, DEPLOYMENT_VERSION, PROJECT_VERSION } from "../../operations/deployment";
 import { afterAll, beforeAll, describe, expect, jest, test } from "@jest/globals";
 import { CANARY, clientInstall, HostInstall, proxyInstall } from "../../hosts";
 import { keystonePrincipal } from "../../plan/bucket-policy";
@@ -109,6 +109,7 @@ END`);
   await owner.s3.putObject({ Bucket: BUCKET, Key: "web/main/config", Body: "the config of web/main" });
   deployment = {
     version: DEPLOYMENT_VERSION,
+    project: PROJECT_VERSION,
     stack: "0123456789abcdef",
     bucket: {
       endpoint: facts.s3Endpoint,

@@ -52,6 +52,7 @@ describe("the stack's deployment", () => {
     const described = { version: 3, clients: [{ name: "web", repositories: [repository] }] };
     const read = {
       version: DEPLOYMENT_VERSION,
+      project: "0.1.0",
       clients: [{ name: "web", repositories: [{ ...repository, schedule: "none", window: 0 }] }],
     };
     prints({ operations: described });

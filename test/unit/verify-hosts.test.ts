@@ -12,7 +12,7 @@ import {
   repositoryFiles,
   timerFiles,
 } from "../../hosts";
-import type { DeployedClient } from "../../operations/deployment";
+import type { DeployedClient, Deployment } from "../../operations/deployment";
 import { keyLineProblems, sharedAccess } from "../../operations/verify/hosts/authorized-keys";
 import { clientParameters, judgeClient, sshProblems } from "../../operations/verify/hosts/client";
 import { argumentsSeen, keysSeen, publicKeyOf } from "../../operations/verify/hosts/ways-in";
@@ -415,8 +415,12 @@ describe("a client's own backups", () => {
     `began=1796000000\nended=1796000060\nresult=${result}\nstatus=0\n${rest}`;
   const runs = (ofMain: string, ofArchive = record("ok")) => `== main\n${ofMain}== archive\n${ofArchive}`;
 
-  async function judged(id: string, facts: Record<string, string>): Promise<string> {
-    const findings = await judgeClient(sampleDeployment(), client, (name) => {
+  async function judged(
+    id: string,
+    facts: Record<string, string>,
+    deployment: Partial<Deployment> = {},
+  ): Promise<string> {
+    const findings = await judgeClient(sampleDeployment(deployment), client, (name) => {
       if (facts[name] === undefined) throw new Error(`nothing about ${name}`);
       return facts[name];
     });
@@ -524,6 +528,11 @@ describe("a client's own backups", () => {
     const sums = files.map(({ path, content }) => `${sha256(`${content}curl evil\n`)}  ${path}\n`).join("");
     const content = await judged("content", { sums });
     for (const path of paths) expect(content).toContain(`${path} is NOT what the stack wrote`);
+    expect(content).toMatch(/^FAIL: /);
+    // What another version wrote may differ from what this one writes.
+    expect(await judged("content", { sums }, { project: "0.1.0" })).toMatch(
+      /^unknown: undecided: version 0\.1\.0 did the last update/,
+    );
 
     const sound = [
       ...Object.values(CLIENT_FILES),

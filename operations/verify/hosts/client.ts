@@ -115,11 +115,11 @@ export function judgeClient(
         `keys, passwords, paths, excludes, commands and timers on ${name}`,
         "what the stack wrote",
       ),
-      () => contentSeen(facts, written),
+      () => contentSeen(facts, written, deployment.project),
     ),
     judge(
       about("client.known-hosts", `the host key that ${name} has pinned`, "the proxy's, and no other"),
-      () => contentSeen(facts, [rendered(knownHosts, values)]),
+      () => contentSeen(facts, [rendered(knownHosts, values)], deployment.project),
     ),
     judge(
       about(

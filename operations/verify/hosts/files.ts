@@ -1,7 +1,8 @@
 /** Files of a host: whether their owner, mode and content are as wanted. */
 import { createHash } from "node:crypto";
 import * as path from "node:path";
-import { Seen } from "../probe";
+import { PROJECT_VERSION } from "../../deployment";
+import { Seen, Undecided } from "../probe";
 import { HostFacts, linesOf, seen } from "./facts";
 
 interface Mode {
@@ -62,10 +63,19 @@ export function parseSums(text: string): Map<string, string> {
 
 const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 
-/** Compares files with what the stack wrote, by their sums. */
-export function contentSeen(facts: HostFacts, contents: readonly { path: string; content: string }[]): Seen {
+/**
+ * Compares files with what the stack wrote, by their sums.
+ *
+ * @param project the version of this project that wrote them
+ * @throws Undecided for a difference where that was another version than this: it may be the versions'
+ */
+export function contentSeen(
+  facts: HostFacts,
+  contents: readonly { path: string; content: string }[],
+  project: string,
+): Seen {
   const sums = parseSums(facts("sums"));
-  return seen(
+  const result = seen(
     contents.flatMap(({ path: file, content }) => {
       const sum = sums.get(file);
       if (sum === undefined) return [`${file} is missing`];
@@ -74,5 +84,9 @@ export function contentSeen(facts: HostFacts, contents: readonly { path: string;
     contents.length === 1
       ? "what the stack wrote"
       : `${String(contents.length)} files as the stack wrote them`,
+  );
+  if (result.holds === true || project === PROJECT_VERSION) return result;
+  throw new Undecided(
+    `version ${project} did the last update, and version ${PROJECT_VERSION} is compared: ${result.happened}`,
   );
 }

@@ -58,7 +58,7 @@ export function judgeProxyFiles(deployment: Deployment, facts: HostFacts): Promi
     ),
     ...WRITTEN.map(([id, file]: readonly [string, FileSpec<typeof values>]) =>
       files(`${id}-content`, `the content of ${file.path}`, "what the stack wrote", () =>
-        contentSeen(facts, [rendered(file, values)]),
+        contentSeen(facts, [rendered(file, values)], deployment.project),
       ),
     ),
     files(
