@@ -342,7 +342,7 @@ function clientsOf(deployment: Deployment): Outputs["clients"] {
 }
 
 /** Starts the local cloud, and gets or builds the toolchain, where they are missing, side by side. */
-export async function ensureGround(): Promise<void> {
+export async function ensurePrerequisites(): Promise<void> {
   await Promise.all([
     run(path.join(TOOLCHAIN, "ensure"), [], { timeout: 3600, show: true }),
     run(LOCAL_CLOUD, ["up"], { timeout: 3600, show: true }),

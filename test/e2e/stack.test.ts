@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, jest, test } from "@jest/globals";
 import * as YAML from "yaml";
 import { backupRoundTrip } from "../../scripts/dev/demo/round-trip";
 import { BootedHost } from "../../scripts/dev/booted-host";
-import { cloudFacts, ensureGround, LocalStack } from "../../scripts/dev/local-stack";
+import { cloudFacts, ensurePrerequisites, LocalStack } from "../../scripts/dev/local-stack";
 import { shellQuote } from "../../hosts";
 import { run } from "../../operations/transport/run";
 import { SshHost } from "../../operations/transport/ssh";
@@ -96,7 +96,7 @@ function named(clients: Client[], name: string): Client {
 }
 
 beforeAll(async () => {
-  await ensureGround();
+  await ensurePrerequisites();
   await stack.open();
   const fresh = (await stack.deployed()) ? ["--", "--fresh"] : [];
   demo = (await run("npm", ["run", "demo", ...fresh], { timeout: 2700, show: true })).stdout;

@@ -10,7 +10,7 @@ import { step } from "../../operations/transport/run";
 import { SshHost } from "../../operations/transport/ssh";
 import { Finding } from "../../operations/verify/probe";
 import { describeTree } from "../../scripts/dev/demo/round-trip";
-import { ensureGround, LocalStack } from "../../scripts/dev/local-stack";
+import { ensurePrerequisites, LocalStack } from "../../scripts/dev/local-stack";
 import { checkOutVersionBefore, VERSION_BEFORE } from "./version-before";
 
 jest.setTimeout(1_200_000);
@@ -67,7 +67,7 @@ async function treeOn(host: SshHost, folder: string): Promise<string> {
 beforeAll(async () => {
   await Promise.all([
     step("the version before", () => checkOutVersionBefore(before)),
-    step("toolchain and local cloud", ensureGround),
+    step("toolchain and local cloud", ensurePrerequisites),
   ]);
   await stack.open();
   if (await stack.deployed())

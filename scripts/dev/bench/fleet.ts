@@ -6,7 +6,7 @@ import { EXIT } from "../../../operations/exit-status";
 import { step } from "../../../operations/transport/run";
 import { sshKey } from "../../../operations/transport/ssh-key";
 import { OperatorCommand, start } from "../../command";
-import { ensureGround, LocalStack } from "../local-stack";
+import { ensurePrerequisites, LocalStack } from "../local-stack";
 
 /** The goals, for 1,000 clients on two cores. */
 const GOALS = { previewSeconds: 40, stateKibibytes: 4 };
@@ -73,7 +73,7 @@ export const command = new OperatorCommand(
 )
   .option("--clients <N>", "how many clients", Number, 1000)
   .does(async ({ clients }: { clients: number }) => {
-    await step("toolchain and local cloud", ensureGround);
+    await step("toolchain and local cloud", ensurePrerequisites);
     const stack = new LocalStack({ name: "fleet", folder: "fleet" });
     await stack.open();
     if (await stack.deployed()) {

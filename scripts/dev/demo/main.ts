@@ -1,4 +1,4 @@
-import { cloudDown, ensureGround, LocalStack } from "../local-stack";
+import { cloudDown, ensurePrerequisites, LocalStack } from "../local-stack";
 import { EXIT } from "../../../operations/exit-status";
 import { step } from "../../../operations/transport/run";
 import { OperatorCommand, start } from "../../command";
@@ -28,7 +28,7 @@ The cloud stays up. Try next:
 async function demo(fresh: boolean): Promise<number> {
   const stack = new LocalStack();
   if (fresh) await step("end the cloud of an earlier run", cloudDown);
-  await step("toolchain and local cloud", ensureGround);
+  await step("toolchain and local cloud", ensurePrerequisites);
   await step("stack local: state, configuration", () => stack.open());
   await stack.resetConfig();
   await step("pulumi up", () => stack.up([], { show: true }));
