@@ -57,7 +57,15 @@ export const REBUILD =
 export const REFRESH = 'restore it by "pulumi up --refresh", and find out who changed it';
 
 /** What was observed decides nothing, but the probe's own remedy would: a version that may be patched, for instance. */
-export class Undecided extends Error {}
+export class Undecided extends Error {
+  /** @param remedy what to do in place of the probe's remedy. @default the probe's */
+  constructor(
+    message: string,
+    readonly remedy?: string,
+  ) {
+    super(message);
+  }
+}
 
 /** The remedies where a probe has no result: that of a failure would change what may be right. */
 const NOT_TRIED = "this is no result: fix what prevented the probe, and run verify again";
@@ -122,7 +130,7 @@ async function judged(
       ...about,
       happened: `${undecided ? "undecided" : "could not be tried"}: ${briefly(error)}`,
       verdict: "unknown",
-      remedy: undecided ? remedy : isTimeout(error) ? TIMED_OUT : NOT_TRIED,
+      remedy: undecided ? (error.remedy ?? remedy) : isTimeout(error) ? TIMED_OUT : NOT_TRIED,
     };
   } finally {
     clearTimeout(timer);

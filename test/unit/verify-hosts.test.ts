@@ -415,6 +415,9 @@ describe("a client's own backups", () => {
     `began=1796000000\nended=1796000060\nresult=${result}\nstatus=0\n${rest}`;
   const runs = (ofMain: string, ofArchive = record("ok")) => `== main\n${ofMain}== archive\n${ofArchive}`;
 
+  /** Of the finding that was judged last. */
+  let remedy: string | undefined;
+
   async function judged(
     id: string,
     facts: Record<string, string>,
@@ -425,6 +428,7 @@ describe("a client's own backups", () => {
       return facts[name];
     });
     const found = findings.find((finding) => finding.id === `client.${id}.web`);
+    remedy = found?.remedy;
     return `${found?.verdict ?? "none"}: ${found?.happened ?? ""}`;
   }
 
@@ -533,6 +537,7 @@ describe("a client's own backups", () => {
     expect(await judged("content", { sums }, { project: "0.1.0" })).toMatch(
       /^unknown: undecided: version 0\.1\.0 did the last update/,
     );
+    expect(remedy).toMatch(/^run verify in a checkout of version 0\.1\.0, or run pulumi up with this one/);
 
     const sound = [
       ...Object.values(CLIENT_FILES),

@@ -88,5 +88,6 @@ export function contentSeen(
   if (result.holds === true || project === PROJECT_VERSION) return result;
   throw new Undecided(
     `version ${project} did the last update, and version ${PROJECT_VERSION} is compared: ${result.happened}`,
+    `run verify in a checkout of version ${project}, or run pulumi up with this one and verify again`,
   );
 }
