@@ -1,0 +1,67 @@
+/** What the gate and a worker say to each other: JSON below `/keeper/` on the repository's socket. */
+import type { StoredObject } from "./objects";
+
+/** What a run may do, in this order. */
+export type Action = "guard" | "forget" | "prune" | "check";
+
+/** What a finding is about. */
+export interface Finding {
+  /** In kebab case, such as `claims-disagree`. */
+  readonly kind: string;
+  /** The objects that it names, as `TYPE/ID`. */
+  readonly objects: readonly string[];
+  /** One sentence for the operator. */
+  readonly why: string;
+}
+
+/** The bounds of a run; every one of them ends the run with a finding or an error, never with a crash. */
+export interface Bounds {
+  /** Objects of a repository. */
+  readonly objects: number;
+  /** Bytes of one index, key or snapshot, encrypted, and after decompression. */
+  readonly metadataBytes: number;
+  /** Bytes of one pack. */
+  readonly packBytes: number;
+  /** Bytes of packs that a run may read. */
+  readonly readBytes: number;
+  /** Objects that may arrive between the guard and the lock before the run gives up and is repeated later. */
+  readonly lateObjects: number;
+}
+
+/** `GET /keeper/job`: begins a session; 409 while another one is open. */
+export interface Job {
+  readonly client: string;
+  readonly repository: string;
+  readonly actions: readonly Action[];
+  /** Full IDs of the snapshots to forget; decided by the gate, which passes no other deletion of a snapshot. */
+  readonly forget: readonly string[];
+  /** The part of the data that a check reads. */
+  readonly readData?: { readonly part: number; readonly of: number };
+  /** The only key that is used (`--key-hint`); absent: pinned by this run, from the earliest arrival that opens. */
+  readonly keyId?: string;
+  readonly bounds: Bounds;
+}
+
+/** `GET /keeper/objects`, and `GET /keeper/frozen`, which answers once restic holds its lock and asks for a listing. */
+export interface Listing {
+  /** Of the types keys, snapshots, index and data, in this order of being listed: snapshots, index, data, keys. */
+  readonly objects: readonly StoredObject[];
+}
+
+/** `POST /keeper/admit`: these versions are what restic sees from now on; all stand in the last listing. */
+export interface Admission {
+  readonly objects: readonly Pick<StoredObject, "type" | "id" | "versionId">[];
+}
+
+/** `POST /keeper/result`: ends the session. */
+export interface Result {
+  readonly keyId?: string;
+  readonly findings: readonly Finding[];
+  /** Each action that was done or tried; absent: its turn did not come. */
+  readonly done: Partial<Record<Action, { readonly ok: boolean; readonly detail: string }>>;
+  /** Whether every pack is verified now. */
+  readonly verified: boolean;
+  readonly readBytes: number;
+  /** What snapshots claim, by ID: for reports alone. */
+  readonly claims: Readonly<Record<string, { readonly time: string; readonly hostname: string }>>;
+}
