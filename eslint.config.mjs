@@ -2,16 +2,17 @@ import { readdirSync } from "node:fs";
 import js from "@eslint/js";
 import tseslint from "typescript-eslint";
 
-const ROOMS = ["config", "plan", "hosts", "s3", "components", "operations", "scripts", "test"];
+const ROOMS = ["config", "plan", "hosts", "s3", "keeper", "components", "operations", "scripts", "test"];
 
 /** What each room may import of the others, see docs/architecture.md. */
 const MAY_IMPORT = {
   config: [],
-  plan: ["config", "hosts", "s3/settings"],
-  hosts: ["config"],
+  plan: ["config", "hosts", "s3/settings", "keeper/settings", "keeper/retention"],
+  hosts: ["config", "keeper/settings"],
   s3: ["config", "plan/bucket-policy"],
-  components: ["config", "plan", "hosts", "s3", "operations/deployment"],
-  operations: ["config", "plan", "hosts", "s3"],
+  keeper: ["config", "s3"],
+  components: ["config", "plan", "hosts", "s3", "keeper/settings", "operations/deployment"],
+  operations: ["config", "plan", "hosts", "s3", "keeper"],
 };
 
 const OPERATIONS = readdirSync(`${import.meta.dirname}/operations`, { withFileTypes: true })

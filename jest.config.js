@@ -1,4 +1,4 @@
-/** One Jest project for each test layer: `jest --selectProjects unit|host|e2e|releases|upgrade`. */
+/** One Jest project for each test layer: `jest --selectProjects unit|keeper|host|e2e|releases|upgrade`. */
 const project = (name) => ({
   displayName: name,
   rootDir: __dirname,
@@ -13,7 +13,7 @@ const project = (name) => ({
 });
 
 module.exports = {
-  projects: ["unit", "host", "e2e", "releases", "upgrade"].map(project),
+  projects: ["unit", "keeper", "host", "e2e", "releases", "upgrade"].map(project),
   // Milliseconds for one test. Jest takes no limit for one project alone: slower layers raise it in their files.
   testTimeout: 60_000,
 };
