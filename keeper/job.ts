@@ -1,4 +1,8 @@
-/** What the gate and a worker say to each other: JSON below `/keeper/` on the repository's socket. */
+/**
+ * What the gate and a worker say to each other: JSON below `/keeper/` on the repository's socket. Two are no JSON
+ * document, because a repository may have a million objects: a listing is one `StoredObject` in JSON a line
+ * (`application/x-ndjson`), and the guard's memory (`GET` and `PUT /keeper/memory`) is bytes that the gate only stores.
+ */
 import type { StoredObject } from "./objects";
 
 /** What a run may do, in this order. */
@@ -42,18 +46,24 @@ export interface Job {
   readonly bounds: Bounds;
 }
 
-/** `GET /keeper/objects`, and `GET /keeper/frozen`, which answers once restic holds its lock and asks for a listing. */
+/**
+ * `GET /keeper/objects`, and `GET /keeper/frozen`, which answers once restic holds its lock and asks for a listing.
+ * Of the types keys, snapshots, index and data; listed in the order snapshots, index, data, keys. Where a key of S3 is
+ * not `TYPE/ID` (for packs `data/AB/ID`, AB being how ID begins), the ID is all that follows `TYPE/`: a finding.
+ */
 export interface Listing {
-  /** Of the types keys, snapshots, index and data, in this order of being listed: snapshots, index, data, keys. */
   readonly objects: readonly StoredObject[];
 }
 
-/** `POST /keeper/admit`: these versions are what restic sees from now on; all stand in the last listing. */
+/**
+ * `POST /keeper/admit`: from now on restic sees the whole last listing that this session was given, in the versions of
+ * that listing, and of the keys only this one. Parts are never admitted: a listing with a finding is admitted to no one.
+ */
 export interface Admission {
-  readonly objects: readonly Pick<StoredObject, "type" | "id" | "versionId">[];
+  readonly keyId: string;
 }
 
-/** `POST /keeper/result`: ends the session. */
+/** `POST /keeper/result`: ends the session; taken after `POST /keeper/abandon`, too, as is the memory. */
 export interface Result {
   readonly keyId?: string;
   readonly findings: readonly Finding[];
@@ -62,6 +72,6 @@ export interface Result {
   /** Whether every pack is verified now. */
   readonly verified: boolean;
   readonly readBytes: number;
-  /** What snapshots claim, by ID: for reports alone. */
+  /** What snapshots claim, by ID: for reports alone. Only of those that this run read: each is read once. */
   readonly claims: Readonly<Record<string, { readonly time: string; readonly hostname: string }>>;
 }
