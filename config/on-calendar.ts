@@ -208,17 +208,69 @@ export function nextDay(calendar: OnCalendar, now: Date): Date | undefined {
   }
 }
 
-/** Seconds between the two times of a day that lie closest together; a day where there is one time. */
-export function smallestGap({ hours, minutes, seconds }: OnCalendar): number {
+/** The seconds of a day at which the expression applies, in ascending order. */
+function timesOfDay({ hours, minutes, seconds }: OnCalendar): number[] {
   const all = (values: Values, [least, most]: Range) =>
     values ?? Array.from({ length: most - least + 1 }, (_, index) => least + index);
-  const times = all(hours, HOURS).flatMap((hour) =>
+  return all(hours, HOURS).flatMap((hour) =>
     all(minutes, SIXTIETHS).flatMap((minute) =>
       all(seconds, SIXTIETHS).map((second) => (hour * 60 + minute) * 60 + second),
     ),
   );
+}
+
+/** Seconds between the two times of a day that lie closest together; a day where there is one time. */
+export function smallestGap(calendar: OnCalendar): number {
+  const times = timesOfDay(calendar);
   const tomorrow = (times[0] ?? 0) + 86_400;
   return [...times, tomorrow]
     .slice(1)
     .reduce((least, time, index) => Math.min(least, time - (times[index] ?? 0)), 86_400);
+}
+
+/** By time zone: to construct one takes longer than to use it. */
+const CLOCKS = new Map<string, Intl.DateTimeFormat>();
+
+/** What the clocks of a time zone show, as if it were UTC. */
+function wallClock(time: number, timeZone: string | undefined): number {
+  if (timeZone === undefined) return time;
+  let clock = CLOCKS.get(timeZone);
+  if (clock === undefined) {
+    const two = "2-digit";
+    const fields = { year: "numeric", month: two, day: two, hour: two, minute: two, second: two } as const;
+    clock = new Intl.DateTimeFormat("en-US", { timeZone, hourCycle: "h23", ...fields });
+    CLOCKS.set(timeZone, clock);
+  }
+  const parts = new Map(clock.formatToParts(time).map(({ type, value }) => [type, Number(value)]));
+  const at = (type: Intl.DateTimeFormatPartTypes) => parts.get(type) ?? 0;
+  const shown = Date.UTC(at("year"), at("month") - 1, at("day"), at("hour"), at("minute"), at("second"));
+  return shown + (time % 1000);
+}
+
+/**
+ * The first time after `after` to which the expression applies. Without a time zone it is read as UTC, which is what
+ * the hosts of the stack run. A time that the clocks pass over or show twice is an hour off at most.
+ *
+ * @returns `undefined` where there is none until 2199
+ */
+export function nextTime(calendar: OnCalendar, after: Date): Date | undefined {
+  const { timeZone } = calendar;
+  const times = timesOfDay(calendar);
+  const utc = (shown: number): number => {
+    const guess = 2 * shown - wallClock(shown, timeZone);
+    return guess + shown - wallClock(guess, timeZone);
+  };
+  // The clocks may have been put back since a time of the day before.
+  let from = wallClock(after.getTime(), timeZone) - 2 * 3_600_000;
+  for (;;) {
+    const day = nextDay(calendar, new Date(from));
+    if (day === undefined) return undefined;
+    for (const seconds of times) {
+      const shown = day.getTime() + seconds * 1000;
+      if (shown < from) continue;
+      const time = utc(shown);
+      if (time > after.getTime()) return new Date(time);
+    }
+    from = day.getTime() + DAY_MS;
+  }
 }

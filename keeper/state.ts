@@ -9,6 +9,8 @@ export interface Tried {
   readonly detail: string;
   /** When it last succeeded; absent: never. */
   readonly succeeded?: number;
+  /** When it first failed since then; absent: it did not fail. */
+  readonly failingSince?: number;
 }
 
 /** A reason for which a repository's retention stands still. */

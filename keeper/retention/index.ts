@@ -1,0 +1,7 @@
+/** Retention: pure, and the time is an argument. */
+export { afterRun, NEW_STATE } from "./after-run";
+export { decide, mergedArrivals } from "./decide";
+export type { Decision, Observed } from "./decide";
+export { isDue } from "./due";
+export { keptBy } from "./keep";
+export type { PutAgain } from "./pauses";
