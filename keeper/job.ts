@@ -32,7 +32,7 @@ export interface Bounds {
   readonly lateObjects: number;
 }
 
-/** `GET /keeper/job`: begins a session; 409 while another one is open. */
+/** `GET /keeper/job`: ends the session before, whose worker is gone, and begins one; 204: nothing is due. */
 export interface Job {
   readonly client: string;
   readonly repository: string;

@@ -41,6 +41,15 @@ export interface Plan {
   readonly waits?: string;
 }
 
+/** `.keeper/CLIENT/REPOSITORY/plan.json`: what the gate decided last. */
+export interface Planned {
+  readonly version: 1;
+  readonly at: number;
+  readonly pauses: readonly Pause[];
+  /** Absent: the repository has no `keep`. */
+  readonly plan?: Plan;
+}
+
 /** `.owner/CLIENT/REPOSITORY/approval.json`, which the operator's command writes with the owner's credentials. */
 export interface Approval {
   readonly at: number;

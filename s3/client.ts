@@ -44,8 +44,14 @@ export function endpointUrl(endpoint: string): string {
 /**
  * A client for one identity. The SDK is loaded here and not above: a dynamic provider is stored as source code with
  * everything that it refers to, and a program that only previews need not load the SDK at all.
+ *
+ * @param answerMs timeout of one whole answer, in milliseconds. @default 30 s
  */
-export async function connect(address: BucketAddress, credentials: S3Credentials): Promise<S3> {
+export async function connect(
+  address: BucketAddress,
+  credentials: S3Credentials,
+  answerMs = ANSWER_MS,
+): Promise<S3> {
   // The engine would print the SDK's advice about future Node versions in every update.
   process.env["AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED"] ??= "true";
   const sdk = await import("@aws-sdk/client-s3");
@@ -61,7 +67,7 @@ export async function connect(address: BucketAddress, credentials: S3Credentials
     useFipsEndpoint: false,
     requestHandler: {
       connectionTimeout: CONNECT_MS,
-      requestTimeout: ANSWER_MS,
+      requestTimeout: answerMs,
       throwOnRequestTimeout: true,
     },
   });

@@ -1,0 +1,291 @@
+/** The gate of one repository: its sessions, one at a time, and what it remembers between them. */
+import type { Job, Result } from "../job";
+import { isObjectId } from "../objects";
+import {
+  afterRun,
+  decide,
+  type Decision,
+  isDue,
+  mergedArrivals,
+  NEW_STATE,
+  type PutAgain,
+} from "../retention";
+import type { KeeperSettings, KeptRepository } from "../settings";
+import type { Approval, Planned, RepositoryState } from "../state";
+import { configKey, keptKey, nameOf, ownerKey } from "./names";
+import { Refusal } from "./refusal";
+import { RUN_MAX, Session } from "./session";
+import { parseApproval, parseState, readResult } from "./state";
+import { contentOf, type Store } from "./store";
+import { listRepository, type RepositoryView, TooMany } from "./view";
+
+/** Most bytes of a state and an approval. */
+const STATE_BYTES = 256 * 1024 * 1024;
+const APPROVAL_BYTES = 16 * 1024 * 1024;
+
+/** What all repositories share. */
+export interface GateContext {
+  readonly store: Store;
+  readonly settings: KeeperSettings;
+  /** Milliseconds since 1970. @default the clock */
+  readonly now?: () => number;
+  /** Writes one event. */
+  readonly log: (event: string) => void;
+  /** Milliseconds after which a session ends. @default 12 hours */
+  readonly runMax?: number;
+}
+
+export class RepositoryGate {
+  private session: Session | undefined;
+  /** Whether the session's outcome is not in the state yet. */
+  private owesResult = false;
+  private beginning = false;
+  private stopped = false;
+  /** `undefined`: not read yet; `none`: there is none. */
+  private known: RepositoryState | "none" | undefined;
+  private view: RepositoryView = { objects: [] };
+  private approval: Approval | undefined;
+  readonly now: () => number;
+
+  constructor(
+    private readonly context: GateContext,
+    readonly kept: KeptRepository,
+  ) {
+    this.now = context.now ?? Date.now;
+  }
+
+  get store(): Store {
+    return this.context.store;
+  }
+
+  /** Bytes of the objects that may be in memory at once. */
+  get packBytes(): number {
+    return this.context.settings.bounds.packBytes;
+  }
+
+  log(event: string): void {
+    this.context.log(`${nameOf(this.kept)}: ${event}`);
+  }
+
+  /** Whether any action is due; reads the state once and remembers it. */
+  async isDue(): Promise<boolean> {
+    this.known ??= (await this.readState()) ?? "none";
+    const state = this.known === "none" ? undefined : this.known;
+    return isDue(this.now(), this.context.settings, this.kept, state).length > 0;
+  }
+
+  /** The session that is open. */
+  current(): Session {
+    if (this.session === undefined) throw new Refusal(403, "no run is going on");
+    return this.session;
+  }
+
+  /** Ends the session before and begins one; `undefined`: nothing is due. */
+  async begin(): Promise<Job | undefined> {
+    if (this.stopped) throw new Refusal(503, "the gate ends");
+    if (this.beginning) throw new Refusal(409, "a session is being begun");
+    this.beginning = true;
+    try {
+      await this.end("another run begins");
+      return await this.decided();
+    } finally {
+      this.beginning = false;
+    }
+  }
+
+  /** Takes the result of a run and ends it. */
+  async result(value: unknown): Promise<void> {
+    const session = this.current();
+    if (!this.owesResult) throw new Refusal(409, "this run has a result");
+    const result = readResult(value);
+    this.owesResult = false;
+    await session.abandon("the run is over");
+    try {
+      await this.finish(session.job, result);
+    } catch (error) {
+      this.owesResult = true;
+      throw error;
+    }
+    this.session = undefined;
+    const outcome = Object.entries(result.done).map(
+      ([action, { ok }]) => `${action} ${ok ? "ok" : "failed"}`,
+    );
+    this.log(
+      `run ${session.run}: ended: ${outcome.join(", ") || "nothing done"}; ${result.findings.length} findings`,
+    );
+  }
+
+  /** Takes no more sessions and ends the one that is open. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    await this.end("the gate ends");
+  }
+
+  private async end(why: string): Promise<void> {
+    const { session } = this;
+    if (session === undefined) return;
+    await session.abandon(why);
+    if (this.owesResult) await this.finish(session.job, undefined);
+    this.owesResult = false;
+    this.session = undefined;
+  }
+
+  /** Puts the outcome of a run into the state. */
+  private async finish(job: Job, result: Result | undefined): Promise<void> {
+    const keys = new Set(this.view.objects.filter(({ type }) => type === "keys").map(({ id }) => id));
+    const { keyId, ...rest } = result ?? { keyId: undefined };
+    const pinnable = keyId !== undefined && keys.has(keyId) ? { keyId } : {};
+    const state = this.known === undefined || this.known === "none" ? NEW_STATE : this.known;
+    await this.writeState(
+      afterRun(
+        this.now(),
+        state,
+        job,
+        result === undefined ? undefined : ({ ...pinnable, ...rest } as Result),
+      ),
+    );
+  }
+
+  private async decided(): Promise<Job | undefined> {
+    const { store, settings } = this.context;
+    const { kept } = this;
+    const state = await this.readState();
+    this.known = state ?? "none";
+    const due = isDue(this.now(), settings, kept, state);
+    if (due.length === 0) return undefined;
+    this.approval = await this.readApproval();
+    try {
+      this.view = await this.list();
+    } catch (error) {
+      if (!(error instanceof TooMany)) throw error;
+      await this.tooMany(error, state ?? NEW_STATE, due);
+      throw new Refusal(403, error.message);
+    }
+    const [held, config] = await Promise.all([
+      store.head(ownerKey(kept, "hold")),
+      store.head(configKey(kept)),
+    ]);
+    const { objects } = this.view;
+    const { approval } = this;
+    const decision = decide({
+      now: this.now(),
+      settings,
+      repository: kept,
+      state,
+      snapshots: snapshotsOf(this.view),
+      dataBytes: objects.reduce((sum, { type, size }) => (type === "data" ? sum + size : sum), 0),
+      putAgain: putAgain(this.view),
+      ...(approval === undefined ? {} : { approval }),
+      held: held !== undefined,
+    });
+    await this.remember(state, decision);
+    if (decision.actions.length === 0) return undefined;
+    const { client, repository } = kept;
+    const { actions, forget, readData } = decision;
+    const keyId = state?.keyId;
+    const job: Job = {
+      client,
+      repository,
+      actions,
+      forget,
+      ...(readData === undefined ? {} : { readData }),
+      ...(keyId === undefined ? {} : { keyId }),
+      bounds: settings.bounds,
+    };
+    const session = new Session(
+      {
+        store,
+        name: kept,
+        now: this.now,
+        log: (event) => {
+          this.log(event);
+        },
+        list: () => this.listAgain(job),
+      },
+      job,
+      config,
+      this.context.runMax ?? RUN_MAX,
+    );
+    this.session = session;
+    this.owesResult = true;
+    await session.clearStale();
+    this.log(`run ${session.run}: began: ${actions.join(", ")}; ${forget.length} snapshots to forget`);
+    return job;
+  }
+
+  /** Writes arrivals, plan and pauses before the run begins. */
+  private async remember(state: RepositoryState | undefined, decision: Decision): Promise<void> {
+    const { arrivals, pauses, plan } = decision;
+    const before = state ?? NEW_STATE;
+    if (JSON.stringify(arrivals) !== JSON.stringify(before.arrivals)) {
+      await this.writeState({ ...before, arrivals });
+    }
+    const planned: Planned = { version: 1, at: this.now(), pauses, ...(plan === undefined ? {} : { plan }) };
+    await this.store.put(keptKey(this.kept, "plan.json"), Buffer.from(JSON.stringify(planned)));
+  }
+
+  private async tooMany(error: TooMany, state: RepositoryState, actions: Job["actions"]): Promise<void> {
+    this.log(error.message);
+    const finding = { kind: "too-many-objects", objects: [], why: error.message };
+    const result: Result = {
+      findings: [finding],
+      done: { guard: { ok: false, detail: error.message } },
+      verified: false,
+      readBytes: 0,
+      claims: {},
+    };
+    await this.writeState(afterRun(this.now(), state, { actions }, result));
+  }
+
+  private async list(): Promise<RepositoryView> {
+    const { arrivals } = this.known === undefined || this.known === "none" ? NEW_STATE : this.known;
+    return await listRepository(this.store, this.kept, this.context.settings.bounds.objects, arrivals);
+  }
+
+  /** A listing within a run. */
+  private async listAgain(job: Job): Promise<RepositoryView> {
+    let view: RepositoryView;
+    try {
+      view = await this.list();
+    } catch (error) {
+      throw error instanceof TooMany ? new Refusal(403, error.message) : error;
+    }
+    const judged = new Set(this.approval?.versions);
+    const again = putAgain(view).find(({ versionIds }) => versionIds.some((version) => !judged.has(version)));
+    if (again !== undefined && job.actions.some((action) => action === "forget" || action === "prune")) {
+      throw new Refusal(403, `${again.type}/${again.id} was put again since the run began`);
+    }
+    this.view = view;
+    const state = this.known === undefined || this.known === "none" ? NEW_STATE : this.known;
+    this.known = { ...state, arrivals: mergedArrivals(state.arrivals, snapshotsOf(view)) };
+    return view;
+  }
+
+  private async readState(): Promise<RepositoryState | undefined> {
+    const content = await contentOf(this.store, keptKey(this.kept, "state.json"), STATE_BYTES);
+    return content && parseState(content);
+  }
+
+  private async writeState(state: RepositoryState): Promise<void> {
+    await this.store.put(keptKey(this.kept, "state.json"), Buffer.from(JSON.stringify(state)));
+    this.known = state;
+  }
+
+  private async readApproval(): Promise<Approval | undefined> {
+    const content = await contentOf(this.store, ownerKey(this.kept, "approval.json"), APPROVAL_BYTES);
+    try {
+      return content && parseApproval(content);
+    } catch (error) {
+      this.log(String(error));
+      return undefined;
+    }
+  }
+}
+
+/** Snapshots as retention sees them: what restic does not name so is for the guard alone. */
+const snapshotsOf = ({ objects }: RepositoryView) =>
+  objects.filter(({ type, id }) => type === "snapshots" && isObjectId(id));
+
+/** The objects of which S3 has several versions. */
+const putAgain = ({ objects }: RepositoryView): PutAgain[] =>
+  objects.flatMap(({ type, id, again }) => (again === undefined ? [] : [{ type, id, versionIds: again }]));

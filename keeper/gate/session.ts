@@ -1,0 +1,399 @@
+/**
+ * One run of a worker over a repository: what restic sees of it and may change. A session has a view, the listing that
+ * was admitted last, and behind restic's lock a barrier: restic's first listing after it has its lock is held until a
+ * listing that began after that was admitted, and only then may anything be deleted.
+ */
+import { createHash, randomBytes } from "node:crypto";
+import type { Job } from "../job";
+import type { ObjectType } from "../objects";
+import { GroupCommit, type JournalEntry, readJournal, writeRecord } from "./journal";
+import { objectKey, ownerKey, typeFolder, type RepositoryName } from "./names";
+import { Refusal } from "./refusal";
+import type { Held, Store } from "./store";
+import { labelOf, listType, type RepositoryView, type Seen, sortLocks } from "./view";
+
+/** A lock that arrived before so long counts no more, in milliseconds; restic renews a lock every five minutes. */
+export const LOCK_MAX_AGE = 24 * 3_600_000;
+
+/** Nor does restic itself count one that was not renewed for so long. */
+const LOCK_STALE = 30 * 60_000;
+
+/** How long a session lasts at most, in milliseconds: shorter than a lock. */
+export const RUN_MAX = 12 * 3_600_000;
+
+/** Locks of a repository that are listed, versions of them aside. */
+const MOST_LOCKS = 25_000;
+
+/** Locks that are hidden at once: an attacker can put any number. */
+const MOST_CLEARED = 100;
+
+/** Entries of a group of the journal. */
+const MOST_GROUP = 100;
+
+/** Bytes of a lock that restic puts. */
+const LOCK_BYTES = 64 * 1024;
+
+/** What a session needs of the gate. */
+export interface SessionContext {
+  readonly store: Store;
+  readonly name: RepositoryName;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly log: (event: string) => void;
+  /**
+   * Lists the repository.
+   *
+   * @throws Refusal where an object was put again that nobody judged: the run ends
+   */
+  readonly list: () => Promise<RepositoryView>;
+}
+
+/** Between restic's lock and the admission of what was listed under it. */
+interface Barrier {
+  /** Whether restic waits for a listing. */
+  asked: boolean;
+  /** Whether a listing that began after that was admitted. */
+  open: boolean;
+}
+
+/** What restic sees of an object. */
+export interface Visible extends Held {
+  readonly id: string;
+}
+
+export class Session {
+  /** A random name, for the journal and the log. */
+  readonly run = randomBytes(8).toString("hex");
+  private readonly until: number;
+  private readonly timer: NodeJS.Timeout;
+  private refusesAll: string | undefined;
+  private admitted = new Map<string, Held>();
+  /** What this session put; a pending upload has no version yet. */
+  private readonly own = new Map<string, Held & { readonly pending: boolean }>();
+  private locks = new Map<string, Held>();
+  private listing: { view: RepositoryView; under: Barrier | undefined } | undefined;
+  private listings = 0;
+  private barrier: Barrier | undefined;
+  private readonly working = new Set<Promise<unknown>>();
+  private waiting: (() => void)[] = [];
+  private readonly journal: GroupCommit<JournalEntry>;
+
+  /** @param runMax milliseconds after which everything is refused */
+  constructor(
+    private readonly context: SessionContext,
+    readonly job: Job,
+    private readonly config: Held | undefined,
+    runMax: number,
+  ) {
+    this.until = context.now() + runMax;
+    this.timer = setTimeout(() => void this.abandon("the run took longer than it may"), runMax);
+    this.timer.unref();
+    this.journal = new GroupCommit((group) => this.record(group), MOST_GROUP);
+  }
+
+  // ---- what the worker asks for
+
+  /** Lists the repository anew, for {@link admit}. */
+  async objects(signal: AbortSignal): Promise<readonly Seen[]> {
+    this.check();
+    const under = this.barrier?.asked === true ? this.barrier : undefined;
+    const turn = (this.listings += 1);
+    let view: RepositoryView;
+    try {
+      view = await this.context.list();
+    } catch (error) {
+      if (error instanceof Refusal) void this.abandon(error.message);
+      throw error;
+    }
+    this.check();
+    // A listing that the worker did not get must not be what it admits.
+    if (signal.aborted || turn !== this.listings) throw new Refusal(409, "another listing was asked for");
+    this.listing = { view, under };
+    return view.objects;
+  }
+
+  /** The same, once restic has its lock and waits for its first listing. */
+  async frozen(signal: AbortSignal): Promise<readonly Seen[]> {
+    await this.waitFor(() => this.barrier?.asked === true && !this.barrier.open, signal);
+    return await this.objects(signal);
+  }
+
+  /** Lets restic see the last listing, and this key of its keys. */
+  admit(keyId: string): void {
+    this.check();
+    const { listing } = this;
+    if (listing === undefined) throw new Refusal(409, "nothing was listed");
+    const admitted = new Map<string, Held>();
+    for (const object of listing.view.objects) {
+      const { type, id, versionId, size } = object;
+      if (type !== "keys" || id === keyId) admitted.set(labelOf(object), { versionId, size });
+    }
+    if (!admitted.has(`keys/${keyId}`)) throw new Refusal(409, "the listing has no such key");
+    this.admitted = admitted;
+    if (this.barrier !== undefined && listing.under === this.barrier) {
+      this.barrier.open = true;
+      this.notify();
+    }
+  }
+
+  /** Refuses everything from now on, waits for what is going on, and hides this session's locks. */
+  async abandon(why: string): Promise<void> {
+    if (this.refusesAll !== undefined) return;
+    this.refusesAll = why;
+    clearTimeout(this.timer);
+    this.context.log(`run ${this.run}: no more requests are taken: ${why}`);
+    this.notify();
+    while (this.working.size > 0) await Promise.allSettled([...this.working]);
+    const own = [...this.own].filter(([label]) => label.startsWith("locks/"));
+    const locks = own.map(([label, held]) => ({ id: label.slice("locks/".length), ...held }));
+    this.own.clear();
+    this.admitted.clear();
+    this.listing = undefined;
+    try {
+      await this.clear(locks);
+    } catch (error) {
+      this.context.log(`run ${this.run}: its locks stay: ${String(error)}`);
+    }
+  }
+
+  // ---- what restic asks for
+
+  /** The objects of a type that restic sees. */
+  async list(type: ObjectType, signal: AbortSignal): Promise<readonly Visible[]> {
+    this.check();
+    if (type === "locks") return await this.liveLocks();
+    const { barrier } = this;
+    if (type !== "keys" && barrier !== undefined) {
+      if (!barrier.asked) {
+        barrier.asked = true;
+        this.notify();
+      }
+      await this.waitFor(() => barrier.open || this.barrier !== barrier, signal);
+    }
+    const seen: Visible[] = [];
+    for (const map of [this.admitted, this.own]) {
+      for (const [label, { versionId, size }] of map) {
+        if (label.startsWith(`${type}/`) && versionId !== "") {
+          seen.push({ id: label.slice(type.length + 1), versionId, size });
+        }
+      }
+    }
+    return seen;
+  }
+
+  /** The version of an object that restic sees. */
+  visible(type: ObjectType | "config", id: string): Held {
+    this.check();
+    const label = `${type}/${id}`;
+    const own = this.own.get(label);
+    const held =
+      type === "config"
+        ? this.config
+        : own?.pending === false
+          ? own
+          : (type === "locks" ? this.locks : this.admitted).get(label);
+    if (held === undefined) throw new Refusal(404, "there is no such object");
+    return held;
+  }
+
+  /** Most bytes of an object that restic may put; refuses what it may not. */
+  uploadLimit(type: ObjectType): number {
+    this.check();
+    const { actions, bounds } = this.job;
+    if (type === "locks" && (actions.includes("forget") || actions.includes("prune"))) return LOCK_BYTES;
+    if (type === "index" || type === "data") {
+      if (actions.includes("prune") && this.barrier?.open === true) {
+        return type === "data" ? bounds.packBytes : bounds.metadataBytes;
+      }
+    }
+    throw new Refusal(403, `no run may put this into ${type}/ now`);
+  }
+
+  /** Puts an object that restic wrote. */
+  async upload(type: ObjectType, id: string, body: Buffer): Promise<void> {
+    this.uploadLimit(type);
+    if (createHash("sha256").update(body).digest("hex") !== id) {
+      throw new Refusal(400, "the content's SHA-256 is not the object's name");
+    }
+    await this.work(async () => {
+      const label = labelOf({ type, id });
+      const known = this.own.get(label);
+      // restic repeats an upload whose answer it did not get.
+      if (known?.pending === false) return;
+      if (known !== undefined) throw new Refusal(409, "this upload is going on");
+      this.own.set(label, { versionId: "", size: body.length, pending: true });
+      try {
+        const key = objectKey(this.context.name, type, id);
+        if ((await this.context.store.head(key)) !== undefined) {
+          throw new Refusal(403, "an object of this name exists");
+        }
+        const why = type === "locks" ? "lock" : "prune";
+        await this.journal.submit({ key, action: "put", size: body.length, why });
+        const versionId = await this.context.store.put(key, body);
+        this.own.set(label, { versionId, size: body.length, pending: false });
+      } catch (error) {
+        this.own.delete(label);
+        throw error;
+      }
+      if (type === "locks") this.barrier ??= { asked: false, open: false };
+    });
+  }
+
+  /** Hides an object that restic deletes. */
+  async hide(type: ObjectType, id: string): Promise<void> {
+    this.check();
+    const label = labelOf({ type, id });
+    const own = this.own.get(label);
+    const held = own?.pending === false ? own : type === "locks" ? undefined : this.admitted.get(label);
+    const { actions, forget } = this.job;
+    const may =
+      type === "locks"
+        ? held !== undefined
+        : this.barrier?.open === true &&
+          (type === "snapshots"
+            ? actions.includes("forget") && forget.includes(id)
+            : (type === "index" || type === "data") && actions.includes("prune"));
+    if (!may) throw new Refusal(403, `this run may not delete ${type}/${id}`);
+    if (held === undefined) throw new Refusal(404, "there is no such object");
+    await this.work(async () => {
+      const key = objectKey(this.context.name, type, id);
+      const current = await this.context.store.head(key);
+      if (current !== undefined && current.versionId !== held.versionId) {
+        const why = `${label} was put again after it was admitted`;
+        void this.abandon(why);
+        throw new Refusal(409, why);
+      }
+      if (current !== undefined) {
+        const why = type === "locks" ? "lock" : type === "snapshots" ? "forget" : "prune";
+        await this.journal.submit({ key, action: "hide", ...held, why });
+        await this.context.store.hide(key);
+      }
+      this.admitted.delete(label);
+      this.own.delete(label);
+      if (type === "locks" && ![...this.own.keys()].some((one) => one.startsWith("locks/"))) {
+        this.barrier = undefined;
+        this.notify();
+      }
+    });
+  }
+
+  // ---- locks
+
+  /** Lists the locks that count, and hides those that are too old where this run forgets or prunes. */
+  private async liveLocks(): Promise<readonly Visible[]> {
+    const { store, name, now } = this.context;
+    const shown = await listType(store, name, "locks", MOST_LOCKS);
+    const { live, expired } = sortLocks(shown, now() - LOCK_MAX_AGE);
+    this.locks = new Map(live.map((lock) => [labelOf(lock), lock]));
+    if (this.job.actions.some((action) => action === "forget" || action === "prune")) {
+      await this.work(() => this.clear(expired));
+    }
+    return live;
+  }
+
+  /**
+   * Hides the locks that a gate put which then ended without hiding them: they stand in the journal. One that still runs
+   * (a second keeper by mistake) renews its lock long before it is stale.
+   */
+  async clearStale(): Promise<void> {
+    const { store, name, now } = this.context;
+    const shown = await listType(store, name, "locks", MOST_LOCKS);
+    const stale = sortLocks(shown, now() - LOCK_STALE).expired;
+    if (stale.length === 0) return;
+    const own = new Set(
+      (await readJournal(store, name, [now() - LOCK_MAX_AGE, now()]))
+        .flatMap(({ entries }) => entries)
+        .filter(({ action, why }) => action === "put" && why === "lock")
+        .map(({ key }) => key),
+    );
+    await this.clear(stale.filter(({ id }) => own.has(objectKey(name, "locks", id))));
+  }
+
+  /** Hides locks of sessions that ended. */
+  private async clear(locks: readonly Visible[]): Promise<void> {
+    if (locks.length === 0) return;
+    const { store, name, log } = this.context;
+    const some = locks.slice(0, MOST_CLEARED).map(({ id, versionId, size }): JournalEntry => {
+      return { key: objectKey(name, "locks", id), action: "hide", versionId, size, why: "lock" };
+    });
+    await this.refuseHeld();
+    await this.write(some);
+    await Promise.all(some.map(({ key }) => store.hide(key)));
+    log(`run ${this.run}: hid ${some.length} locks of ended runs in ${typeFolder(name, "locks")}`);
+  }
+
+  // ---- order and bounds
+
+  /** Writes a group of the journal; of a group that hides, hold and time are looked at right before. */
+  private async record(group: readonly JournalEntry[]): Promise<void> {
+    if (group.some(({ action }) => action === "hide")) {
+      try {
+        await this.refuseHeld();
+      } catch (error) {
+        if (error instanceof Refusal) void this.abandon(error.message);
+        throw error;
+      }
+    }
+    if (this.context.now() >= this.until) throw new Refusal(403, "the run took longer than it may");
+    this.check();
+    await this.write(group);
+  }
+
+  private async write(entries: readonly JournalEntry[]): Promise<void> {
+    const { store, name, now } = this.context;
+    const { client, repository } = name;
+    await writeRecord(store, { version: 1, at: now(), client, repository, run: this.run, entries });
+  }
+
+  /** @throws Refusal where the owner holds the repository */
+  private async refuseHeld(): Promise<void> {
+    if ((await this.context.store.head(ownerKey(this.context.name, "hold"))) !== undefined) {
+      throw new Refusal(403, "the owner holds the repository: nothing is deleted");
+    }
+  }
+
+  /** Whether the session takes requests. */
+  get ended(): boolean {
+    return this.refusesAll !== undefined || this.context.now() >= this.until;
+  }
+
+  private check(): void {
+    if (this.ended) throw new Refusal(403, this.refusesAll ?? "the run took longer than it may");
+  }
+
+  /** Does something that {@link abandon} waits for. */
+  private async work(task: () => Promise<void>): Promise<void> {
+    const doing = task();
+    this.working.add(doing);
+    try {
+      await doing;
+    } finally {
+      this.working.delete(doing);
+    }
+  }
+
+  /** Waits until it is so; the session's end refuses. */
+  private async waitFor(isSo: () => boolean, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      if (this.refusesAll !== undefined) throw new Refusal(503, this.refusesAll);
+      if (signal.aborted) throw new Refusal(409, "the connection ended");
+      if (isSo()) return;
+      await new Promise<void>((resolve) => {
+        this.waiting.push(resolve);
+        signal.addEventListener(
+          "abort",
+          () => {
+            resolve();
+          },
+          { once: true },
+        );
+      });
+    }
+  }
+
+  private notify(): void {
+    const waiting = this.waiting;
+    this.waiting = [];
+    for (const resume of waiting) resume();
+  }
+}
