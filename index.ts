@@ -22,6 +22,11 @@ export = async () => {
   const { config } = plan;
   refuseDeadAgent(process.env);
   for (const warning of plan.warnings) void pulumi.log.warn(warning);
+  if (plan.retentionOff !== undefined) {
+    void pulumi.log.warn(
+      `retention is off, so nothing is forgotten and the bucket only grows: ${plan.retentionOff}`,
+    );
+  }
   for (const { ring, why, remedy } of plan.openRings) {
     void pulumi.log.warn(`ring ${String(ring)} is open: ${why}; to close it, ${remedy}`);
   }
@@ -113,6 +118,9 @@ export = async () => {
     .all([backupBucket.bucket.versioning, backupBucket.bucket.quota])
     .apply(([versioning, quota]) => [...plan.openRings, ...ringsOpenByService({ versioning, quota })]);
 
+  /** Whether snapshots are forgotten, or why not. */
+  const retention = plan.retentionOff === undefined ? "on" : `off: ${plan.retentionOff}`;
+
   /** The operator's SSH key: the public half for existing servers, the private half (secret) for emergencies. */
   const operatorPublicKey = operator.publicKey;
   const operatorPrivateKey = operator.privateKey;
@@ -147,6 +155,7 @@ export = async () => {
     bucket,
     proxy,
     openRings,
+    retention,
     operatorPublicKey,
     operatorPrivateKey,
     passwords,

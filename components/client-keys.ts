@@ -29,7 +29,7 @@ export class ClientKeys extends pulumi.ComponentResource {
       opts,
     );
     this.client = client;
-    const repositories = client.repositories.map(({ keyName, address, ...repository }) => {
+    const repositories = client.repositories.map(({ keyName, address, keep, pins, ...repository }) => {
       const password = pulumi.output(
         repository.password ?? rootKey.apply((key) => repositoryPassword(key, client.name, repository.name)),
       );

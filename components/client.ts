@@ -49,7 +49,9 @@ export class Client extends pulumi.ComponentResource {
   constructor(name: string, args: ClientArgs, opts?: pulumi.ComponentResourceOptions) {
     const { keys, proxy } = args;
     const { client } = keys;
-    const repositories = client.repositories.map(({ keyName, password, publicKey, ...shown }) => shown);
+    const repositories = client.repositories.map(
+      ({ keyName, password, publicKey, keep, pins, ...shown }) => shown,
+    );
     const ssh = client.kind === "existing" ? reached(client.ssh) : undefined;
     super(
       "secure-backups:index:Client",

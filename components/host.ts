@@ -77,7 +77,7 @@ export class Host extends pulumi.ComponentResource {
     const { networkId, subnetId } = found.network ?? (args.network.created as NetworkOfStack);
     const subnet6Id = args.network.created?.subnet6Id;
     const securityGroupIds = [
-      args.network.groups[args.securityGroup].id,
+      (args.network.groups[args.securityGroup] as openstack.networking.SecGroup).id,
       ...Object.values(found.securityGroups),
     ];
     const port = new openstack.networking.Port(

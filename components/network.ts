@@ -2,7 +2,7 @@ import { isIPv6 } from "node:net";
 import * as openstack from "@pulumi/openstack";
 import * as pulumi from "@pulumi/pulumi";
 import { StackConfig } from "../config";
-import { ethertypeOf, FirewallRule, Group, ruleName } from "../plan";
+import { ethertypeOf, FirewallRule, Group, PerGroup, ruleName } from "../plan";
 import { NamedNetworks } from "./lookup";
 
 /** A network of the stack's own. */
@@ -31,7 +31,7 @@ export class Network extends pulumi.ComponentResource {
   /** The network created here; absent where hosts are in one that exists. */
   readonly created?: NetworkOfStack;
   /** The security group of each kind of host. */
-  readonly groups: Record<Group, openstack.networking.SecGroup>;
+  readonly groups: PerGroup<openstack.networking.SecGroup>;
   /** What must exist before a host in this network is reached from outside, and outlive it. */
   readonly reachable: pulumi.Resource[];
 
@@ -96,13 +96,16 @@ export class Network extends pulumi.ComponentResource {
     this.groups = {
       proxy: group("proxy", "the backup proxy: SSH in; S3, DNS, time and mirrors out"),
       appserver: group("appserver", "hosts that back up: SSH in; the proxy, DNS, time and mirrors out"),
+      ...(args.firewall.some((rule) => rule.group === "keeper") && {
+        keeper: group("keeper", "the host that runs retention: SSH in; S3, DNS, time and mirrors out"),
+      }),
     };
     const rules = args.firewall.map((rule) => {
       const peer = rule.peer;
       return new openstack.networking.SecGroupRule(
         `${name}-${ruleName(rule)}`,
         {
-          securityGroupId: this.groups[rule.group].id,
+          securityGroupId: (this.groups[rule.group] as openstack.networking.SecGroup).id,
           direction: rule.direction,
           protocol: rule.protocol,
           portRangeMin: rule.port,

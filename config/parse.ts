@@ -102,10 +102,12 @@ function firstOfEachField(errors: FieldError[]): FieldError[] {
 
 /** Fills in the defaults that depend on other fields. */
 function complete(fields: z.output<typeof stackSchema>): StackConfig {
-  const { protect, network, access, egress, proxy, restic, s3, clients } = fields;
-  const floatingIp = proxy.floatingIp ?? access.via === "floating-ip";
+  const { protect, network, access, egress, proxy, keeper, restic, s3, clients } = fields;
+  const withFloatingIp = (given: boolean | undefined): boolean => given ?? access.via === "floating-ip";
+  const floatingIp = withFloatingIp(proxy.floatingIp);
+  const some = floatingIp || (keeper !== undefined && withFloatingIp(keeper.floatingIp));
   const floatingIpPool =
-    access.floatingIpPool ?? (floatingIp && "create" in network ? network.create.externalNetwork : undefined);
+    access.floatingIpPool ?? (some && "create" in network ? network.create.externalNetwork : undefined);
   const endpoint = parseEndpoint(s3.endpoint)?.host ?? "";
   return {
     protect,
@@ -117,6 +119,13 @@ function complete(fields: z.output<typeof stackSchema>): StackConfig {
       s3: egress.s3 ?? (isAddress(endpoint) ? [hostCidr(endpoint)] : ANYWHERE),
     },
     proxy: { ...proxy, floatingIp, user: proxy.user ?? access.user },
+    ...(keeper && {
+      keeper: {
+        ...keeper,
+        floatingIp: withFloatingIp(keeper.floatingIp),
+        user: keeper.user ?? access.user,
+      },
+    }),
     ...(restic === undefined ? {} : { restic }),
     s3,
     clients: clients.map((client): ClientConfig => {

@@ -43,18 +43,18 @@ function isGiven(value: unknown): boolean {
   return value !== undefined && value !== null;
 }
 
-/** Whether it is clear that no host gets a floating IP. */
-function noFloatingIp({ access, proxy }: Raw): boolean {
+/** Whether it is clear that this host of the stack gets no floating IP; one that is not there gets none. */
+function noFloatingIp({ access }: Raw, host: unknown): boolean {
   const { via } = mappingOf(access);
-  const { floatingIp } = mappingOf(proxy);
+  const { floatingIp } = mappingOf(host);
   return (via === "jump-host" || via === "direct") && (floatingIp === false || !isGiven(floatingIp));
 }
 
 function accessErrors(stack: Raw): FieldError[] {
   const errors: FieldError[] = [];
-  const { network, access, egress, proxy } = stack;
+  const { network, access, egress, proxy, keeper } = stack;
   const { via, jumpHost, floatingIpPool } = mappingOf(access);
-  const { floatingIp } = mappingOf(proxy);
+  const hosts = Object.entries({ proxy, keeper });
   const existing = isGiven(mappingOf(network)["existing"]);
 
   if (via === "jump-host" && !isGiven(jumpHost)) {
@@ -65,18 +65,20 @@ function accessErrors(stack: Raw): FieldError[] {
     const message = `is not used with access.via "${via}"; leave it out, or write via: jump-host`;
     errors.push({ path: ["access", "jumpHost"], message });
   }
-  if (via === "floating-ip" && floatingIp === false) {
+  for (const [name, host] of hosts) {
+    if (via !== "floating-ip" || mappingOf(host)["floatingIp"] !== false) continue;
     const message = 'false contradicts access.via "floating-ip"; leave it out, or choose another access.via';
-    errors.push({ path: ["proxy", "floatingIp"], message });
+    errors.push({ path: [name, "floatingIp"], message });
   }
-  const someFloatingIp = via === "floating-ip" || floatingIp === true;
+  const someFloatingIp =
+    via === "floating-ip" || hosts.some(([, host]) => mappingOf(host)["floatingIp"] === true);
   if (someFloatingIp && existing && !isGiven(floatingIpPool)) {
     const message =
       "missing; with network.existing give the name of the external network that floating IPs come from, " +
       "see `openstack network list --external`";
     errors.push({ path: ["access", "floatingIpPool"], message });
   }
-  if (noFloatingIp(stack) && isGiven(floatingIpPool)) {
+  if (hosts.every(([, host]) => noFloatingIp(stack, host)) && isGiven(floatingIpPool)) {
     const message = `${shown(floatingIpPool)} is not used, for no host gets a floating IP; leave it out`;
     errors.push({ path: ["access", "floatingIpPool"], message });
   }
@@ -204,19 +206,18 @@ function clientErrors(stack: Raw, placeOf: (path: Path) => string): FieldError[]
   const machines = unique();
   const hostKeys = unique();
 
-  hostNames(
-    textOf(proxy["name"]) ?? (isGiven(proxy["name"]) ? undefined : "rclonesrv"),
-    ["proxy", "name"],
-    String,
-  );
+  const takenBy = (name: unknown) => (first: string) =>
+    `${shown(name)} is taken by ${first}; choose another name`;
+  const hostName = (host: Raw, path: Path, standard: string) => {
+    const name = textOf(host["name"]) ?? (isGiven(host["name"]) ? undefined : standard);
+    hostNames(name, path, takenBy(name));
+  };
+  hostName(proxy, ["proxy", "name"], "rclonesrv");
+  if (isGiven(stack["keeper"])) hostName(mappingOf(stack["keeper"]), ["keeper", "name"], "keepersrv");
   clients.forEach((client, index) => {
     const at: Path = ["clients", index];
     const name = textOf(client["name"]);
-    const newName = hostNames(
-      name,
-      [...at, "name"],
-      (first) => `${shown(name)} is taken by ${first}; choose another name`,
-    );
+    const newName = hostNames(name, [...at, "name"], takenBy(name));
 
     if (client["kind"] === "existing") {
       const ssh = mappingOf(client["ssh"]);
@@ -269,7 +270,7 @@ function clientErrors(stack: Raw, placeOf: (path: Path) => string): FieldError[]
   });
 
   const outside = clients.some(({ kind }) => kind === "existing" || kind === "key-only");
-  if (outside && noFloatingIp(stack) && !isGiven(proxy["hostName"])) {
+  if (outside && noFloatingIp(stack, proxy) && !isGiven(proxy["hostName"])) {
     const message =
       'missing; clients of kind "existing" and "key-only" need it, for the proxy has no floating IP: ' +
       "give the DNS name or address at which they reach the proxy";

@@ -1,6 +1,7 @@
 import type { AccessConfig } from "./schema/access";
 import type { ClientConfig } from "./schema/clients";
 import type { EgressConfig } from "./schema/egress";
+import type { KeeperConfig } from "./schema/keeper";
 import type { NetworkConfig } from "./schema/network";
 import type { Artifact } from "./schema/program";
 import type { ProxyConfig } from "./schema/proxy";
@@ -10,6 +11,7 @@ export type * from "./schema/access";
 export type * from "./schema/clients";
 export type * from "./schema/repository";
 export type * from "./schema/egress";
+export type * from "./schema/keeper";
 export type * from "./schema/machine";
 export type * from "./schema/network";
 export type * from "./schema/program";
@@ -40,8 +42,13 @@ export interface StackConfig {
    * @default the default of each field
    */
   egress: EgressConfig;
-  /** The proxy, the only host that holds S3 credentials. Required. */
+  /** The proxy, the only host that holds the writer's S3 credentials. Required. */
   proxy: ProxyConfig;
+  /**
+   * The host that runs retention.
+   * @default none, and nothing is ever forgotten
+   */
+  keeper?: KeeperConfig;
   /**
    * The restic program for clients of the kinds `vm` and `existing`: a raw binary, or an official `.bz2` release
    * file.
@@ -53,7 +60,7 @@ export interface StackConfig {
   /**
    * The machines that back up: those that the field `clients` lists, then those of the files `NAME.yaml` in the folder that
    * the field `clientsFolder` names (relative to Pulumi.yaml's), each with a client's fields but `name`. Names must differ
-   * from each other and the proxy's. Without `clientsFolder` the list is required; it may be empty.
+   * from each other and those of proxy and keeper. Without `clientsFolder` the list is required; it may be empty.
    *
    * Pulumi takes 128 KiB of configuration at most, so a long list belongs into files. They hold no secrets: those are
    * encrypted fields, `clientSecrets.CLIENT.repositories.REPOSITORY.password` and `clientSecrets.CLIENT.ssh.privateKey`.

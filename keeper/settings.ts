@@ -1,18 +1,9 @@
 /** What the configuration says to the keeper: `/etc/keeper/keeper.json`, without a secret. */
+import type { ApprovalLimits, Keep } from "../config/schema/keeper";
 import type { BucketAddress } from "../s3/client";
 import type { Bounds } from "./job";
 
-/** What retention keeps of a repository. All counts are of arrivals, never of the dates that snapshots claim. */
-export interface Keep {
-  /** Days within which every snapshot is kept. */
-  readonly within: number;
-  /** Of so many days with an arrival, the newest being the first: the earliest snapshot that arrived on each. */
-  readonly days: number;
-  /** The same for weeks, from Monday on. */
-  readonly weeks: number;
-  readonly months: number;
-  readonly years: number;
-}
+export type { ApprovalLimits, Keep } from "../config/schema/keeper";
 
 /** What the keeper knows of one repository. */
 export interface KeptRepository {
@@ -28,14 +19,6 @@ export interface KeptRepository {
   readonly window: number;
   /** Whether its client is frozen: nothing is forgotten or pruned. */
   readonly frozen: boolean;
-}
-
-/** What has to be approved by the operator before it is forgotten. */
-export interface ApprovalLimits {
-  /** Most snapshots that one plan forgets without approval. */
-  readonly snapshots: number;
-  /** Largest share of a repository's snapshots that one plan forgets without approval, 0 to 1. */
-  readonly share: number;
 }
 
 /** The settings of the keeper's program. */

@@ -7,7 +7,7 @@ import {
   S3Credentials,
 } from "../config";
 import { version } from "../package.json";
-import { FirewallRule, Group } from "../plan/firewall";
+import { FirewallRule, Group, PerGroup } from "../plan/firewall";
 import { OpenRing } from "../plan/identities";
 
 /** The version of this project. */
@@ -106,7 +106,7 @@ export interface Deployment {
   /** The key of the canary client, which opens the repository `.canary/verify` and is on no host. */
   canary: KeyPair;
   network: {
-    groups: Record<Group, string>;
+    groups: PerGroup<string>;
     rules: FirewallRule[];
     hosts: MadeHost[];
   };

@@ -1,8 +1,17 @@
 import { isIP } from "node:net";
 import { hostCidr, StackConfig, urlPort } from "../config";
 
-/** The two security groups of the stack: one around the proxy, one around every app server that it creates. */
-export type Group = "proxy" | "appserver";
+/**
+ * The security groups of the stack: one around the proxy, one around every app server that it creates, and one around the
+ * keeper where there is one.
+ */
+export type Group = "proxy" | "appserver" | "keeper";
+
+/** Something of each security group that the stack has. */
+export type PerGroup<T> = Record<PeerGroup, T> & { keeper?: T };
+
+/** A group that rules of others name. */
+type PeerGroup = Exclude<Group, "keeper">;
 
 /** One allowed flow. Whatever no rule allows is closed: the groups come without OpenStack's default egress rules. */
 export interface FirewallRule {
@@ -11,7 +20,7 @@ export interface FirewallRule {
   protocol: "tcp" | "udp";
   port: number;
   /** The far end: a CIDR, or the members of the other group at their addresses of one family. @default `IPv4` */
-  peer: { cidr: string } | { group: Group; ethertype?: Ethertype };
+  peer: { cidr: string } | { group: PeerGroup; ethertype?: Ethertype };
 }
 
 /** OpenStack's names of the address families: a rule is for one of them. */
@@ -26,9 +35,10 @@ function sourcesOf(client: StackConfig["clients"][number]): string[] {
 }
 
 /**
- * What the two security groups let through, without duplicates and in a stable order: SSH to the proxy from
- * administrators and clients, SSH to app servers from administrators, and outwards DNS, time, package mirrors
- * and the proxy's S3 endpoint. App servers reach no S3 endpoint: only the proxy holds credentials for it.
+ * What the security groups let through, without duplicates and in a stable order: SSH to the proxy from
+ * administrators and clients, SSH to app servers and to the keeper from administrators, and outwards DNS, time,
+ * package mirrors and, from proxy and keeper, the S3 endpoint. App servers reach no S3 endpoint: they hold no credentials
+ * for it. No other host of the stack reaches the keeper, and it reaches none.
  *
  * No rule is for ICMP: OpenStack lets through neighbour discovery, and what belongs to an allowed connection, "packet too
  * big" among it. A rule would let in those that belong to none, too.
@@ -37,8 +47,9 @@ export function firewallRules(config: StackConfig, s3Endpoint: string): Firewall
   // A security group holds no names: a jump host that is given by one has to be in adminCidrs.
   const jumpHost = config.access.jumpHost?.address ?? "";
   const admins = [...config.access.adminCidrs, ...(isIP(jumpHost) === 0 ? [] : [hostCidr(jumpHost)])];
-  const downloads = [config.proxy.rclone.url, ...(config.restic ? [config.restic.url] : [])];
-  const mirrorPorts = [80, 443, ...downloads.map(urlPort)];
+  const { keeper } = config;
+  const downloads = [config.proxy.rclone, config.restic, keeper?.node, keeper?.restic];
+  const mirrorPorts = [80, 443, ...downloads.flatMap((program) => (program ? [urlPort(program.url)] : []))];
   const allow = (
     group: Group,
     direction: FirewallRule["direction"],
@@ -47,7 +58,7 @@ export function firewallRules(config: StackConfig, s3Endpoint: string): Firewall
     cidrs: string[],
   ): FirewallRule[] => cidrs.map((cidr) => ({ group, direction, protocol, port, peer: { cidr } }));
 
-  const between = (group: Group, direction: FirewallRule["direction"], other: Group): FirewallRule[] =>
+  const between = (group: Group, direction: FirewallRule["direction"], other: PeerGroup): FirewallRule[] =>
     ETHERTYPES.map((ethertype) => ({
       group,
       direction,
@@ -70,6 +81,9 @@ export function firewallRules(config: StackConfig, s3Endpoint: string): Firewall
     ...between("proxy", "ingress", "appserver"),
     ...common("appserver"),
     ...between("appserver", "egress", "proxy"),
+    ...(keeper === undefined
+      ? []
+      : [...common("keeper"), ...allow("keeper", "egress", "tcp", urlPort(s3Endpoint), config.egress.s3)]),
   ];
   const byName = new Map(rules.map((rule) => [ruleName(rule), rule]));
   return [...byName.keys()].sort().map((name) => byName.get(name) as FirewallRule);

@@ -1,7 +1,9 @@
 import { ClientConfig, isIpv6Alone, KERNEL_FOLDERS, RepositoryConfig, StackConfig } from "../config";
 import { repositoryAddress } from "../hosts";
+import type { KeeperSettings } from "../keeper/settings";
 import { FirewallRule, firewallRules } from "./firewall";
 import { OpenRing, openRings } from "./identities";
+import { keeperSettings, retentionOff } from "./keeper";
 import { DiskOfFlavor, disksOfFlavors } from "./machines";
 import { configWarnings } from "./warnings";
 
@@ -37,6 +39,10 @@ export interface Plan {
   clients: ClientPlan[];
   firewall: FirewallRule[];
   openRings: OpenRing[];
+  /** The settings of the keeper's program; absent: there is no keeper. */
+  keeper?: KeeperSettings;
+  /** Why nothing is forgotten, with the remedy; absent: retention is on. */
+  retentionOff?: string;
   /** What the operator probably did not mean. */
   warnings: string[];
   /** Flavors on whose disks hosts will start. */
@@ -48,6 +54,8 @@ export function buildPlan(config: StackConfig): Plan {
   const s3Endpoint = config.s3.endpoint.includes("://")
     ? config.s3.endpoint
     : `https://${config.s3.endpoint}`;
+  const keeper = keeperSettings(config, s3Endpoint);
+  const off = retentionOff(config);
   return {
     config,
     s3Endpoint,
@@ -66,6 +74,8 @@ export function buildPlan(config: StackConfig): Plan {
     })),
     firewall: firewallRules(config, s3Endpoint),
     openRings: openRings(config.s3),
+    ...(keeper && { keeper }),
+    ...(off !== undefined && { retentionOff: off }),
     warnings: configWarnings(config),
     disksOfFlavors: disksOfFlavors(config),
   };

@@ -4,7 +4,7 @@ import { isRsaKey, StackConfig } from "../config";
  * What the configuration asks for and its author probably did not mean: one sentence each, with field and remedy.
  * Frozen clients are passed over, for nothing is done with them.
  */
-export function configWarnings({ access, clients }: StackConfig): string[] {
+export function configWarnings({ access, clients, keeper }: StackConfig): string[] {
   const warnings: string[] = [];
   const warn = (field: string, message: string) => warnings.push(`${field} ${message}`);
 
@@ -13,7 +13,8 @@ export function configWarnings({ access, clients }: StackConfig): string[] {
     if (client.kind === "existing" && isRsaKey(client.ssh.hostKey)) {
       warn(`client ${client.name}: ssh.hostKey`, RSA);
     }
-    for (const { name, paths, oneFileSystem } of client.repositories) {
+    for (const { name, paths, oneFileSystem, keep } of client.repositories) {
+      if (keep && keeper === undefined) warn(`client ${client.name}, repository ${name}: keep`, NO_KEEPER);
       if (paths.includes("/") && !oneFileSystem) {
         warn(`client ${client.name}, repository ${name}: the path`, WHOLE_SYSTEM);
       }
@@ -21,6 +22,8 @@ export function configWarnings({ access, clients }: StackConfig): string[] {
   }
   return warnings;
 }
+
+const NO_KEEPER = "has no effect, for there is no host that forgets; give keeper a host, or leave keep out";
 
 const RSA =
   "is an RSA key, for which Pulumi's SSH connection offers ssh-rsa with SHA-1 alone: OpenSSH 8.8 and newer refuse that; " +

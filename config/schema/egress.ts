@@ -15,13 +15,13 @@ export interface EgressConfig {
    */
   ntp: string[];
   /**
-   * Package mirrors, and the servers that `url` of rclone and restic names (ports 80, 443 and those of the URLs,
-   * TCP).
+   * Package mirrors, and the servers that `url` of rclone, restic and Node.js names (ports 80, 443 and those of the
+   * URLs, TCP).
    * @default none
    */
   mirrors: string[];
   /**
-   * The S3 service (the endpoint's port, TCP), from the proxy only.
+   * The S3 service (the endpoint's port, TCP), from proxy and keeper only.
    * @default the endpoint where it is an address, else `0.0.0.0/0` and `::/0`
    */
   s3: string[];

@@ -3,6 +3,7 @@ import { access } from "./access";
 import { client, clientSecrets } from "./clients";
 import { egress } from "./egress";
 import { text, flag, list, mapping } from "./fields";
+import { keeper } from "./keeper";
 import { network } from "./network";
 import { artifact } from "./program";
 import { proxy } from "./proxy";
@@ -19,6 +20,7 @@ export const stackSchema = mapping(
     access,
     egress: egress.prefault({}),
     proxy,
+    keeper: keeper.optional(),
     restic: artifact(
       "restic",
       ".bz2",

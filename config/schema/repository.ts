@@ -1,9 +1,11 @@
 import { z } from "zod";
-import { fileNameProblem, minutesBetweenRuns, scheduleProblem } from "../values/backups";
+import { fileNameProblem, minutesBetweenRuns, scheduleProblem, snapshotIdProblem } from "../values/backups";
 import { publicKeyProblem } from "../values/keys";
 import { nameProblem } from "../values/names";
 import { excludeProblem, pathProblem } from "../values/paths";
 import { flag, mapping, missingOrWrong, script, secret, text, textList, within } from "./fields";
+import { keep } from "./keeper";
+import type { Keep } from "./keeper";
 
 /** A command on a client, run by `/bin/sh` as root in a unit of its own. */
 export interface Hook {
@@ -94,6 +96,17 @@ export interface RepositoryConfig extends RepositorySettings {
    * repository its own. Required for clients of kind `key-only`, refused for the others (the stack creates theirs).
    */
   publicKey?: string;
+  /**
+   * What the keeper keeps of this repository.
+   * @default `keeper.keep`
+   */
+  keep?: Keep;
+  /**
+   * Snapshots that the keeper never forgets, by their full IDs of 64 hexadecimal digits, as `restic snapshots --json`
+   * names them.
+   * @default none
+   */
+  pins: string[];
 }
 
 export const password = secret("give the password of the existing repository, or leave it out");
@@ -138,6 +151,11 @@ const repositoryShape = {
     .optional(),
   packSize: within("a number of MiB", 4, 128).optional(),
   password: password.optional(),
+  keep: keep.optional(),
+  pins: textList(
+    text("give the full ID of a snapshot, see `restic snapshots --json`", snapshotIdProblem),
+    "list the full IDs of snapshots, see `restic snapshots --json`",
+  ).default([]),
 };
 
 /** The window of a repository that names none depends on its schedule. */

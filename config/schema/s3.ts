@@ -53,8 +53,8 @@ export interface S3Config {
      */
     writer?: S3Identity;
     /**
-     * Used by retention. Must differ from both.
-     * @default none, and retention is run as the owner
+     * Used by the keeper. Must differ from both.
+     * @default none, and retention is off
      */
     keeper?: S3Identity;
   };

@@ -24,6 +24,13 @@ export function commandProblem(text: string): Problem {
   return /(?![\t\n])[\p{Cc}\p{Cs}]/u.test(text) ? "has a control character; remove it" : undefined;
 }
 
+/** The ID of a snapshot; a short one could come to mean another snapshot. */
+export function snapshotIdProblem(text: string): Problem {
+  return /^[0-9a-f]{64}$/.test(text)
+    ? undefined
+    : "is not the full ID of a snapshot, 64 lower-case hexadecimal digits; see `restic snapshots --json`";
+}
+
 /** The name of a dump in its snapshot. */
 export function fileNameProblem(text: string): Problem {
   return /^[A-Za-z0-9_][A-Za-z0-9._-]*$/.test(text)

@@ -9,20 +9,31 @@ export function versionProblem(text: string): Problem {
     : `has a letter before the number; write "${number}"`;
 }
 
-const FIRST_SAFE_RCLONE = [1, 75, 1] as const;
+/** A function that checks whether a version is not older than the `first`; `why` is what older ones do. */
+function atLeast(first: readonly [number, number, number], why: string): (text: string) => Problem {
+  return (text) => {
+    const problem = versionProblem(text);
+    if (problem !== undefined) return problem;
+    const numbers = text.split(".").map(Number);
+    const difference = first.map((part, i) => (numbers[i] ?? 0) - part).find((part) => part !== 0) ?? 0;
+    const least = first.join(".");
+    return difference >= 0
+      ? undefined
+      : `is older than ${least}, and such versions ${why}; take ${least} or newer`;
+  };
+}
 
 /** A version of rclone that may serve clients. */
-export function rcloneVersionProblem(text: string): Problem {
-  const problem = versionProblem(text);
-  if (problem !== undefined) return problem;
-  const numbers = text.split(".").map(Number);
-  const difference =
-    FIRST_SAFE_RCLONE.map((part, i) => (numbers[i] ?? 0) - part).find((part) => part !== 0) ?? 0;
-  return difference >= 0
-    ? undefined
-    : `is older than ${FIRST_SAFE_RCLONE.join(".")}, and such versions let a client read and delete beyond its own repository; ` +
-        "take 1.75.1 or newer";
-}
+export const rcloneVersionProblem = atLeast(
+  [1, 75, 1],
+  "let a client read and delete beyond its own repository",
+);
+
+/** A version of Node.js that can run the keeper's program. */
+export const nodeVersionProblem = atLeast([24, 0, 0], "cannot run the keeper's program");
+
+/** A version of restic that can reach the keeper's gate. */
+export const keeperResticProblem = atLeast([0, 17, 0], "do not speak to a unix socket");
 
 /** A function that checks whether a string is the address of a program's file, raw or packed as one of `packed`. */
 export function downloadProblem(packed: string): (text: string) => Problem {
@@ -38,7 +49,7 @@ export function downloadProblem(packed: string): (text: string) => Problem {
     const url = new URL(text);
     if (url.username !== "" || url.password !== "")
       return "has credentials, which would stand in the host's files; use an address without";
-    const suffix = /\.(?:zip|bz2|gz|xz|zst|tar|tgz|7z|deb|rpm)$/.exec(url.pathname)?.[0];
+    const suffix = /(?:\.tar)?\.(?:zip|bz2|gz|xz|zst|tar|tgz|7z|deb|rpm)$/.exec(url.pathname)?.[0];
     return suffix === undefined || suffix === packed
       ? undefined
       : `is a ${suffix} file, which the host cannot unpack; give a raw binary or an official ${packed} file`;

@@ -72,9 +72,10 @@ export const RESTIC_NAMES = ["data", "keys", "locks", "snapshots", "index", "con
 export const RESTIC = "is a name that restic itself uses inside a repository; choose another, for example";
 export const CONTROL =
   "has a control character or a line break, which cannot stand in a host's files; remove it";
-export const NO_SHA256 =
+export const noSha256 = (sums: string) =>
   "is not a SHA-256 of 64 lower-case hexadecimal digits; take the one of the file at url, for an official release its line in " +
-  "https://downloads.rclone.org/vVERSION/SHA256SUMS";
+  sums;
+export const NO_SHA256 = noSha256("https://downloads.rclone.org/vVERSION/SHA256SUMS");
 export const PUB = "give the whole line of the .pub file, as from ssh-keygen -t ed25519";
 export const PROJECT =
   "is not a project ID of 32 hexadecimal digits; see `openstack project show NAME -f value -c id`";

@@ -52,7 +52,7 @@ describe("a right configuration", () => {
         user: "debian",
         securityGroups: [],
         repositories: [
-          { ...repositories[0], excludes: [], oneFileSystem: false, schedule: "daily", window: 60 },
+          { ...repositories[0], excludes: [], oneFileSystem: false, schedule: "daily", window: 60, pins: [] },
         ],
       },
       {
@@ -61,7 +61,7 @@ describe("a right configuration", () => {
         ssh: { ...ssh, port: 22 },
         sourceCidrs: ["2001:db8::7/128"],
         repositories: [
-          { ...repositories[0], excludes: [], oneFileSystem: false, schedule: "daily", window: 60 },
+          { ...repositories[0], excludes: [], oneFileSystem: false, schedule: "daily", window: 60, pins: [] },
         ],
       },
     ]);

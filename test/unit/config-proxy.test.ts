@@ -61,11 +61,6 @@ describe("an error in one field", () => {
     ["proxy.availabilityZone", 1, 'proxy.availabilityZone: 1 must be a string; quote it: "1"'],
     ["proxy.user", "a b", 'proxy.user: "a b" is not a user name; give a login name, for example "debian"'],
     [
-      "proxy.floatingIp",
-      false,
-      'access.floatingIpPool: "public2" is not used, for no host gets a floating IP; leave it out',
-    ],
-    [
       "proxy.hostName",
       "a.example.com:22",
       'proxy.hostName: "a.example.com:22" is not a DNS name or an IP address; give it without scheme, port and path',
@@ -109,7 +104,7 @@ describe("an error in one field", () => {
     [
       "proxy.rclone.url",
       "https://a/r.tar.gz",
-      'proxy.rclone.url: "https://a/r.tar.gz" is a .gz file, which the host cannot unpack; give a raw binary or an official .zip file',
+      'proxy.rclone.url: "https://a/r.tar.gz" is a .tar.gz file, which the host cannot unpack; give a raw binary or an official .zip file',
     ],
     [
       "restic.url",
@@ -124,7 +119,10 @@ describe("an error in one field", () => {
 
 describe("errors between fields", () => {
   test("clients outside need an address of the proxy", () => {
-    const raw = changed("access.floatingIpPool", undefined, changed("proxy.floatingIp", false));
+    const raw = ["proxy", "keeper"].reduce(
+      (changing, host) => changed(`${host}.floatingIp`, false, changing),
+      changed("access.floatingIpPool", undefined),
+    );
     expect(errorsOf(changed("proxy.hostName", undefined, raw))).toEqual([
       'proxy.hostName: missing; clients of kind "existing" and "key-only" need it, for the proxy has no floating IP: give the DNS name or address at which they reach the proxy',
     ]);

@@ -43,7 +43,7 @@ describe("the reader", () => {
         "invalid configuration: 2 errors",
         '  secure-backups:protect: "maybe" is not true or false; write true or false without quotes',
         "  secure-backups:colour: unknown key; " +
-          "known here: protect, network, access, egress, proxy, restic, s3, clients, clientsFolder, clientSecrets",
+          "known here: protect, network, access, egress, proxy, keeper, restic, s3, clients, clientsFolder, clientSecrets",
       ].join("\n"),
     );
   });

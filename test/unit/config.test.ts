@@ -11,6 +11,7 @@ import {
   errorsOf,
   LABEL,
   NO_SHA256,
+  noSha256,
   PROJECT,
   PUB,
   type Raw,
@@ -21,7 +22,7 @@ import {
 import { HEX, ed25519, fullExample, project } from "../harness/config-example";
 
 const ALL_KEYS =
-  "known here: protect, network, access, egress, proxy, restic, s3, clients, clientsFolder, clientSecrets";
+  "known here: protect, network, access, egress, proxy, keeper, restic, s3, clients, clientsFolder, clientSecrets";
 
 describe("a right configuration", () => {
   test("with every field given is taken as it is", () => {
@@ -114,7 +115,7 @@ describe("all errors", () => {
         '  secure-backups:clients[0].image: 12 must be a string; quote it: "12"',
         "  secure-backups:clients[0].flavor: missing; give the name or ID of a flavor, see `openstack flavor list`",
         `  secure-backups:clients[0].repositories[0].name: "data" ${RESTIC} "data-1"`,
-        '  secure-backups:clients[0].repositories[0].path: unknown key; did you mean "paths"? known here: name, paths, excludes, oneFileSystem, schedule, window, before, after, stdin, bandwidth, compression, packSize, password',
+        '  secure-backups:clients[0].repositories[0].path: unknown key; did you mean "paths"? known here: name, paths, excludes, oneFileSystem, schedule, window, before, after, stdin, bandwidth, compression, packSize, password, keep, pins',
         '  secure-backups:clients[1].kind: "vmm" is not a kind of client; write "vm", "existing" or "key-only"',
         '  secure-backups:clients[2].sourceCidrs[0]: "::1" is an address without its bits; for this address alone write "::1/128"',
         `  secure-backups:clients[2].repositories[0].publicKey: "k" is not a public key that begins with ssh-ed25519; ${PUB}`,
@@ -151,6 +152,8 @@ describe("the tracked files", () => {
     const raw = fileOf("Pulumi.prod.yaml");
     expect(errorsOf(raw)).toEqual([
       `proxy.rclone.sha256: "FILL-IN-FROM-SHA256SUMS" ${NO_SHA256}`,
+      `keeper.node.sha256: "FILL-IN-FROM-SHASUMS256" ${noSha256("https://nodejs.org/dist/vVERSION/SHASUMS256.txt")}`,
+      `keeper.restic.sha256: "FILL-IN-FROM-SHA256SUMS" ${noSha256("https://github.com/restic/restic/releases/download/vVERSION/SHA256SUMS")}`,
       `s3.identities.owner.projectId: "FILL-IN-OWNER-PROJECT-ID" ${PROJECT}`,
       `s3.identities.writer.projectId: "FILL-IN-WRITER-PROJECT-ID" ${PROJECT}`,
       `s3.identities.keeper.projectId: "FILL-IN-KEEPER-PROJECT-ID" ${PROJECT}`,
@@ -160,7 +163,10 @@ describe("the tracked files", () => {
       writer: { projectId: project(2) },
       keeper: { projectId: project(3) },
     };
-    const filled = changed("s3.identities", identities, changed("proxy.rclone.sha256", HEX, raw));
+    const filled = ["proxy.rclone.sha256", "keeper.node.sha256", "keeper.restic.sha256"].reduce(
+      (file, field) => changed(field, HEX, file),
+      changed("s3.identities", identities, raw),
+    );
     expect(parseStackConfig(filled).clients.map(({ kind }) => kind)).toEqual(["vm", "existing", "key-only"]);
   });
 
@@ -234,8 +240,9 @@ describe("for any input", () => {
       schedule: fc.constantFrom("daily", "none", "Mon..Fri 22:30"),
       window: fc.integer({ min: 0, max: 1439 }),
       password: printable,
+      pins: fc.uniqueArray(fc.stringMatching(/^[0-9a-f]{64}$/), { maxLength: 2 }),
     },
-    { requiredKeys: ["name", "paths", "excludes", "oneFileSystem", "schedule", "window"] },
+    { requiredKeys: ["name", "paths", "excludes", "oneFileSystem", "schedule", "window", "pins"] },
   );
   const cloudThing = fc.oneof(printable, fc.record({ id: printable }));
   const user = fc.constantFrom("debian", "root");
@@ -307,6 +314,7 @@ describe("for any input", () => {
         "access.jumpHost",
         "egress.dns",
         "proxy.rclone",
+        "keeper.keep",
         "s3.identities",
         "s3.identities.writer",
       ],

@@ -76,6 +76,31 @@ describe("firewall", () => {
     ]);
   });
 
+  const keeper = {
+    image: "debian-12",
+    flavor: "s1",
+    node: { version: "24.0.0", url: "http://mirror.example:8090/node", sha256: "b".repeat(64) },
+    restic: { version: "0.19.1", url: "http://mirror.example:8091/restic", sha256: "c".repeat(64) },
+  };
+
+  test("the keeper reaches S3, names, time and mirrors alone, and only administrators reach it", () => {
+    const names = rules(config({ keeper }));
+    expect(names.filter((name) => name.includes("keeper"))).toEqual([
+      "keeper-egress-tcp-443-203.0.113.0/24",
+      "keeper-egress-tcp-53-192.0.2.53/32",
+      "keeper-egress-tcp-80-203.0.113.0/24",
+      "keeper-egress-tcp-8088-203.0.113.0/24",
+      "keeper-egress-tcp-8090-203.0.113.0/24",
+      "keeper-egress-tcp-8091-203.0.113.0/24",
+      "keeper-egress-tcp-8443-0.0.0.0/0",
+      "keeper-egress-tcp-8443-::/0",
+      "keeper-egress-udp-123-192.0.2.123/32",
+      "keeper-egress-udp-53-192.0.2.53/32",
+      "keeper-ingress-tcp-22-198.51.100.0/24",
+    ]);
+    expect(rules(config()).filter((name) => name.includes("keeper"))).toEqual([]);
+  });
+
   test("app servers reach the proxy by either family", () => {
     const between = firewallRules(config(), "https://s3.example.com").filter(({ peer }) => "group" in peer);
     expect(between.map((rule) => [rule.group, rule.direction, rule.port, ethertypeOf(rule)])).toEqual([
@@ -109,6 +134,95 @@ describe("firewall", () => {
     const names = rules(config({ clients: several }));
     expect(new Set(names).size).toBe(names.length);
     expect(rules(config({ clients: [...several].reverse() }))).toEqual(names);
+  });
+});
+
+describe("retention", () => {
+  const artifact = { version: "24.0.0", url: "https://example.com/p", sha256: "a".repeat(64) };
+  const KEEP = { within: 7, days: 0, weeks: 4, months: 0, years: 0 };
+  const identities = Object.fromEntries(
+    ["owner", "writer", "keeper"].map((role, digit) => [role, { projectId: String(digit).repeat(32) }]),
+  );
+  const kept = (change: { keeper?: object; s3?: object; repository?: object; frozen?: boolean } = {}) => {
+    const [web] = config().clients;
+    return buildPlan(
+      config({
+        keeper: { image: "i", flavor: "f", node: artifact, restic: artifact, keep: KEEP, ...change.keeper },
+        s3: { ...config().s3, identities, ...change.s3 },
+        clients: [
+          {
+            ...web,
+            frozen: change.frozen ?? false,
+            repositories: [{ name: "main", paths: ["/srv"], ...change.repository }],
+          },
+        ],
+      }),
+    );
+  };
+
+  test("is on with a keeper of its own identity, and versions that outlive a cycle", () => {
+    const plan = kept();
+    expect(plan.retentionOff).toBeUndefined();
+    expect(plan.keeper).toMatchObject({
+      s3: { endpoint: "https://s3.example.com:8443", region: "eu-central-1", bucket: "databucket" },
+      repositories: [
+        {
+          client: "web",
+          repository: "main",
+          keep: KEEP,
+          pins: [],
+          schedule: "daily",
+          window: 60,
+          frozen: false,
+        },
+      ],
+      approval: { snapshots: 50, share: 0.2 },
+      noncurrentVersionDays: 30,
+    });
+    expect(plan.keeper).not.toHaveProperty("retentionOff");
+    expect(plan.keeper?.bounds.readBytes).toBe(50 * 1024 ** 3);
+    expect(kept({ s3: { noncurrentVersionDays: 14 } }).retentionOff).toBeUndefined();
+  });
+
+  test.each([
+    ["no writer", { s3: { identities: { owner: identities["owner"] } } }, "s3.identities.writer"],
+    [
+      "no keeper's identity",
+      { s3: { identities: { ...identities, keeper: undefined } } },
+      "s3.identities.keeper",
+    ],
+    ["no versions", { s3: { versioning: false, noncurrentVersionDays: undefined } }, "s3.versioning"],
+    ["short-lived versions", { s3: { noncurrentVersionDays: 13 } }, "s3.noncurrentVersionDays"],
+  ])("is off with %s, which the keeper is given too", (_, change, remedy) => {
+    const plan = kept(change);
+    expect(plan.retentionOff).toContain(remedy);
+    expect(plan.keeper?.retentionOff).toBe(plan.retentionOff);
+  });
+
+  test("is off without a keeper, which a keep of a repository then needs", () => {
+    const repositories = [{ name: "main", paths: ["/srv"], keep: { within: 1 } }];
+    const plan = buildPlan(config({ clients: [{ ...config().clients[0], repositories }] }));
+    expect(plan.keeper).toBeUndefined();
+    expect(plan.retentionOff).toContain("give keeper a host");
+    expect(plan.warnings).toEqual([expect.stringContaining("repository main: keep has no effect")]);
+  });
+
+  test("of a repository is its own keep before the keeper's, with its pins and whether its client is frozen", () => {
+    const pins = ["d".repeat(64)];
+    const own = { within: 3, days: 1, weeks: 0, months: 0, years: 0 };
+    const one = (plan: ReturnType<typeof kept>) => plan.keeper?.repositories[0];
+    expect(one(kept({ repository: { keep: own, pins }, frozen: true }))).toMatchObject({
+      keep: own,
+      pins,
+      frozen: true,
+    });
+    expect(one(kept({ keeper: { keep: undefined } }))).not.toHaveProperty("keep");
+  });
+
+  test("needs a disk for the keeper", () => {
+    const disks = (plan: ReturnType<typeof kept>) => plan.disksOfFlavors.map(({ host }) => host);
+    expect(disks(kept())).toContain("keeper");
+    expect(disks(kept({ keeper: { volume: { size: 10 } } }))).not.toContain("keeper");
   });
 });
 

@@ -10,9 +10,10 @@ type Network = Deployment["network"];
 const GROUPS: Record<Group, string> = {
   proxy: "the security group of the proxy",
   appserver: "the security group of the app servers",
+  keeper: "the security group of the keeper",
 };
 
-export function groupRules(cloud: Cloud, network: Network, group: Group): Probe {
+export function groupRules(cloud: Cloud, network: Network, group: Group, groupId: string): Probe {
   return {
     ring: 1,
     id: `net.rules-${group}`,
@@ -21,7 +22,7 @@ export function groupRules(cloud: Cloud, network: Network, group: Group): Probe 
     remedy: REFRESH,
     attempt: async () => {
       const wanted = wantedRules(network.rules, group, network.groups);
-      const { extra, missing } = differences(wanted, await cloud.rules(network.groups[group]));
+      const { extra, missing } = differences(wanted, await cloud.rules(groupId));
       return {
         holds: extra.length + missing.length === 0,
         happened:
@@ -34,8 +35,7 @@ export function groupRules(cloud: Cloud, network: Network, group: Group): Probe 
   };
 }
 
-export function groupMembers(cloud: Cloud, network: Network, group: Group): Probe {
-  const groupId = network.groups[group];
+export function groupMembers(cloud: Cloud, network: Network, group: Group, groupId: string): Probe {
   return {
     ring: 1,
     id: `net.members-${group}`,

@@ -25,9 +25,9 @@ export async function probeNetwork(
   const cloud = new Cloud(session);
   return withTemporaryFolder(async (folder) => {
     const probes = [
-      ...(Object.keys(network.groups) as Group[]).flatMap((group) => [
-        groupRules(cloud, network, group),
-        groupMembers(cloud, network, group),
+      ...(Object.entries(network.groups) as [Group, string][]).flatMap(([group, id]) => [
+        groupRules(cloud, network, group, id),
+        groupMembers(cloud, network, group, id),
       ]),
       ...network.hosts.flatMap((host) => [
         ownPort(cloud, host),

@@ -1,6 +1,6 @@
 /** Security group rules, as configured and as OpenStack has them: pure comparisons. */
 import { BlockList, isIP } from "node:net";
-import { type Ethertype, ethertypeOf, type FirewallRule, type Group } from "../../../plan";
+import { type Ethertype, ethertypeOf, type FirewallRule, type Group, type PerGroup } from "../../../plan";
 
 /** A rule of a security group in Neutron's terms; only what decides what it allows. */
 export interface GroupRule {
@@ -50,7 +50,7 @@ export function fromNeutron(rule: NeutronRule): GroupRule {
 export function wantedRules(
   rules: readonly FirewallRule[],
   group: Group,
-  ids: Record<Group, string>,
+  ids: PerGroup<string>,
 ): GroupRule[] {
   return rules
     .filter((rule) => rule.group === group)
