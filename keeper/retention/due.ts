@@ -28,8 +28,19 @@ function spread(text: string): number {
 const calendarOf = ({ schedule }: KeptRepository): OnCalendar | undefined =>
   schedule === "none" ? undefined : parseOnCalendar(schedule);
 
+/** What {@link weekOf} found, by schedule: a fleet has few. */
+const WEEKS = new Map<string, readonly number[]>();
+
 /** The times of a schedule in one week; none: there is no schedule, or its times are less than an hour apart. */
-function weekOf(calendar: OnCalendar | undefined): number[] {
+function weekOf(repository: KeptRepository): readonly number[] {
+  const known = WEEKS.get(repository.schedule);
+  if (known !== undefined) return known;
+  const times = timesInWeek(calendarOf(repository));
+  WEEKS.set(repository.schedule, times);
+  return times;
+}
+
+function timesInWeek(calendar: OnCalendar | undefined): number[] {
   if (calendar === undefined || smallestGap(calendar) * 1000 < HOUR) return [];
   const times: number[] = [];
   let time = nextTime(calendar, new Date(REFERENCE))?.getTime();
@@ -43,7 +54,7 @@ function weekOf(calendar: OnCalendar | undefined): number[] {
 
 /** A time of a period in the middle half of the longest gap that the client leaves in it, spread by the name. */
 function quietTime(times: readonly number[], period: number, window: number, name: string): number {
-  if (times.length === 0) return spread(name) * period;
+  if (times.length === 0) return Math.floor(spread(name) * period);
   const starts = [...new Set(times.map((time) => time % period))].sort((a, b) => a - b);
   const gaps = starts.map((start, at) => ({
     start,
@@ -53,7 +64,7 @@ function quietTime(times: readonly number[], period: number, window: number, nam
   const quiet = gaps.filter(({ length }) => length === longest);
   const { start } = quiet[Math.floor(spread(`${name} gap`) * quiet.length)] ?? { start: 0 };
   const free = Math.max(0, longest - window);
-  return (start + window + free * (0.25 + spread(name) / 2)) % period;
+  return Math.floor(start + window + free * (0.25 + spread(name) / 2)) % period;
 }
 
 /** The last time up to `now` at which a period's turn came. */
@@ -63,7 +74,7 @@ const lastTurn = (now: number, turn: number, period: number): number =>
 /** The turns of a repository: when its day and its week last began for the keeper. The week's is one of the days'. */
 export function lastTurns(now: number, repository: KeptRepository): { day: number; week: number } {
   const name = `${repository.client}/${repository.repository}`;
-  const times = weekOf(calendarOf(repository));
+  const times = weekOf(repository);
   const window = repository.window * 60_000;
   const day = quietTime(times, DAY, window, name);
   const week = quietTime(times, WEEK, window, `${name} week`);

@@ -3,5 +3,6 @@ export { afterRun, NEW_STATE } from "./after-run";
 export { decide, mergedArrivals } from "./decide";
 export type { Decision, Observed } from "./decide";
 export { isDue } from "./due";
+export { describeKeep, explainChange, explainKeep } from "./explain";
 export { keptBy } from "./keep";
 export type { PutAgain } from "./pauses";
