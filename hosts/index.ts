@@ -25,6 +25,22 @@ export {
   shellQuote,
 } from "./install";
 export { type FileSpec, rendered } from "./manifest";
+export { type Bundle, bundleKeeper } from "./keeper/bundle";
+export { keeperInstall, keeperProgramInstall } from "./keeper/install";
+export {
+  KEEPER_FILES,
+  KEEPER_PROGRAM,
+  KEEPER_SETTINGS,
+  type KeeperRepository,
+  type KeeperValues,
+  keeperDirs,
+  keeperPaths,
+  keptInWords,
+  keptName,
+  passwordFile,
+  PASSWORDS,
+} from "./keeper/manifest";
+export { renderKeeperSshd } from "./keeper/sshd";
 export {
   AUTHORIZED_KEYS,
   CANARY,

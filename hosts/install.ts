@@ -1,6 +1,7 @@
 import { createHash, createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { HostFile } from "./manifest";
 import { LIBRARY } from "./names";
 import { InstallSummary } from "./summary";
@@ -124,9 +125,10 @@ function putFunction(name: string, entries: HostEntry[]): string {
       return `make_dir ${shellQuote(entry.dir)} ${owner} ${entry.mode}`;
     }
     const path = entries.length === 1 ? `"\${1:-${entry.path}}"` : shellQuote(entry.path);
-    const base64 = Buffer.from(entry.content, "utf8").toString("base64");
-    const wrapped = base64.match(/.{1,76}/g) ?? [];
-    return [`install_file ${path} ${owner} ${entry.mode} <<'EOF'`, ...wrapped, "EOF"].join("\n");
+    const content = Buffer.from(entry.content, "utf8");
+    const [sent, unpack] = entry.packed === true ? [gzipSync(content, { level: 9 }), " gzip"] : [content, ""];
+    const wrapped = sent.toString("base64").match(/.{1,76}/g) ?? [];
+    return [`install_file ${path} ${owner} ${entry.mode}${unpack} <<'EOF'`, ...wrapped, "EOF"].join("\n");
   });
   return [`put_${name}() {`, ...(lines.length === 0 ? [":"] : lines), "}"].join("\n");
 }

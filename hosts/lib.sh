@@ -47,12 +47,17 @@ make_dir() {
   chmod "$4" "$1"
 }
 
-# install_file PATH OWNER GROUP MODE, base64 of the content on stdin: leaves a file alone that is right already.
+# install_file PATH OWNER GROUP MODE [gzip], base64 of the content, packed or not, on stdin: leaves a file alone that is
+# right already.
 install_file() {
   file_dir=${1%/*}
   rm -f "$file_dir"/.secure-backups.????????
   file_new=$(mktemp "$file_dir/.secure-backups.XXXXXXXX")
-  base64 -d >"$file_new" || fail "cannot write $file_new: is the disk full?"
+  if [ "${5-}" = gzip ]; then
+    base64 -d >"$SB_WORK/packed" && gzip -dc <"$SB_WORK/packed" >"$file_new"
+  else
+    base64 -d >"$file_new"
+  fi || fail "cannot write $file_new: is the disk full?"
   if [ -f "$1" ] && [ ! -L "$1" ] && cmp -s "$file_new" "$1" &&
     [ "$(stat -c '%U:%G:0%a' "$1")" = "$2:$3:$4" ]; then
     rm -f "$file_new"
@@ -117,6 +122,7 @@ install_artifact() {
   case $3 in
     *.zip) unpack_zip "$1" "$art_download" >"$art_new" || fail "$1: cannot unpack the zip file from $3" ;;
     *.bz2) unpack_bz2 <"$art_download" >"$art_new" || fail "$1: cannot unpack the bz2 file from $3" ;;
+    *.tar.gz) unpack_tar "$1" "$art_download" >"$art_new" || fail "$1: cannot unpack the tar.gz file from $3" ;;
     *) mv -fT "$art_download" "$art_new" ;;
   esac
   rm -f "$art_download"
@@ -136,7 +142,7 @@ install_artifact() {
 # is_packed URL: whether the download is not the program itself.
 is_packed() {
   case $1 in
-    *.zip | *.bz2) return 0 ;;
+    *.zip | *.bz2 | *.tar.gz) return 0 ;;
     *) return 1 ;;
   esac
 }
@@ -177,10 +183,18 @@ unpack_bz2() {
   fi
 }
 
+# unpack_tar NAME FILE: the one member bin/NAME below the folder of a release.
+unpack_tar() {
+  need_command tar tar >&2
+  [ "$(tar -tzf "$2" | grep -c "^[^/]*/bin/$1\$")" = 1 ] && tar -xzOf "$2" --wildcards --no-wildcards-match-slash "*/bin/$1"
+}
+
 # program_version NAME FILE: prints what the program says of itself, as 1.2.3 or with what follows.
 # A build from the Go module calls itself 1.2.3-DEV.
 program_version() {
-  version_line=$(env -i PATH="$PATH" HOME=/nonexistent timeout 60 "$2" version 2>&1 | head -n 1)
+  version_argument=version
+  [ "$1" != node ] || version_argument=--version
+  version_line=$(env -i PATH="$PATH" HOME=/nonexistent timeout 60 "$2" $version_argument 2>&1 | head -n 1)
   version_word=${version_line#"$1 "}
   version_word=${version_word%% *}
   version_word=${version_word#v}

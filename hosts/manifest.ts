@@ -8,6 +8,8 @@ export interface HostFile {
   /** Four octal digits. */
   mode: string;
   content: string;
+  /** Whether it travels packed. @default false */
+  packed?: boolean;
   /**
    * For a secret content: what its digest is keyed with, since a weak secret could be guessed from a plain digest.
    * As strong as a key, and of the same life as the file.

@@ -19,12 +19,13 @@ export function proxyInstall({
   const put = (spec: FileSpec<ProxyValues>) => rendered(spec, values);
   return assembleInstall({
     title: `proxy ${host}: rclone ${rclone.version} (sha256 ${rclone.sha256.slice(0, 12)}) from ${rclone.url}`,
-    hostScripts: ["proxy/sessions.sh", "proxy/proxy.sh"],
+    hostScripts: ["sshd.sh", "clock.sh", "proxy/sessions.sh", "proxy/proxy.sh"],
     parameters: {
       SB_USER: PROXY_USER,
       SB_HOME: PROXY_HOME,
       SB_KEYS: AUTHORIZED_KEYS,
       SB_S3_ENDPOINT: values.s3.endpoint,
+      SB_DONE: "The keys of clients are already those of this update",
       SB_REMOTE: `${REMOTE}:${plainName("bucket", values.bucket)}`,
       SB_RCLONE_VERSION: rclone.version,
       SB_RCLONE_URL: rclone.url,

@@ -3,12 +3,6 @@
 
 SB_STATE=/var/lib/secure-backups
 
-# The sshd configuration below forbids root to log in: an operator who logs in as root would be locked out.
-refuse_root_login() {
-  [ -z "${SSH_CONNECTION:-}" ] || [ -n "${SUDO_USER:-}" ] ||
-    fail "this update logs in to $(hostname) as root, and the proxy lets no root log in: set access.user to a user with sudo"
-}
-
 # '*' as password: no password ever matches, yet sshd without PAM does not take the account for locked.
 make_user() {
   if [ -e "$SB_HOME" ] && [ "$(stat -c %U "$SB_HOME")" != root ]; then
@@ -30,33 +24,19 @@ make_user() {
   esac
 }
 
-# The candidate is read with the host's own sshd_config around it, and what sshd would do for
-# rcloneproxy is asked, before anything is put in force.
 check_sshd_config() {
   # One that does not know -V says its version all the same.
   sshd_version=$(sshd -V 2>&1 | sed -n 's/.*OpenSSH_\([0-9]*\.[0-9]*\).*/\1/p' | head -n 1)
   [ "$(printf '%s\n' 8.5 "${sshd_version:-0}" | sort -V | head -n 1)" = 8.5 ] ||
-    fail "OpenSSH ${sshd_version:-of no known version} of $(hostname) is too old for a proxy, which needs 8.5 or newer: give it an image of Debian 12 or newer. The keys of clients are already those of this update"
-  [ -d /etc/ssh/sshd_config.d ] || fail "no directory /etc/ssh/sshd_config.d on $(hostname): the proxy needs an image whose sshd_config includes it, as Debian's does"
-  [ -s /etc/ssh/ssh_host_ed25519_key ] || fail "no /etc/ssh/ssh_host_ed25519_key: cloud-init has not put it in; see /var/log/cloud-init.log"
-  mkdir -p /run/sshd "$SB_WORK/sshd_config.d"
-  for check_file in /etc/ssh/sshd_config.d/*.conf; do
-    [ ! -e "$check_file" ] || cp "$check_file" "$SB_WORK/sshd_config.d/"
-  done
-  sed "s#/etc/ssh/sshd_config\\.d/#$SB_WORK/sshd_config.d/#g" /etc/ssh/sshd_config >"$SB_WORK/sshd_config"
-  put_sshd_config "$SB_WORK/sshd_config.d/$SB_SSHD_FILE" >/dev/null
-  rm -f "$SB_WORK/sshd_config.d/$SB_SSHD_IDLE_FILE"
-  if sshd_ends_idle; then
-    put_sshd_idle_config "$SB_WORK/sshd_config.d/$SB_SSHD_IDLE_FILE" >/dev/null
-  fi
-  sshd -t -f "$SB_WORK/sshd_config" >&2 ||
-    fail "sshd refuses the configuration (its output is above): nothing of it was put in force; correct the other files in /etc/ssh"
-  sshd -T -f "$SB_WORK/sshd_config" -C "user=$SB_USER,host=client,addr=192.0.2.1" >"$SB_WORK/sshd_effective"
-  for check_line in "authorizedkeysfile $SB_KEYS" 'authenticationmethods publickey' \
-    'disableforwarding yes' 'permittty no' 'permituserrc no'; do
-    grep -Fqx "$check_line" "$SB_WORK/sshd_effective" ||
-      fail "sshd would not apply '$check_line' to $SB_USER: /etc/ssh/sshd_config must begin with 'Include /etc/ssh/sshd_config.d/*.conf', and no file before $SB_SSHD_FILE may set it"
-  done
+    fail "OpenSSH ${sshd_version:-of no known version} of $(hostname) is too old for a proxy, which needs 8.5 or newer: give it an image of Debian 12 or newer. $SB_DONE"
+  try_sshd_config "$SB_USER" "authorizedkeysfile $SB_KEYS" 'authenticationmethods publickey' \
+    'disableforwarding yes' 'permittty no' 'permituserrc no'
+}
+
+put_sshd_candidates() {
+  put_sshd_config "$1/$SB_SSHD_FILE"
+  rm -f "$1/$SB_SSHD_IDLE_FILE"
+  ! sshd_ends_idle || put_sshd_idle_config "$1/$SB_SSHD_IDLE_FILE"
 }
 
 # An sshd before OpenSSH 9.2 reports the keyword as an error.
@@ -73,22 +53,6 @@ put_sshd_configs() {
     rm -f "/etc/ssh/sshd_config.d/$SB_SSHD_IDLE_FILE"
     say "this sshd cannot end connections that run nothing: OpenSSH 9.2 or newer would"
   fi
-}
-
-# The stamp is the sum of what the running sshd last read, so that an interrupted run is completed.
-reload_sshd() {
-  reload_sum=$(sha256_of "$SB_WORK/sshd_effective")
-  [ "$(cat $SB_STATE/sshd-reloaded 2>/dev/null)" != "$reload_sum" ] || return 0
-  if [ -d /run/systemd/system ]; then
-    systemctl try-reload-or-restart ssh.service 2>/dev/null || systemctl try-reload-or-restart sshd.service ||
-      fail "systemctl could not reload sshd: see journalctl -u ssh"
-  else
-    reload_pid_file=$(sed -n 's/^pidfile //p' "$SB_WORK/sshd_effective")
-    kill -HUP "$(cat "$reload_pid_file")" || fail "no running sshd found by $reload_pid_file: start sshd, then run the update again"
-  fi
-  printf '%s\n' "$reload_sum" >"$SB_STATE/sshd-reloaded.new"
-  mv -fT "$SB_STATE/sshd-reloaded.new" "$SB_STATE/sshd-reloaded"
-  say "sshd reads its new configuration"
 }
 
 # Before the keys change, the lines in force so far are kept in a file until no session of a lost key can be left:
@@ -226,58 +190,6 @@ check_limits() {
   nft list table inet secure_backups >/dev/null || fail "the kernel of $(hostname) has no table inet secure_backups: see journalctl -u $SB_LIMITS_UNIT"
 }
 
-# How often the clock is looked at: a time service that has just started needs some seconds.
-clock_tries=1
-
-# Debian's images bring a time service. In a container none starts, for there its host keeps the clock.
-keep_time() {
-  [ -d /run/systemd/system ] || return 0
-  for time_unit in chrony chronyd ntpsec ntp ntpd openntpd systemd-timesyncd; do
-    ! systemctl --quiet is-active "$time_unit.service" || return 0
-  done
-  systemctl --quiet enable --now systemd-timesyncd.service 2>/dev/null ||
-    say "nothing keeps the clock of $(hostname) right: install systemd-timesyncd or chrony"
-  ! systemctl --quiet is-active systemd-timesyncd.service || clock_tries=6
-}
-
-now() {
-  date +%s
-}
-
-# s3_ahead: prints by how many seconds S3's clock is ahead of this host's at least (negative: behind), 0 where they may
-# be the same, and nothing where S3 sends no date.
-s3_ahead() {
-  ahead_before=$(now)
-  ahead_date=$(curl --disable --silent --head --connect-timeout 15 --max-time 30 -- "$SB_S3_ENDPOINT" |
-    tr -d '\r' | sed -n 's/^[Dd][Aa][Tt][Ee]: *//p')
-  ahead_after=$(now)
-  ahead_s3=$(date -d "$ahead_date" +%s 2>/dev/null) && [ -n "$ahead_date" ] || return 0
-  if [ "$ahead_s3" -lt "$ahead_before" ]; then
-    echo $((ahead_s3 - ahead_before))
-  elif [ "$ahead_s3" -gt "$ahead_after" ]; then
-    echo $((ahead_s3 - ahead_after))
-  else
-    echo 0
-  fi
-}
-
-# S3 refuses every request of a host whose clock is a quarter of an hour off.
-check_clock() {
-  need_command curl curl
-  while :; do
-    clock_ahead=$(s3_ahead)
-    if [ -z "$clock_ahead" ]; then
-      say "$SB_S3_ENDPOINT sends no date: the clock was not compared"
-      return 0
-    fi
-    [ "${clock_ahead#-}" -gt 60 ] || return 0
-    clock_tries=$((clock_tries - 1))
-    [ "$clock_tries" -gt 0 ] || break
-    sleep 5
-  done
-  fail "the clock of $(hostname) is not S3's: $SB_S3_ENDPOINT is $clock_ahead s ahead (negative: behind), and 60 s are tolerated. The keys of clients are already those of this update. Let the host reach time servers (egress.ntp), look at its time service (timedatectl, or chronyc tracking), and run the update again"
-}
-
 # Lists the bucket as the user and through the command that serves clients.
 check_bucket() {
   timeout 120 runuser -u "$SB_USER" -- "$SB_RCLONE_COMMAND" lsd --contimeout 15s --timeout 30s --retries 2 \
@@ -290,7 +202,7 @@ step "waited for cloud-init" wait_for_cloud_init
 make_user
 put_dirs
 make_dir "$SB_LIB" root root 0755
-make_dir $SB_STATE root root 0700
+make_dir "$SB_STATE" root root 0700
 # First what must not wait: a key that lost its access, whatever else fails below.
 guard_authorized_keys
 change_keys

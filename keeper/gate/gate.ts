@@ -10,8 +10,8 @@ import { repositoryServer } from "./server";
 
 /** The name of a repository's socket, in its folder below the sockets' one. */
 export const SOCKET = "socket";
-/** The name of the round's socket, beside the clients' folders. */
-export const ROUND_SOCKET = "round";
+/** The name of the round's socket, beside the clients' folders: no client's name begins with a dot. */
+export const ROUND_SOCKET = ".round";
 
 /** States that are read at once. */
 const PARALLEL = 16;
@@ -49,7 +49,7 @@ export async function startGate(context: GateContext, folder: string): Promise<R
     for (const one of [path.dirname(place), place]) await fs.chmod(one, 0o711);
     listening.push(await listen(repositoryServer(gate), place, SOCKET, 0o666));
   }
-  listening.push(await listen(roundServer(context, gates), folder, ROUND_SOCKET, 0o600));
+  listening.push(await listen(roundServer(context, gates), folder, ROUND_SOCKET, 0o666));
   context.log(`serves ${gates.length} repositories`);
   return {
     stop: async () => {

@@ -199,6 +199,7 @@ describe("revoked sessions", () => {
 
 describe("the proxy's clock", () => {
   const scriptText = readFileSync(join(HOST, "proxy/proxy.sh"), "utf8");
+  const clockText = readFileSync(join(HOST, "clock.sh"), "utf8");
   const NOW = 1_800_000_000;
 
   /** What the installation says of an S3 whose clock is `ahead` seconds ahead, one number a request. */
@@ -210,9 +211,9 @@ describe("the proxy's clock", () => {
         writeFileSync(join(directory, String(at)), `HTTP/1.1 403 Forbidden\r\n${date}Server: x\r\n\r\n`);
       });
       const functions = ["s3_ahead", "check_clock"].map(
-        (name) => new RegExp(`^${name}\\(\\) \\{\\n[^]*?^\\}\\n`, "m").exec(scriptText)?.[0] ?? "",
+        (name) => new RegExp(`^${name}\\(\\) \\{\\n[^]*?^\\}\\n`, "m").exec(clockText)?.[0] ?? "",
       );
-      const script = `SB_S3_ENDPOINT=https://s3.example clock_tries=${String(tries)}
+      const script = `SB_S3_ENDPOINT=https://s3.example SB_DONE=x clock_tries=${String(tries)}
 now() { echo ${String(NOW)}; }
 curl() {
   n=$(ls ${directory} | head -n 1)

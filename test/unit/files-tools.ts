@@ -14,6 +14,7 @@ const REMEDIES = {
   ssh: "apt-get install openssh-client",
   "ssh-keygen": "apt-get install openssh-client",
   sshd: "apt-get install openssh-server",
+  "systemd-analyze": "apt-get install systemd",
   "systemd-tmpfiles": "apt-get install systemd",
   rclone: "scripts/dev/toolchain/ensure rclone",
   restic: "scripts/dev/toolchain/ensure restic",

@@ -17,7 +17,7 @@ export function programSeen(facts: HostFacts, file: string, { url, sha256 }: Art
   const sum = parseSums(facts("sums")).get(file) ?? "missing";
   const [download = "", installed = ""] = facts("stamp").trim().split(" ");
   // A packed download has another sum than the program in it: the host's own note links the two.
-  const packed = /\.(zip|bz2)$/.test(url);
+  const packed = /\.(zip|bz2|tar\.gz)$/.test(url);
   return seen(
     [
       ...(download === sha256 ? [] : ["the host's note names another download"]),
