@@ -14,5 +14,5 @@ export {
 } from "./documents";
 export { FormatError } from "./error";
 export { type IndexFile, type IndexedPack, readIndex } from "./index-file";
-export { openKey } from "./key";
+export { type KeyFile, openKey, readKey } from "./key";
 export { type Blob, packSize, readPack } from "./pack";

@@ -19,9 +19,13 @@ export function latin1(bytes: Buffer): string {
   return bytes.toString("latin1");
 }
 
+/** How deeply a document may be nested; restic's decoder takes ten thousand, restic writes three. */
+const MAX_DEPTH = 100;
+
 /** The members of a JSON text, counted; names that stand twice count twice. */
 function countNames(text: string): number {
   let names = 0;
+  let depth = 0;
   let quoted = false;
   for (let at = 0; at < text.length; at++) {
     const character = text[at] as string;
@@ -30,25 +34,23 @@ function countNames(text: string): number {
       else if (character === '"') quoted = false;
     } else if (character === '"') quoted = true;
     else if (character === ":") names += 1;
+    else if (character === "[" || character === "{") depth += 1;
+    else if (character === "]" || character === "}") depth -= 1;
     // restic's decoder takes neither for an integer, and its files have no other numbers.
     else if (character === "." || (/[eE]/.test(character) && /\d/.test(text[at - 1] as string))) {
       throw new FormatError("it has a number that is no integer");
     }
+    if (depth > MAX_DEPTH) throw new FormatError("it is nested too deeply");
   }
   return names;
 }
 
-/** The members of a value, counted; without recursion, for it may be nested deeply. */
-function countMembers(root: unknown): number {
-  let members = 0;
-  const rest = [root];
-  for (let value = rest.pop(); value !== undefined; value = rest.pop()) {
-    if (typeof value !== "object" || value === null) continue;
-    const inner: unknown[] = Array.isArray(value) ? value : Object.values(value);
-    if (!Array.isArray(value)) members += inner.length;
-    for (const each of inner) rest.push(each);
-  }
-  return members;
+/** The members of a value, counted. */
+function countMembers(value: unknown): number {
+  if (typeof value !== "object" || value === null) return 0;
+  const inner: unknown[] = Object.values(value);
+  const own = Array.isArray(value) ? 0 : inner.length;
+  return inner.reduce<number>((members, each) => members + countMembers(each), own);
 }
 
 /** Whether a value is an object with these members; others are allowed where restic would not take them for these. */

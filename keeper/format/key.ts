@@ -37,7 +37,8 @@ const KEY_FILE = {
   salt: { is: isBase64(SALT, SALT) },
   data: { is: isBase64(OVERHEAD, MAX_FILE) },
 };
-interface KeyFile {
+/** What a key file says of how its key is derived, and the encrypted key. */
+export interface KeyFile {
   readonly N: number;
   readonly r: number;
   readonly p: number;
@@ -62,15 +63,25 @@ function derive(password: string, { N, r, p, salt }: KeyFile): Promise<Key> {
 }
 
 /**
- * The repository's key.
+ * Reads a key file without trying a password on it.
  *
- * @returns `undefined` if the password does not open it
  * @throws FormatError if it is no key file, or one whose derivation would take more memory or time than restic's
  */
-export async function openKey(file: Buffer, password: string): Promise<Key | undefined> {
+export function readKey(file: Buffer): KeyFile {
   const read = readObject(file, MAX_FILE, KEY_FILE) as unknown as KeyFile;
   if (128 * read.N * read.r > MAX_MEMORY)
     throw new FormatError("its password takes too much memory to derive");
+  return read;
+}
+
+/**
+ * The repository's key.
+ *
+ * @returns `undefined` if the password does not open it
+ * @throws FormatError as `readKey` does, or if what it holds is no key
+ */
+export async function openKey(file: Buffer, password: string): Promise<Key | undefined> {
+  const read = readKey(file);
   const plain = tryOpen(await derive(password, read), Buffer.from(read.data, "base64"));
   if (plain === undefined) return undefined;
   const { mac, encrypt } = readObject(plain, MAX_FILE, SECRET) as {

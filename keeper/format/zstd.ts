@@ -3,7 +3,7 @@ import * as zlib from "node:zlib";
 import { FormatError } from "./error";
 
 // The types of Node 20 lack it, the program runs under Node 24.
-declare module "node:zlib" {
+declare module "zlib" {
   function zstdDecompressSync(bytes: Buffer, options: { maxOutputLength: number }): Buffer;
 }
 
@@ -52,6 +52,9 @@ function checkFrame(bytes: Buffer): void {
   if (at !== bytes.length) throw new FormatError("its compressed data ends elsewhere than it says");
 }
 
+/** What zstd says of bytes that it cannot decompress, and Buffer of a frame that ends too early. */
+const DAMAGED = /^(ZSTD_error_|ERR_OUT_OF_RANGE$|ERR_BUFFER_OUT_OF_BOUNDS$)/;
+
 /**
  * @param limit most bytes of the result
  * @throws FormatError if it is not one zstd frame, or its content is larger
@@ -62,11 +65,11 @@ export function decompress(bytes: Buffer, limit: number): Buffer {
     return zlib.zstdDecompressSync(bytes, { maxOutputLength: Math.max(limit, 1) });
   } catch (error) {
     if (error instanceof FormatError) throw error;
-    const { code } = error as NodeJS.ErrnoException;
-    throw new FormatError(
-      code === "ERR_BUFFER_TOO_LARGE"
-        ? `it is larger than ${limit} bytes after decompression`
-        : "its compressed data is damaged",
-    );
+    const { code = "" } = error as NodeJS.ErrnoException;
+    if (code === "ERR_BUFFER_TOO_LARGE") {
+      throw new FormatError(`it is larger than ${limit} bytes after decompression`);
+    }
+    if (!DAMAGED.test(code)) throw error;
+    throw new FormatError("its compressed data is damaged");
   }
 }
