@@ -19,6 +19,14 @@ export class MemoryStore implements Store {
   before: (call: string) => Promise<void> | void = () => undefined;
   private count = 0;
 
+  /** Another store with the same content. */
+  copy(): MemoryStore {
+    const copy = new MemoryStore();
+    for (const [key, versions] of this.keys) copy.keys.set(key, versions);
+    copy.count = this.count;
+    return copy;
+  }
+
   /** Adds a version at a time, in milliseconds since 1970; returns it. */
   add(key: string, body: Buffer | undefined, modified = Date.now()): string {
     const versionId = `v${(this.count += 1)}`;

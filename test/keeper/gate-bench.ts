@@ -65,13 +65,17 @@ export interface Ended {
   readonly output: string;
 }
 
+/** Ends what {@link restic} started. */
+export let kill: () => void = () => undefined;
+
 export function restic(repository: string, ...args: string[]): Promise<Ended> {
   const base = ["--repo", repository, "--no-cache", "--retry-lock", "0s"];
   const options = { env: { RESTIC_PASSWORD: PASSWORD, HOME: os.tmpdir() }, timeout: 50_000 };
   return new Promise((resolve) => {
-    execFile(RESTIC, [...base, ...args], options, (error, stdout, stderr) => {
+    const child = execFile(RESTIC, [...base, ...args], options, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code ?? -1), output: stdout + stderr });
     });
+    kill = () => child.kill("SIGKILL");
   });
 }
 
@@ -92,8 +96,9 @@ export class GateBench {
   readonly root = fs.mkdtempSync(path.join(os.tmpdir(), "gate-test-"));
   readonly folder = path.join(this.root, "repository");
   readonly source = path.join(this.root, "source");
-  readonly store = new MemoryStore();
-  readonly events: string[] = [];
+  store = new MemoryStore();
+  events: string[] = [];
+  private saved: MemoryStore | undefined;
   private readonly gates: RunningGate[] = [];
   private sockets = 0;
 
@@ -107,8 +112,23 @@ export class GateBench {
   }
 
   async remove(): Promise<void> {
-    for (const gate of this.gates) await gate.stop();
+    await this.stop();
     fs.rmSync(this.root, { recursive: true, force: true });
+  }
+
+  /** What {@link reset} restores. */
+  save(): void {
+    this.saved = this.store;
+    fs.cpSync(this.folder, `${this.folder}-saved`, { recursive: true });
+  }
+
+  async reset(): Promise<void> {
+    await this.stop();
+    if (this.saved === undefined) throw new Error("nothing was saved");
+    this.store = this.saved.copy();
+    this.events = [];
+    fs.rmSync(this.folder, { recursive: true });
+    fs.cpSync(`${this.folder}-saved`, this.folder, { recursive: true });
   }
 
   state(state: RepositoryState): void {
@@ -255,6 +275,22 @@ export class WorkerSide {
     await between(listing);
     await this.admit(listing);
     return await ending;
+  }
+
+  /** Puts a lock as restic does, and admits what restic's first listing waits for; returns the lock. */
+  async lock(
+    between: (listing: readonly StoredObject[]) => Promise<void> | void = () => undefined,
+  ): Promise<string> {
+    const lock = randomBytes(64);
+    const id = sha256(lock);
+    const { status, body } = await this.ask("POST", `/locks/${id}`, lock);
+    if (status !== 200) throw new Error(body.toString());
+    const held = this.ask("GET", "/snapshots/");
+    const listing = await this.listing("frozen");
+    await between(listing);
+    await this.admit(listing);
+    await held;
+    return id;
   }
 
   async result(done: object = {}): Promise<number> {
