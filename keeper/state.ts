@@ -1,5 +1,6 @@
 /** What the gate remembers of a repository, `.keeper/CLIENT/REPOSITORY/state.json`; times in milliseconds since 1970. */
 import type { Action, Finding } from "./job";
+import type { ObjectType } from "./objects";
 
 /** How an action went when it was last tried. */
 export interface Tried {
@@ -41,6 +42,14 @@ export interface Plan {
   readonly waits?: string;
 }
 
+/** An object of which S3 has more than one version that is no marker: somebody put it a second time. */
+export interface PutAgain {
+  readonly type: ObjectType;
+  readonly id: string;
+  /** Of all its versions. */
+  readonly versionIds: readonly string[];
+}
+
 /** `.keeper/CLIENT/REPOSITORY/plan.json`: what the gate decided last. */
 export interface Planned {
   readonly version: 1;
@@ -48,6 +57,8 @@ export interface Planned {
   readonly pauses: readonly Pause[];
   /** Absent: the repository has no `keep`. */
   readonly plan?: Plan;
+  /** The objects that were put again and whose versions the operator has to judge, a thousand at most. */
+  readonly putAgain: readonly PutAgain[];
 }
 
 /** `.owner/CLIENT/REPOSITORY/approval.json`, which the operator's command writes with the owner's credentials. */

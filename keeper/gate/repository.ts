@@ -1,17 +1,9 @@
 /** The gate of one repository: its sessions, one at a time, and what it remembers between them. */
 import type { Job, Result } from "../job";
 import { isObjectId } from "../objects";
-import {
-  afterRun,
-  decide,
-  type Decision,
-  isDue,
-  mergedArrivals,
-  NEW_STATE,
-  type PutAgain,
-} from "../retention";
+import { afterRun, decide, type Decision, isDue, mergedArrivals, NEW_STATE } from "../retention";
 import type { KeeperSettings, KeptRepository } from "../settings";
-import type { Approval, Planned, RepositoryState } from "../state";
+import type { Approval, Planned, PutAgain, RepositoryState } from "../state";
 import { configKey, keptKey, nameOf, ownerKey } from "./names";
 import { Refusal } from "./refusal";
 import { RUN_MAX, Session } from "./session";
@@ -215,12 +207,18 @@ export class RepositoryGate {
 
   /** Writes arrivals, plan and pauses before the run begins. */
   private async remember(state: RepositoryState | undefined, decision: Decision): Promise<void> {
-    const { arrivals, pauses, plan } = decision;
+    const { arrivals, pauses, plan, putAgain } = decision;
     const before = state ?? NEW_STATE;
     if (JSON.stringify(arrivals) !== JSON.stringify(before.arrivals)) {
       await this.writeState({ ...before, arrivals });
     }
-    const planned: Planned = { version: 1, at: this.now(), pauses, ...(plan === undefined ? {} : { plan }) };
+    const planned: Planned = {
+      version: 1,
+      at: this.now(),
+      pauses,
+      putAgain,
+      ...(plan === undefined ? {} : { plan }),
+    };
     await this.store.put(keptKey(this.kept, "plan.json"), Buffer.from(JSON.stringify(planned)));
   }
 

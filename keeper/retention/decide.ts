@@ -2,20 +2,10 @@
 import type { Action, Job } from "../job";
 import type { StoredObject } from "../objects";
 import type { ApprovalLimits, KeeperSettings, KeptRepository } from "../settings";
-import type { Approval, Pause, Plan, RepositoryState } from "../state";
+import type { Approval, Pause, Plan, PutAgain, RepositoryState } from "../state";
 import { isDue, overdueAt } from "./due";
 import { Arrival, keptBy } from "./keep";
-import {
-  counted,
-  held,
-  nothingArrived,
-  PutAgain,
-  putAgain,
-  silent,
-  standing,
-  tooLarge,
-  waits,
-} from "./pauses";
+import { counted, held, nothingArrived, putAgain, silent, standing, tooLarge, waits } from "./pauses";
 
 /** What the gate saw of a repository. */
 export interface Observed {
@@ -41,9 +31,14 @@ export interface Decision extends Pick<Job, "actions" | "forget" | "readData"> {
   readonly pauses: readonly Pause[];
   /** What would be forgotten if nothing paused; absent: the repository has no `keep`. */
   readonly plan?: Plan;
+  /** The objects that pause it because they were put again, the first {@link MOST_SHOWN}. */
+  readonly putAgain: readonly PutAgain[];
   /** For the state, before the run begins: see {@link mergedArrivals}. */
   readonly arrivals: Readonly<Record<string, number>>;
 }
+
+/** Of objects that were put again so many are shown to the operator at once. */
+const MOST_SHOWN = 1000;
 
 /** These pauses are no reason against a prune: they protect snapshots that are still there. */
 const OF_FORGETTING: readonly Pause["kind"][] = ["waits-for-approval", "nothing-arrived"];
@@ -56,6 +51,7 @@ export function decide(observed: Observed): Decision {
   const { plan, forget, why } = planned(observed, snapshots);
   const last = lastOf(snapshots);
   const overdue = last === undefined ? undefined : overdueAt(repository, last);
+  const again = unjudged(observed.putAgain, observed.approval);
   const parts = partsOf(observed.dataBytes, settings.bounds.readBytes);
   const readable = parts <= Math.min(MOST_PARTS, settings.noncurrentVersionDays);
 
@@ -66,12 +62,12 @@ export function decide(observed: Observed): Decision {
     ...(last !== undefined && overdue !== undefined && overdue < now
       ? [silent(repository, last, overdue)]
       : []),
-    putAgain(repository, observed.putAgain, observed.approval) ?? [],
+    ...(again.length > 0 ? [putAgain(repository, again)] : []),
     ...(why === undefined ? [] : [waits(repository, why)]),
     ...(repository.keep !== undefined && (last ?? -Infinity) <= (state?.tried.forget?.succeeded ?? -Infinity)
       ? [nothingArrived(last)]
       : []),
-  ].flat();
+  ];
 
   const against: Partial<Record<Action, boolean>> = {
     forget: forget.length === 0 || pauses.some(({ kind }) => kind !== "waits-for-approval"),
@@ -87,8 +83,15 @@ export function decide(observed: Observed): Decision {
     ...(actions.includes("check") && parts <= MOST_PARTS
       ? { readData: next !== undefined && next.part > 1 && next.of >= parts ? next : { part: 1, of: parts } }
       : {}),
+    putAgain: again.slice(0, MOST_SHOWN),
     arrivals,
   };
+}
+
+/** The objects of which the operator has not judged every version. */
+function unjudged(objects: readonly PutAgain[], approval: Approval | undefined): PutAgain[] {
+  const judged = new Set(approval?.versions);
+  return objects.filter(({ versionIds }) => versionIds.some((version) => !judged.has(version)));
 }
 
 /** The plan, what of it may be forgotten now, and why the rest has to wait. */

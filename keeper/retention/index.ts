@@ -5,4 +5,3 @@ export type { Decision, Observed } from "./decide";
 export { isDue } from "./due";
 export { describeKeep, explainChange, explainKeep } from "./explain";
 export { keptBy } from "./keep";
-export type { PutAgain } from "./pauses";

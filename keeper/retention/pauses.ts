@@ -1,15 +1,6 @@
 /** For which reasons retention stands still, each with what the operator can do about it. */
-import type { ObjectType } from "../objects";
 import type { KeeperSettings, KeptRepository } from "../settings";
-import type { Approval, Pause, RepositoryState } from "../state";
-
-/** An object of which S3 has more than one version that is no marker: somebody put it a second time. */
-export interface PutAgain {
-  readonly type: ObjectType;
-  readonly id: string;
-  /** Of all its versions. */
-  readonly versionIds: readonly string[];
-}
+import type { Pause, PutAgain, RepositoryState } from "../state";
 
 /** Names in one sentence; the rest is counted. */
 const MOST_NAMED = 3;
@@ -78,21 +69,10 @@ export const silent = ({ client, schedule }: KeptRepository, last: number, due: 
   why: `the last snapshot arrived ${minute(last)}, and another was due by ${minute(due)} ("${schedule}"): see why ${client} does not back up`,
 });
 
-/** @returns `undefined` where the operator has judged every version of every object */
-export function putAgain(
-  { client, repository }: KeptRepository,
-  objects: readonly PutAgain[],
-  approval: Approval | undefined,
-): Pause | undefined {
-  const judged = new Set(approval?.versions);
-  const open = objects.filter(({ versionIds }) => versionIds.some((version) => !judged.has(version)));
-  if (open.length === 0) return undefined;
-  const names = open.map(({ type, id }) => `${type}/${id}`);
-  return {
-    kind: "put-again",
-    why: `${counted(open.length, "object")} were put a second time (${named(names)}): restic never does that; if recover did, run npm run keeper -- approve ${client}/${repository}`,
-  };
-}
+export const putAgain = ({ client, repository }: KeptRepository, objects: readonly PutAgain[]): Pause => ({
+  kind: "put-again",
+  why: `${counted(objects.length, "object")} put a second time (${named(objects.map(({ type, id }) => `${type}/${id}`))}): restic never does that; if recover did, run npm run keeper -- approve ${client}/${repository}`,
+});
 
 export const waits = ({ client, repository }: KeptRepository, why: string): Pause => ({
   kind: "waits-for-approval",

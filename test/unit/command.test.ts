@@ -8,6 +8,7 @@ import { execute, OperatorCommand, StackOptions } from "../../scripts/command";
 import { command as destroy } from "../../scripts/destroy";
 import { freezeCommand, thawCommand } from "../../scripts/freeze";
 import { command as instructions } from "../../scripts/instructions";
+import { command as keeper } from "../../scripts/keeper";
 import { command as password } from "../../scripts/password";
 import { command as recover } from "../../scripts/recover";
 import { command as ssh } from "../../scripts/ssh";
@@ -15,7 +16,7 @@ import { command as verify } from "../../scripts/verify";
 
 jest.setTimeout(60_000);
 
-const COMMANDS = [destroy, freezeCommand, instructions, password, recover, ssh, thawCommand, verify];
+const COMMANDS = [destroy, freezeCommand, instructions, keeper, password, recover, ssh, thawCommand, verify];
 
 /** Runs a command in this process. */
 async function run(command: OperatorCommand, ...args: string[]) {
@@ -64,6 +65,9 @@ test.each<[string, OperatorCommand, string[], RegExp]>([
   ["no host", ssh, [], /missing required argument 'HOST'/],
   ["no client of instructions", instructions, [], /missing required argument 'CLIENT'/],
   ["two clients of instructions", instructions, ["web", "mail"], /too many arguments/],
+  ["nothing asked of the keeper", keeper, [], /missing required argument 'REQUEST'/],
+  ["no repository for the keeper", keeper, ["plan"], /missing required argument 'CLIENT\[\/REPOSITORY\]'/],
+  ["what the keeper does not do", keeper, ["forget", "web"], /Allowed choices are status, plan, approve/],
   ["no repository of password", password, [], /missing required argument 'CLIENT\/REPOSITORY'/],
   ["two repositories of password", password, ["web/main", "web/other"], /too many arguments/],
   ["nothing to freeze", freezeCommand, [], /name the clients, or --all/],

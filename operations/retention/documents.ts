@@ -1,0 +1,106 @@
+/** What the keeper wrote about a repository, and what the owner answers. Whoever has the keeper's keys can write the first. */
+import { z } from "zod";
+import { keptKey, ownerKey, type RepositoryName } from "../../keeper/gate/names";
+import { contentOf, type Store } from "../../keeper/gate/store";
+import { isObjectId, OBJECT_TYPES } from "../../keeper/objects";
+import type { Approval } from "../../keeper/state";
+
+/** Most bytes of one document. */
+const MOST_BYTES = 256 * 1024 * 1024;
+
+const objectId = z.string().refine(isObjectId);
+/** What the calendar has. */
+const time = z.number().min(0).max(8.64e15);
+const finding = z.object({ kind: z.string(), objects: z.array(z.string()), why: z.string() });
+const tried = z.object({ at: time, ok: z.boolean(), detail: z.string(), succeeded: time.optional() });
+const part = z.object({ part: z.number(), of: z.number() });
+
+const planned = z.object({
+  version: z.literal(1),
+  at: time,
+  pauses: z.array(z.object({ kind: z.string(), why: z.string() })),
+  plan: z
+    .object({
+      made: time,
+      forget: z.array(objectId),
+      kept: z.array(objectId),
+      waits: z.string().optional(),
+    })
+    .optional(),
+  putAgain: z.array(
+    z.object({ type: z.enum(OBJECT_TYPES), id: z.string(), versionIds: z.array(z.string()) }),
+  ),
+});
+
+const state = z.object({
+  version: z.literal(1),
+  arrivals: z.record(z.string(), time),
+  tried: z.object({
+    guard: tried.optional(),
+    forget: tried.optional(),
+    prune: tried.optional(),
+    check: tried.optional(),
+  }),
+  findings: z.array(finding),
+  verified: z.boolean(),
+  nextPart: part.optional(),
+  cycleBegan: time.optional(),
+  allDataRead: time.optional(),
+  claims: z.record(z.string(), z.object({ time: z.string(), hostname: z.string() })),
+});
+
+const approval = z.object({ at: time, forget: z.array(objectId), versions: z.array(z.string()) });
+
+/** What the gate decided last. */
+export type PlannedDocument = z.infer<typeof planned>;
+/** What the keeper remembers. */
+export type StateDocument = z.infer<typeof state>;
+
+async function read<T>(store: Pick<Store, "get">, key: string, form: z.ZodType<T>): Promise<T | undefined> {
+  const content = await contentOf(store, key, MOST_BYTES);
+  if (content === undefined) return undefined;
+  let json: unknown;
+  try {
+    json = JSON.parse(content.toString());
+  } catch {
+    json = undefined;
+  }
+  const { data } = form.safeParse(json);
+  if (data === undefined) {
+    throw new Error(
+      `${key} is not what the keeper of this version writes: work in a checkout of the version that did the last update`,
+    );
+  }
+  return data;
+}
+
+/**
+ * What the keeper's gate decided last; `undefined`: nothing yet.
+ *
+ * @throws Error where it is not in the form of this version
+ */
+export const readPlanned = (
+  store: Pick<Store, "get">,
+  name: RepositoryName,
+): Promise<PlannedDocument | undefined> => read(store, keptKey(name, "plan.json"), planned);
+
+/** The same for what it remembers. */
+export const readState = (
+  store: Pick<Store, "get">,
+  name: RepositoryName,
+): Promise<StateDocument | undefined> => read(store, keptKey(name, "state.json"), state);
+
+/** The owner's approval. */
+export const readApproval = (
+  store: Pick<Store, "get">,
+  name: RepositoryName,
+): Promise<Approval | undefined> => read(store, ownerKey(name, "approval.json"), approval);
+
+/** Replaces the owner's approval. */
+export async function writeApproval(
+  store: Pick<Store, "put">,
+  name: RepositoryName,
+  given: Approval,
+): Promise<void> {
+  await store.put(ownerKey(name, "approval.json"), Buffer.from(JSON.stringify(given)));
+}
