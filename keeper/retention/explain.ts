@@ -14,11 +14,11 @@ const day = (ms: number): string => new Date(ms).toISOString().slice(0, 10);
 function simulated(schedule: string): { calendar: OnCalendar; assumed: string } {
   const calendar = parseOnCalendar(schedule);
   const daily = parseOnCalendar("daily") as OnCalendar;
-  if (calendar === undefined) return { calendar: daily, assumed: "with a backup a day, " };
+  if (calendar === undefined) return { calendar: daily, assumed: "with one backup a day, " };
   if (smallestGap(calendar) * 1000 >= HOUR) return { calendar, assumed: "" };
   return {
     calendar: { ...calendar, minutes: [0], seconds: [0] },
-    assumed: "counting one backup an hour, ",
+    assumed: "counted at one backup an hour, ",
   };
 }
 
@@ -74,8 +74,8 @@ export function explainKeep(keep: Keep | undefined, schedule: string, from: numb
   const made = `${assumed}of the ${counted(all.length, "backup")} of the next twelve months`;
   const end =
     there.length === all.length
-      ? `${made} all are there at their end`
-      : `${made} ${there.length} are there at their end, and the first goes on ${day(firstLoss(keep, all, from, to))}`;
+      ? `${made} all are left at their end`
+      : `${made} ${there.length} ${there.length === 1 ? "is" : "are"} left at their end, and the first goes on ${day(firstLoss(keep, all, from, to))}`;
   return `keeps ${describeKeep(keep)}; ${end}`;
 }
 
@@ -92,6 +92,13 @@ function firstLoss(keep: Keep | undefined, all: readonly Arrival[], from: number
   return from + least * DAY;
 }
 
+/** What a change does, in words. */
+export interface Change {
+  readonly words: string;
+  /** Whether there are fewer snapshots for it, at once or in twelve months. */
+  readonly removes: boolean;
+}
+
 /**
  * What a change of `keep` does to a repository that was backed up on its schedule for as long as either reaches (ten
  * years at most): what goes at once, and how many snapshots there are in twelve months.
@@ -103,7 +110,7 @@ export function explainChange(
   after: Keep | undefined,
   schedule: string,
   from: number,
-): string {
+): Change {
   const { calendar, assumed } = simulated(schedule);
   const years = Math.min(MOST_YEARS, Math.max(...[before, after].map(reach)));
   const to = from + YEAR;
@@ -119,10 +126,13 @@ export function explainChange(
   const first =
     gone === 0
       ? `nothing goes at once of its ${counted(now.length, "snapshot")}`
-      : `of its ${counted(now.length, "snapshot")}${oldest(now)}, ${gone} go at the first run and ${stay.length} stay${oldest(stay)}`;
+      : `of its ${counted(now.length, "snapshot")}${oldest(now)}, ${gone} would go at the first run, after an approval, leaving ${stay.length}${oldest(stay)}`;
   const [was, is] = [left(before, [...now, ...coming], to), left(after, [...stay, ...coming], to)];
   const then = `in twelve months there are ${is.length}${oldest(is)}, where there would have been ${was.length}${oldest(was)}`;
-  return `${assumed}and after ${counted(years, "year")} of backups: ${first}; ${then}`.replace(/^and /, "");
+  return {
+    words: `${assumed}after ${counted(years, "year")} of backups: ${first}; ${then}`,
+    removes: gone > 0 || is.length < was.length,
+  };
 }
 
 /** Years after which a `keep` is full, one more being there to fall out of it. */

@@ -7,6 +7,7 @@ import { hosts } from "./sections/hosts";
 import { text } from "./sections/inputs";
 import { keys } from "./sections/keys";
 import { network } from "./sections/network";
+import { retention } from "./sections/retention";
 import { stepRow, tally } from "./sections/steps";
 
 /** GitHub refuses a comment of more than 65,536 characters; this leaves room. In bytes, which are never fewer. */
@@ -19,13 +20,18 @@ const BUDGET = { errors: 5_000, dangers: 8_000, section: 6_000, files: 12_000, w
 const LONGEST_LINE = 400;
 
 /** The sections in their order; `danger` is the place of their dangers in the warning on top, the gravest first. */
-const SECTIONS: { title: string; sentences: (steps: Step[]) => Iterable<Sentence>; danger: number }[] = [
-  { title: "Clients and repositories", sentences: clients, danger: 5 },
-  { title: "Keys", sentences: keys, danger: 3 },
+const SECTIONS: {
+  title: string;
+  sentences: (steps: Step[], now: number) => Iterable<Sentence>;
+  danger: number;
+}[] = [
+  { title: "Clients and repositories", sentences: clients, danger: 6 },
+  { title: "Keys", sentences: keys, danger: 4 },
   { title: "Hosts", sentences: hosts, danger: 1 },
-  { title: "Network", sentences: network, danger: 4 },
+  { title: "Network", sentences: network, danger: 5 },
   { title: "Bucket", sentences: bucket, danger: 2 },
-  { title: "Files on hosts", sentences: files, danger: 6 },
+  { title: "Retention", sentences: retention, danger: 3 },
+  { title: "Files on hosts", sentences: files, danger: 7 },
 ];
 
 /** The hidden line by which a stack's comment is found again, so that it is updated and not added to. */
@@ -54,13 +60,19 @@ function fenced(messages: string[], budget: number): string[] {
  * meant for a reader, and is never longer than {@link LONGEST_COMMENT}.
  *
  * @param commit the commit that was previewed
+ * @param now from when on twelve months are counted, in milliseconds since 1970. @default the clock
  * @throws PreviewFormatError if it is not a preview, or `stack` is not the name of a stack.
  */
-export function renderPreviewComment(previewJson: unknown, stack: string, commit?: string): string {
+export function renderPreviewComment(
+  previewJson: unknown,
+  stack: string,
+  commit?: string,
+  now = Date.now(),
+): string {
   const preview = readPreview(previewJson);
   const { steps, errors, warnings, clean } = preview;
   const code: Code = (value) => codeSpan(clean(text(value)));
-  const sections = SECTIONS.map((section) => ({ ...section, sentences: [...section.sentences(steps)] }));
+  const sections = SECTIONS.map((section) => ({ ...section, sentences: [...section.sentences(steps, now)] }));
   const lines = [commentMarker(stack), `## Preview of \`${stack}\``, ""];
 
   if (errors.length > 0) {

@@ -33,6 +33,8 @@ const SETTINGS: [ResourceType, string, (step: Step, changed: Markdown) => Senten
     "hostName",
     (_, changed) => note`clients outside the network reach the proxy by another name: ${changed}`,
   ],
+  ["keeper", "node", (_, changed) => note`Node.js on the keeper: ${changed}`],
+  ["keeper", "restic", (_, changed) => note`restic on the keeper: ${changed}`],
   [
     "host",
     "image",

@@ -16,6 +16,7 @@ export const TYPE = {
   floatingIp: "openstack:networking/floatingIp:FloatingIp",
   host: "secure-backups:index:Host",
   instance: "openstack:compute/instance:Instance",
+  keeper: "secure-backups:index:Keeper",
   operator: "secure-backups:index:Operator",
   port: "openstack:networking/port:Port",
   privateKey: "tls:index/privateKey:PrivateKey",
