@@ -3,8 +3,8 @@ import type { Finding } from "../job";
 import type { StoredObject } from "../objects";
 import { printable } from "../printable";
 
-/** Findings of a run; the next run, after these were dealt with, reports further ones. */
-const MOST = 1000;
+/** Findings of a run, and one that says that there are more: the gate takes 100. */
+const MOST = 99;
 /** Objects that one finding names. */
 const MOST_NAMES = 1000;
 /** Characters of a sentence. */

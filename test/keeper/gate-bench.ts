@@ -16,7 +16,7 @@ import { MemoryStore } from "../harness/memory-store";
 
 export const DAY = 86_400_000;
 const RESTIC = path.join(os.homedir(), ".cache/secure-backups/artifacts/restic");
-const PASSWORD = "password of a test";
+export const PASSWORD = "password of a test";
 
 export const NAME = { client: "web-1", repository: "main" };
 export const PREFIX = "web-1/main";
