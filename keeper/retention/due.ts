@@ -122,7 +122,7 @@ export function isDue(
   state: RepositoryState | undefined,
 ): Action[] {
   if (clientIsAtWork(now, repository)) return [];
-  const tried = state?.tried ?? {};
+  const tried = pastOf(state?.tried ?? {}, now);
   const turns = lastTurns(now, repository);
   const wait = HOUR * (1 + spread(`${repository.client}/${repository.repository} again`));
   const again = ({ at, ok, failingSince = at }: Tried): boolean => {
@@ -141,7 +141,7 @@ export function isDue(
   const wanted = (["forget", "prune", "check"] as const)
     .filter((action) => action === "check" || !stands)
     .filter((action) => (tried[action]?.succeeded ?? -Infinity) < since[action])
-    .filter((action) => action !== "prune" || hasForgotten(state));
+    .filter((action) => action !== "prune" || hasForgotten(tried));
   const ready = wanted.filter((action) => {
     const last = tried[action];
     return last === undefined || last.ok || last.at < turns.day || again(last);
@@ -157,8 +157,12 @@ export function isDue(
   return turn || repeat || failed ? ["guard", ...ready] : [];
 }
 
+/** Without what a clock that was ahead left: it would keep the repository from every turn until then. */
+function pastOf(tried: RepositoryState["tried"], now: number): RepositoryState["tried"] {
+  return Object.fromEntries(Object.entries(tried).filter(([, { at }]) => at <= now));
+}
+
 /** Whether something was forgotten that no prune has removed yet. */
-function hasForgotten(state: RepositoryState | undefined): boolean {
-  const { forget, prune } = state?.tried ?? {};
+function hasForgotten({ forget, prune }: RepositoryState["tried"]): boolean {
   return (forget?.succeeded ?? -Infinity) > (prune?.succeeded ?? -Infinity);
 }

@@ -1,12 +1,13 @@
 /** `npm run keeper`: what it shows, and that it approves exactly that. */
-import { describe, expect, test } from "@jest/globals";
+import { describe, expect, jest, test } from "@jest/globals";
 import type { Approval, Planned, RepositoryState } from "../../keeper/state";
 import { NEW_STATE } from "../../keeper/retention";
 import { EXIT, UsageError } from "../../operations/exit-status";
 import { isHeld, putHold, removeHold } from "../../operations/hold";
-import { askKeeper, KeeperRequest, namedRepositories } from "../../operations/retention/keeper";
+import { askKeeper, keeper, KeeperRequest, namedRepositories } from "../../operations/retention/keeper";
 import type { Deployment } from "../../operations/deployment";
 import { MemoryStore } from "../harness/memory-store";
+import { S3Store } from "../harness/s3-store";
 
 const NOW = Date.parse("2026-11-29T12:00:00Z");
 const DAY = 24 * 3_600_000;
@@ -228,5 +229,45 @@ describe("CLIENT[/REPOSITORY]", () => {
     for (const target of ["", "web/", "web/main/x", ".keeper\n", "../web"]) {
       expect(() => namedRepositories(target, { clients })).toThrow(UsageError);
     }
+  });
+});
+
+describe("on a deployed stack", () => {
+  const keys = (accessKeyId: string) => ({ accessKeyId, secretAccessKey: "hush" });
+  const deployment = (endpoint: string, withKeeper: boolean) =>
+    ({
+      bucket: {
+        ...{ endpoint, region: "us-east-1", bucket: "databucket", noncurrentVersionDays: 30 },
+        owner: keys("OWNER"),
+        ...(withKeeper && { keeper: keys("KEEPER") }),
+      },
+      clients: [{ name: "web", repositories: [{ name: "main" }] }],
+    }) as unknown as Deployment;
+
+  test("all is read and written with the owner's keys", async () => {
+    const s3 = await S3Store.start("databucket");
+    const log = jest.spyOn(console, "log").mockImplementation(() => undefined);
+    try {
+      s3.objects.set(PLAN, Buffer.from(JSON.stringify(planned)));
+      const ask = (request: KeeperRequest) =>
+        keeper(deployment(s3.endpoint, true), request, "web/main", true);
+      expect(await ask("status")).toBe(EXIT.unknown);
+      expect(await ask("approve")).toBe(EXIT.done);
+      expect(await ask("hold")).toBe(EXIT.done);
+      expect([...s3.objects.keys()].sort()).toEqual([PLAN, APPROVAL, ".owner/web/main/hold"]);
+      expect(await ask("release")).toBe(EXIT.done);
+      expect([...s3.objects.keys()].sort()).toEqual([PLAN, APPROVAL]);
+      for (const { headers } of s3.requests) expect(headers.authorization).toContain("Credential=OWNER/");
+      const approved = JSON.parse(String(s3.objects.get(APPROVAL))) as Approval;
+      expect(approved.forget).toEqual([name(1), name(2)]);
+    } finally {
+      log.mockRestore();
+      await s3.stop();
+    }
+  });
+
+  test("without a keeper there is nothing to ask", async () => {
+    const asked = keeper(deployment("http://127.0.0.1:1", false), "hold", "web/main", false);
+    await expect(asked).rejects.toThrow(/the stack has no keeper/);
   });
 });

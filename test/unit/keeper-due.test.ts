@@ -185,6 +185,17 @@ describe("what is due", () => {
     ]);
   });
 
+  test("comes in time after a clock that was a year ahead was put right", () => {
+    const ahead = { at: START + 365 * DAY, ok: true, detail: "", succeeded: START + 365 * DAY };
+    const state = { ...STATE, tried: { ...STATE.tried, guard: ahead, check: ahead } };
+    expect(isDue(START + 12 * HOUR, settings, repository("daily"), state)).toEqual([
+      "guard",
+      "forget",
+      "prune",
+      "check",
+    ]);
+  });
+
   test("is no prune before something was forgotten, and none after until something was again", () => {
     const forgotten = (at: number): RepositoryState => ({
       ...STATE,
