@@ -126,7 +126,7 @@ export function explainChange(
   const first =
     gone === 0
       ? `nothing goes at once of its ${counted(now.length, "snapshot")}`
-      : `of its ${counted(now.length, "snapshot")}${oldest(now)}, ${gone} would go at the first run, after an approval, leaving ${stay.length}${oldest(stay)}`;
+      : `of its ${counted(now.length, "snapshot")}${oldest(now)}, ${gone} would go at the first run, leaving ${stay.length}${oldest(stay)}`;
   const [was, is] = [left(before, [...now, ...coming], to), left(after, [...stay, ...coming], to)];
   const then = `in twelve months there are ${is.length}${oldest(is)}, where there would have been ${was.length}${oldest(was)}`;
   return {

@@ -97,7 +97,7 @@ describe("a change", () => {
     const { words, removes } = explainChange(undefined, KEEP, "*-*-* 03:00", NOW);
     expect(removes).toBe(true);
     expect(words).toBe(
-      "after 3 years of backups: of its 1095 snapshots, the oldest of 2023-12-01, 1052 would go at the first run, after an approval, leaving 43, the oldest of 2025-01-01; in twelve months there are 42, the oldest of 2026-01-01, where there would have been 1460, the oldest of 2023-12-01",
+      "after 3 years of backups: of its 1095 snapshots, the oldest of 2023-12-01, 1052 would go at the first run, leaving 43, the oldest of 2025-01-01; in twelve months there are 42, the oldest of 2026-01-01, where there would have been 1460, the oldest of 2023-12-01",
     );
   });
 
