@@ -66,7 +66,7 @@ After=network-online.target time-sync.target
 
 [Service]
 Type=exec
-ExecStart=${NODE} --use-system-ca ${PROGRAM} gate
+ExecStart=${NODE} --use-system-ca ${PROGRAM} gate --settings /etc/keeper/keeper.json --sockets ${SOCKETS}
 LoadCredential=s3.json:/etc/keeper/s3.json
 RuntimeDirectory=keeper-gate
 # Other users pass no folder of the sockets: systemd hands each worker the one socket that is its own.
@@ -95,12 +95,13 @@ After=keeper-gate.service
 
 [Service]
 Type=oneshot
-ExecStart=${NODE} ${PROGRAM} worker %I
+ExecStart=${NODE} ${PROGRAM} worker --socket /run/keeper-socket --restic ${LIBRARY}/restic
 LoadCredential=password:/etc/keeper/passwords/%I
 TimeoutStartSec=${WORKER_HOURS}h
 TimeoutStopSec=1min
 Nice=10
-BindPaths=${SOCKETS}/%I/socket
+# The address of a socket has 107 bytes at most, and two names may have 63 each.
+BindPaths=${SOCKETS}/%I/socket:/run/keeper-socket
 ${CONFINED}
 ${ALONE}
 MemoryMax=1G
@@ -118,7 +119,7 @@ After=keeper-gate.service
 
 [Service]
 Type=oneshot
-ExecStart=${NODE} ${PROGRAM} due
+ExecStart=${NODE} ${PROGRAM} due --sockets ${SOCKETS}
 StandardOutput=truncate:/run/keeper-due
 TimeoutStartSec=2min
 BindPaths=${SOCKETS}/.round

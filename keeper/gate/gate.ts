@@ -34,8 +34,8 @@ export interface RunningGate {
  * Serves all repositories of the settings.
  *
  * The folder of all sockets is for root and the gate alone (systemd: RuntimeDirectoryMode=0700); the sockets in it are
- * open to everybody. systemd binds the folder of one repository into its worker's namespace, so a worker reaches this one
- * and no other, under whatever user it runs.
+ * open to everybody. systemd binds the socket of one repository into its worker's namespace, so a worker reaches this one
+ * and no other, under whatever user it runs; likewise the round's socket.
  *
  * @param folder exists
  */
@@ -46,11 +46,11 @@ export async function startGate(context: GateContext, folder: string): Promise<R
     const { client, repository } = gate.kept;
     const place = path.join(folder, client, repository);
     await fs.mkdir(place, { recursive: true });
-    for (const one of [path.dirname(place), place]) await fs.chmod(one, 0o711);
+    for (const one of [path.dirname(place), place]) await fs.chmod(one, 0o700);
     listening.push(await listen(repositoryServer(gate), place, SOCKET, 0o666));
   }
   listening.push(await listen(roundServer(context, gates), folder, ROUND_SOCKET, 0o666));
-  context.log(`serves ${gates.length} repositories`);
+  context.log(`repositories served: ${gates.length}`);
   return {
     stop: async () => {
       const ended = await Promise.allSettled(gates.map((gate) => gate.stop()));

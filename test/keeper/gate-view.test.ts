@@ -12,7 +12,7 @@ import { instanceOf, keptKey, objectKey } from "../../keeper/gate/names";
 import { parseApproval, parseState, readResult } from "../../keeper/gate/state";
 import { listRepository, listType, sortLocks, TooMany } from "../../keeper/gate/view";
 import { MemoryStore } from "../harness/memory-store";
-import { dueState, KEPT, NAME, PREFIX, settingsOf } from "./gate-bench";
+import { dueState, KEPT, NAME, PREFIX, settingsOf } from "../harness/gate-bench";
 
 const ID = "ab".repeat(32);
 const OTHER = "cd".repeat(32);
@@ -230,7 +230,7 @@ describe("the sockets", () => {
     } finally {
       await gate.stop();
     }
-    expect(fs.existsSync(path.join(folder, "round"))).toBe(false);
+    expect(fs.existsSync(path.join(folder, ".round"))).toBe(false);
     await expect(askDue(folder)).rejects.toThrow("ENOENT");
   });
 
@@ -242,7 +242,7 @@ describe("the sockets", () => {
     const gate = await startGate({ store, settings: settingsOf([long]), log: () => undefined }, folder);
     try {
       expect(fs.statSync(path.join(place, "socket")).mode & 0o777).toBe(0o666);
-      expect(fs.statSync(path.join(folder, "round")).mode & 0o777).toBe(0o600);
+      expect(fs.statSync(path.join(folder, ".round")).mode & 0o777).toBe(0o666);
       const opened = fs.openSync(place, "r");
       const status = await new Promise((resolve, reject) => {
         const socketPath = `/proc/self/fd/${opened}/socket`;

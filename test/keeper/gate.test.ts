@@ -4,7 +4,17 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import { type JournalRecord, readJournal } from "../../keeper/gate/journal";
-import { DAY, dueState, GateBench, kill, NAME, PREFIX, restic, sha256, WorkerSide } from "./gate-bench";
+import {
+  DAY,
+  dueState,
+  GateBench,
+  kill,
+  NAME,
+  PREFIX,
+  restic,
+  sha256,
+  WorkerSide,
+} from "../harness/gate-bench";
 
 jest.setTimeout(180_000);
 

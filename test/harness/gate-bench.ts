@@ -12,7 +12,7 @@ import type { Job } from "../../keeper/job";
 import type { StoredObject } from "../../keeper/objects";
 import type { KeeperSettings, KeptRepository } from "../../keeper/settings";
 import type { RepositoryState } from "../../keeper/state";
-import { MemoryStore } from "../harness/memory-store";
+import { MemoryStore } from "./memory-store";
 
 export const DAY = 86_400_000;
 const RESTIC = path.join(os.homedir(), ".cache/secure-backups/artifacts/restic");
