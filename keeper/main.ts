@@ -1,8 +1,9 @@
-/** The keeper's program: `gate` or `due`. Credentials come from systemd, never by the command line. */
+/** The keeper's program: `gate`, `worker` or `due`. Credentials come from systemd, never by the command line. */
 import * as path from "node:path";
 import { parseArgs } from "node:util";
 
 const USAGE = `usage: keeper.js gate --settings FILE --sockets FOLDER     serves the repositories until SIGTERM
+       keeper.js worker --socket PATH --restic PATH        does what is due on the socket's repository
        keeper.js due --sockets FOLDER                      prints the instances of which something is due
 `;
 
@@ -36,11 +37,17 @@ function options<Name extends string>(
 }
 
 async function main([command, ...args]: readonly string[]): Promise<number> {
+  // Each part loads its own code alone: a worker has no S3 client.
   if (command === "gate") {
     const given = options(args, "settings", "sockets");
     const { runGate } = await import("./gate");
     await runGate({ ...given, credentials: credential("s3.json") });
     return 0;
+  }
+  if (command === "worker") {
+    const given = options(args, "socket", "restic");
+    const { runWorker } = await import("./worker");
+    return await runWorker({ ...given, passwordFile: credential("password") });
   }
   if (command === "due") {
     const { sockets } = options(args, "sockets");

@@ -35,7 +35,8 @@ export class RepositoryGate {
   private stopped = false;
   /** `undefined`: not read yet; `none`: there is none. */
   private known: RepositoryState | "none" | undefined;
-  private view: RepositoryView = { objects: [] };
+  /** The IDs of the keys that were listed last. */
+  private keys = new Set<string>();
   private approval: Approval | undefined;
   readonly now: () => number;
 
@@ -124,9 +125,8 @@ export class RepositoryGate {
 
   /** Puts the outcome of a run into the state. */
   private async finish(job: Job, result: Result | undefined): Promise<void> {
-    const keys = new Set(this.view.objects.filter(({ type }) => type === "keys").map(({ id }) => id));
     const { keyId, ...rest } = result ?? { keyId: undefined };
-    const pinnable = keyId !== undefined && keys.has(keyId) ? { keyId } : {};
+    const pinnable = keyId !== undefined && this.keys.has(keyId) ? { keyId } : {};
     const state = this.known === undefined || this.known === "none" ? NEW_STATE : this.known;
     await this.writeState(
       afterRun(
@@ -146,8 +146,9 @@ export class RepositoryGate {
     const due = isDue(this.now(), settings, kept, state);
     if (due.length === 0) return undefined;
     this.approval = await this.readApproval();
+    let view: RepositoryView;
     try {
-      this.view = await this.list();
+      view = await this.list();
     } catch (error) {
       if (!(error instanceof TooMany)) throw error;
       await this.tooMany(error, state ?? NEW_STATE, due);
@@ -157,16 +158,16 @@ export class RepositoryGate {
       store.head(ownerKey(kept, "hold")),
       store.head(configKey(kept)),
     ]);
-    const { objects } = this.view;
+    const { objects } = view;
     const { approval } = this;
     const decision = decide({
       now: this.now(),
       settings,
       repository: kept,
       state,
-      snapshots: snapshotsOf(this.view),
+      snapshots: snapshotsOf(view),
       dataBytes: objects.reduce((sum, { type, size }) => (type === "data" ? sum + size : sum), 0),
-      putAgain: putAgain(this.view),
+      putAgain: putAgain(view),
       ...(approval === undefined ? {} : { approval }),
       held: held !== undefined,
     });
@@ -237,7 +238,9 @@ export class RepositoryGate {
 
   private async list(): Promise<RepositoryView> {
     const { arrivals } = this.known === undefined || this.known === "none" ? NEW_STATE : this.known;
-    return await listRepository(this.store, this.kept, this.context.settings.bounds.objects, arrivals);
+    const view = await listRepository(this.store, this.kept, this.context.settings.bounds.objects, arrivals);
+    this.keys = new Set(view.objects.filter(({ type }) => type === "keys").map(({ id }) => id));
+    return view;
   }
 
   /** A listing within a run. */
@@ -253,7 +256,6 @@ export class RepositoryGate {
     if (again !== undefined && job.actions.some((action) => action === "forget" || action === "prune")) {
       throw new Refusal(403, `${again.type}/${again.id} was put again since the run began`);
     }
-    this.view = view;
     const state = this.known === undefined || this.known === "none" ? NEW_STATE : this.known;
     this.known = { ...state, arrivals: mergedArrivals(state.arrivals, snapshotsOf(view)) };
     return view;

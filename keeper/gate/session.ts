@@ -5,12 +5,12 @@
  */
 import { createHash, randomBytes } from "node:crypto";
 import type { Job } from "../job";
-import type { ObjectType } from "../objects";
+import { isObjectId, type ObjectType } from "../objects";
 import { GroupCommit, type JournalEntry, readJournal, writeRecord } from "./journal";
 import { objectKey, ownerKey, typeFolder, type RepositoryName } from "./names";
 import { Refusal } from "./refusal";
 import type { Held, Store } from "./store";
-import { labelOf, listType, type RepositoryView, type Seen, sortLocks } from "./view";
+import { labelOf, LISTED, listType, type RepositoryView, type Seen, sortLocks, TooMany } from "./view";
 
 /** A lock that arrived before so long counts no more, in milliseconds; restic renews a lock every five minutes. */
 export const LOCK_MAX_AGE = 24 * 3_600_000;
@@ -67,9 +67,12 @@ export class Session {
   private readonly until: number;
   private readonly timer: NodeJS.Timeout;
   private refusesAll: string | undefined;
-  private admitted = new Map<string, Held>();
-  /** What this session put; a pending upload has no version yet. */
+  /** By type and ID. A repository may have a million objects, so it holds the listing's own objects and strings. */
+  private admitted = new Map<ObjectType, Map<string, Held>>();
+  /** What this session put, by `TYPE/ID`; before S3 has answered there is no version yet. */
   private readonly own = new Map<string, Held & { readonly pending: boolean }>();
+  /** What this session may have put though S3's answer was none or an error, by `TYPE/ID`. */
+  private readonly tried = new Set<string>();
   private locks = new Map<string, Held>();
   private listing: { view: RepositoryView; under: Barrier | undefined } | undefined;
   private listings = 0;
@@ -123,13 +126,14 @@ export class Session {
     this.check();
     const { listing } = this;
     if (listing === undefined) throw new Refusal(409, "nothing was listed");
-    const admitted = new Map<string, Held>();
+    const admitted = new Map(LISTED.map((type) => [type as ObjectType, new Map<string, Held>()]));
     for (const object of listing.view.objects) {
-      const { type, id, versionId, size } = object;
-      if (type !== "keys" || id === keyId) admitted.set(labelOf(object), { versionId, size });
+      const { type, id } = object;
+      if (isObjectId(id) && (type !== "keys" || id === keyId)) admitted.get(type)?.set(id, object);
     }
-    if (!admitted.has(`keys/${keyId}`)) throw new Refusal(409, "the listing has no such key");
+    if (admitted.get("keys")?.has(keyId) !== true) throw new Refusal(409, "the listing has no such key");
     this.admitted = admitted;
+    this.listing = undefined;
     if (this.barrier !== undefined && listing.under === this.barrier) {
       this.barrier.open = true;
       this.notify();
@@ -144,13 +148,11 @@ export class Session {
     this.context.log(`run ${this.run}: no more requests are taken: ${why}`);
     this.notify();
     while (this.working.size > 0) await Promise.allSettled([...this.working]);
-    const own = [...this.own].filter(([label]) => label.startsWith("locks/"));
-    const locks = own.map(([label, held]) => ({ id: label.slice("locks/".length), ...held }));
-    this.own.clear();
     this.admitted.clear();
     this.listing = undefined;
     try {
-      await this.clear(locks);
+      const locks = [...this.own.keys(), ...this.tried].filter((label) => label.startsWith("locks/"));
+      await this.clearShown(locks.map((label) => label.slice("locks/".length)));
     } catch (error) {
       this.context.log(`run ${this.run}: its locks stay: ${String(error)}`);
     }
@@ -170,12 +172,14 @@ export class Session {
       }
       await this.waitFor(() => barrier.open || this.barrier !== barrier, signal);
     }
-    const seen: Visible[] = [];
-    for (const map of [this.admitted, this.own]) {
-      for (const [label, { versionId, size }] of map) {
-        if (label.startsWith(`${type}/`) && versionId !== "") {
-          seen.push({ id: label.slice(type.length + 1), versionId, size });
-        }
+    const seen = [...(this.admitted.get(type) ?? [])].map(([id, { versionId, size }]) => ({
+      id,
+      versionId,
+      size,
+    }));
+    for (const [label, { versionId, size, pending }] of this.own) {
+      if (label.startsWith(`${type}/`) && !pending) {
+        seen.push({ id: label.slice(type.length + 1), versionId, size });
       }
     }
     return seen;
@@ -191,7 +195,9 @@ export class Session {
         ? this.config
         : own?.pending === false
           ? own
-          : (type === "locks" ? this.locks : this.admitted).get(label);
+          : type === "locks"
+            ? this.locks.get(id)
+            : this.admitted.get(type)?.get(id);
     if (held === undefined) throw new Refusal(404, "there is no such object");
     return held;
   }
@@ -223,20 +229,45 @@ export class Session {
       if (known !== undefined) throw new Refusal(409, "this upload is going on");
       this.own.set(label, { versionId: "", size: body.length, pending: true });
       try {
-        const key = objectKey(this.context.name, type, id);
-        if ((await this.context.store.head(key)) !== undefined) {
-          throw new Refusal(403, "an object of this name exists");
-        }
-        const why = type === "locks" ? "lock" : "prune";
-        await this.journal.submit({ key, action: "put", size: body.length, why });
-        const versionId = await this.context.store.put(key, body);
+        const versionId = await this.put(type, id, body);
         this.own.set(label, { versionId, size: body.length, pending: false });
       } catch (error) {
         this.own.delete(label);
+        this.closeUnlocked();
         throw error;
       }
       if (type === "locks") this.barrier ??= { asked: false, open: false };
     });
+  }
+
+  /** Puts an object of which there is no other version; returns the version. */
+  private async put(type: ObjectType, id: string, body: Buffer): Promise<string> {
+    const { store, name } = this.context;
+    const label = labelOf({ type, id });
+    const key = objectKey(name, type, id);
+    const current = await store.head(key);
+    if (current !== undefined) {
+      // An upload that S3 took, though its answer got lost, is this session's: it was not there before.
+      if (!this.tried.has(label)) throw new Refusal(403, "an object of this name exists");
+      return current.versionId;
+    }
+    await this.journal.submit({
+      key,
+      action: "put",
+      size: body.length,
+      why: type === "locks" ? "lock" : "prune",
+    });
+    this.tried.add(label);
+    const versionId = await store.put(key, body);
+    this.tried.delete(label);
+    return versionId;
+  }
+
+  /** Without a lock of restic's nothing may be deleted. */
+  private closeUnlocked(): void {
+    if ([...this.own.keys()].some((label) => label.startsWith("locks/"))) return;
+    this.barrier = undefined;
+    this.notify();
   }
 
   /** Hides an object that restic deletes. */
@@ -244,7 +275,8 @@ export class Session {
     this.check();
     const label = labelOf({ type, id });
     const own = this.own.get(label);
-    const held = own?.pending === false ? own : type === "locks" ? undefined : this.admitted.get(label);
+    const held =
+      own?.pending === false ? own : type === "locks" ? undefined : this.admitted.get(type)?.get(id);
     const { actions, forget } = this.job;
     const may =
       type === "locks"
@@ -265,15 +297,14 @@ export class Session {
       }
       if (current !== undefined) {
         const why = type === "locks" ? "lock" : type === "snapshots" ? "forget" : "prune";
-        await this.journal.submit({ key, action: "hide", ...held, why });
+        const { versionId, size } = held;
+        await this.journal.submit({ key, action: "hide", versionId, size, why });
         await this.context.store.hide(key);
       }
-      this.admitted.delete(label);
+      this.admitted.get(type)?.delete(id);
       this.own.delete(label);
-      if (type === "locks" && ![...this.own.keys()].some((one) => one.startsWith("locks/"))) {
-        this.barrier = undefined;
-        this.notify();
-      }
+      this.tried.delete(label);
+      this.closeUnlocked();
     });
   }
 
@@ -282,9 +313,14 @@ export class Session {
   /** Lists the locks that count, and hides those that are too old where this run forgets or prunes. */
   private async liveLocks(): Promise<readonly Visible[]> {
     const { store, name, now } = this.context;
-    const shown = await listType(store, name, "locks", MOST_LOCKS);
+    let shown: Seen[];
+    try {
+      shown = await listType(store, name, "locks", MOST_LOCKS);
+    } catch (error) {
+      throw error instanceof TooMany ? new Refusal(403, error.message) : error;
+    }
     const { live, expired } = sortLocks(shown, now() - LOCK_MAX_AGE);
-    this.locks = new Map(live.map((lock) => [labelOf(lock), lock]));
+    this.locks = new Map(live.map((lock) => [lock.id, lock]));
     if (this.job.actions.some((action) => action === "forget" || action === "prune")) {
       await this.work(() => this.clear(expired));
     }
@@ -296,17 +332,33 @@ export class Session {
    * (a second keeper by mistake) renews its lock long before it is stale.
    */
   async clearStale(): Promise<void> {
-    const { store, name, now } = this.context;
-    const shown = await listType(store, name, "locks", MOST_LOCKS);
-    const stale = sortLocks(shown, now() - LOCK_STALE).expired;
-    if (stale.length === 0) return;
-    const own = new Set(
-      (await readJournal(store, name, [now() - LOCK_MAX_AGE, now()]))
-        .flatMap(({ entries }) => entries)
-        .filter(({ action, why }) => action === "put" && why === "lock")
-        .map(({ key }) => key),
-    );
-    await this.clear(stale.filter(({ id }) => own.has(objectKey(name, "locks", id))));
+    const { store, name, now, log } = this.context;
+    try {
+      const shown = await listType(store, name, "locks", MOST_LOCKS);
+      const stale = sortLocks(shown, now() - LOCK_STALE).expired;
+      if (stale.length === 0) return;
+      const own = new Set(
+        (await readJournal(store, name, [now() - LOCK_MAX_AGE, now()]))
+          .flatMap(({ entries }) => entries)
+          .filter(({ action, why }) => action === "put" && why === "lock")
+          .map(({ key }) => key),
+      );
+      await this.clear(stale.filter(({ id }) => own.has(objectKey(name, "locks", id))));
+    } catch (error) {
+      // restic says that the repository is locked; what needs no lock goes on.
+      log(`run ${this.run}: locks of an ended run stay: ${String(error)}`);
+    }
+  }
+
+  /** Hides those of these locks that are shown. */
+  private async clearShown(ids: readonly string[]): Promise<void> {
+    const { store, name } = this.context;
+    const locks: Visible[] = [];
+    for (const id of ids) {
+      const held = await store.head(objectKey(name, "locks", id));
+      if (held !== undefined) locks.push({ id, ...held });
+    }
+    await this.clear(locks);
   }
 
   /** Hides locks of sessions that ended. */

@@ -7,7 +7,7 @@ import type { Store } from "./store";
 /** An object of which S3 has any version. */
 export interface Seen extends StoredObject {
   /** All versions that were put, where that are several. */
-  readonly again?: readonly string[];
+  readonly again?: readonly string[] | undefined;
 }
 
 /** The order in which a view is listed: an honest backup writes packs before indexes, and those before its snapshot. */
@@ -25,35 +25,34 @@ export class TooMany extends Error {}
 /** `TYPE/ID`. */
 export const labelOf = ({ type, id }: Pick<StoredObject, "type" | "id">): string => `${type}/${id}`;
 
-interface Draft {
-  id: string;
-  size: number;
-  /** Empty: what S3 shows is a marker. */
-  versionId: string;
-  arrived: number;
-  versions: string | string[];
-}
+/** The same text in memory of its own: a part of an answer of S3's would keep all of the answer in memory. */
+const detached = (text: string): string => Buffer.from(text).toString();
 
-/** Adds a version or marker of the object with this ID. */
-function note(drafts: Map<string, Draft>, id: string, entry: Entry): void {
+/** An object that is being listed; without a version S3 shows a marker. */
+type Draft = { -readonly [Field in keyof Seen]: Seen[Field] };
+
+/** Adds a version of the object with this ID. */
+function note(drafts: Map<string, Draft>, type: ObjectType, name: string, entry: Entry): void {
   if (entry.marker) return;
-  const known = drafts.get(id);
-  const current = entry.latest;
+  const { latest, modified } = entry;
+  const versionId = detached(entry.versionId);
+  const known = drafts.get(name);
   if (known === undefined) {
-    const { size, versionId, modified } = entry;
+    const id = detached(name);
+    const again = latest ? undefined : [versionId];
     drafts.set(id, {
+      type,
       id,
-      size,
-      versionId: current ? versionId : "",
+      size: entry.size,
+      versionId: latest ? versionId : "",
       arrived: modified,
-      versions: versionId,
+      again,
     });
     return;
   }
-  known.arrived = Math.min(known.arrived, entry.modified);
-  if (current) [known.versionId, known.size] = [entry.versionId, entry.size];
-  if (typeof known.versions === "string") known.versions = [known.versions];
-  known.versions.push(entry.versionId);
+  known.again = [...(known.again ?? [known.versionId]), versionId];
+  known.arrived = Math.min(known.arrived, modified);
+  if (latest) [known.versionId, known.size] = [versionId, entry.size];
 }
 
 /**
@@ -74,18 +73,16 @@ export async function listType(
   const drafts = new Map<string, Draft>();
   let entries = 0;
   for await (const page of store.versions(folder)) {
-    for (const entry of page) note(drafts, idOf(type, entry.key.slice(folder.length)), entry);
+    for (const entry of page) note(drafts, type, idOf(type, entry.key.slice(folder.length)), entry);
     entries += page.length;
     if (drafts.size > limit || entries > limit * VERSIONS + PAGE) {
       throw new TooMany(`${folder} has more than ${limit} objects, or ${VERSIONS} versions of each`);
     }
   }
-  const shown: Seen[] = [];
-  for (const { id, size, versionId, arrived, versions } of drafts.values()) {
-    if (versionId === "") continue;
-    const earlier = Object.hasOwn(recorded, id) ? (recorded[id] ?? arrived) : arrived;
-    const seen = { type, id, size, versionId, arrived: Math.min(arrived, earlier) };
-    shown.push(typeof versions === "string" ? seen : { ...seen, again: versions });
+  const shown = [...drafts.values()].filter(({ versionId }) => versionId !== "");
+  for (const draft of shown) {
+    const earlier = Object.hasOwn(recorded, draft.id) ? recorded[draft.id] : undefined;
+    draft.arrived = Math.min(draft.arrived, earlier ?? draft.arrived);
   }
   return shown;
 }

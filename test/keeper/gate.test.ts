@@ -355,6 +355,45 @@ describe("a session", () => {
     expect(JSON.parse(plan)).toMatchObject({ pauses: [{ kind: "put-again" }] });
   });
 
+  test("knows an upload whose answer got lost as its own, whether restic repeats it or not", async () => {
+    const side = await worker();
+    await side.begin();
+    const { store } = bench;
+    const put = store.put.bind(store);
+    const lose = () => {
+      store.put = async (key, body) => {
+        const version = await put(key, body);
+        if (key.startsWith(".keeper/")) return version;
+        store.put = put;
+        throw new Error("no answer");
+      };
+    };
+    const [repeated, left] = [randomBytes(64), randomBytes(64)];
+    for (const lock of [repeated, left]) {
+      lose();
+      expect(await side.status("POST", `/locks/${sha256(lock)}`, lock)).toBe(503);
+    }
+    expect(await side.status("POST", `/locks/${sha256(repeated)}`, repeated)).toBe(200);
+    expect(store.keys.get(`${PREFIX}/locks/${sha256(repeated)}`)).toHaveLength(1);
+    expect(await side.status("POST", "/keeper/abandon")).toBe(204);
+    expect(store.shownKeys(`${PREFIX}/locks/`)).toEqual([]);
+  });
+
+  test("begins under a hold, too, and hides nothing then", async () => {
+    const first = await worker();
+    await first.begin();
+    const lock = await first.lock();
+    bench.store = bench.store.copy();
+    await bench.stop();
+    bench.store.add(`.owner/${PREFIX}/hold`, Buffer.from(""));
+    const side = await worker({ now: () => Date.now() + 3_600_000 });
+    expect((await side.job()).actions).toEqual(["guard", "check"]);
+    expect(hidden()).toEqual([]);
+    expect(bench.store.shown(`${PREFIX}/locks/${lock}`)).toBeDefined();
+    const pack = randomBytes(64);
+    expect(await side.status("POST", `/locks/${sha256(pack)}`, pack)).toBe(403);
+  });
+
   test("records arrivals, which move earlier alone", async () => {
     const now = Date.now();
     const recorded = { [newest]: now - 25 * DAY, [old]: now };

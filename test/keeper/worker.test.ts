@@ -10,7 +10,17 @@ import type { Result } from "../../keeper/job";
 import { runWorker } from "../../keeper/worker";
 import { RESTIC } from "../harness/restic-folder";
 import * as forge from "../harness/restic-forgery";
-import { DAY, dueState, GateBench, KEPT, NAME, PASSWORD, PREFIX, restic, settingsOf } from "./gate-bench";
+import {
+  DAY,
+  dueState,
+  GateBench,
+  KEPT,
+  NAME,
+  PASSWORD,
+  PREFIX,
+  restic,
+  settingsOf,
+} from "../harness/gate-bench";
 
 let bench: GateBench;
 let snapshots: string[];
