@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { packSize, type Blob, type IndexFile } from "../format";
 import type { StoredObject } from "../objects";
-import { nameOf, type Findings } from "./findings";
+import type { Findings } from "./findings";
 import { DIGEST_BYTES, type Memory } from "./memory";
 
 /** What an index or a pack's own header says of the blobs in a pack, as bytes in a string. */
@@ -26,21 +26,20 @@ export function append<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
   }
 }
 
+/** Claims about one pack that differ; two are a finding already. */
+const MOST_RIVALS = 16;
+
 /** What an index claims of a pack. */
 interface Claim {
   readonly digest: string;
   readonly by: StoredObject;
 }
 
-/** A pack that exists, and the claims about it that differ from each other; only where it is not verified yet. */
-interface Pack {
-  readonly object: StoredObject;
-  claims?: Claim[];
-}
-
 /** The packs of a repository and the claims about them. */
 export class Packs {
-  readonly #packs = new Map<string, Pack>();
+  readonly #packs = new Map<string, StoredObject>();
+  /** Claims that differ from each other, about packs that were not verified when they were made. */
+  readonly #claims = new Map<string, Claim[]>();
   readonly #memory: Memory;
   readonly #findings: Findings;
 
@@ -48,7 +47,7 @@ export class Packs {
     this.#memory = memory;
     this.#findings = findings;
     for (const object of packs) {
-      this.#packs.set(object.id, { object });
+      this.#packs.set(object.id, object);
     }
   }
 
@@ -61,15 +60,17 @@ export class Packs {
       const pack = this.#packs.get(id);
       if (pack === undefined) {
         missing.push(id);
-      } else if (packSize(blobs) !== pack.object.size) {
+      } else if (packSize(blobs) !== pack.size) {
         unfit.push(id);
       } else {
         const digest = claimsDigest(blobs);
-        const holds = this.#memory.digest(pack.object);
+        const holds = this.#memory.digest(pack);
         if (holds === undefined) {
-          pack.claims ??= [];
-          if (!pack.claims.some((claim) => claim.digest === digest)) {
-            pack.claims.push({ digest, by });
+          const claims = this.#claims.get(pack.id);
+          if (claims === undefined) {
+            this.#claims.set(pack.id, [{ digest, by }]);
+          } else if (claims.length < MOST_RIVALS && !claims.some((claim) => claim.digest === digest)) {
+            claims.push({ digest, by });
           }
         } else if (holds !== digest) {
           untrue.push(id);
@@ -94,7 +95,7 @@ export class Packs {
   /** The packs that are not verified, oldest arrival first. */
   unverified(): StoredObject[] {
     const objects = [];
-    for (const { object } of this.#packs.values()) {
+    for (const object of this.#packs.values()) {
       if (!this.#memory.verified(object)) {
         objects.push(object);
       }
@@ -104,21 +105,22 @@ export class Packs {
 
   /** The indexes that claim something of a pack that was not verified when they were read. */
   claimants({ id }: StoredObject): StoredObject[] {
-    return (this.#packs.get(id)?.claims ?? []).map(({ by }) => by);
+    return (this.#claims.get(id) ?? []).map(({ by }) => by);
   }
 
   /** Compares claims with what the packs turned out to hold, and with each other where a pack was not read. */
   settle(): void {
     const untrue = new Map<StoredObject, string[]>();
-    for (const { object, claims = [] } of this.#packs.values()) {
-      const holds = this.#memory.digest(object);
+    for (const [id, claims] of this.#claims) {
+      const holds = this.#memory.digest({ type: "data", id });
       if (holds === undefined && claims.length > 1) {
-        const why = `the indexes claim different blobs of ${nameOf(object)}, which is not verified`;
-        this.#findings.add("claims-disagree", this.claimants(object), why);
+        const by = claims.map((claim) => claim.by);
+        const why = `the indexes claim different blobs of data/${id}, which is not verified`;
+        this.#findings.add("claims-disagree", by, why);
       }
       for (const { digest, by } of claims) {
         if (holds !== undefined && digest !== holds) {
-          append(untrue, by, object.id);
+          append(untrue, by, id);
         }
       }
     }

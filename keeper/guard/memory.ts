@@ -102,7 +102,7 @@ export class Memory {
   }
 
   /** The digest that was remembered with a verified object. */
-  digest({ type, id }: StoredObject): string | undefined {
+  digest({ type, id }: Pick<StoredObject, "type" | "id">): string | undefined {
     return type === "locks" ? undefined : this.#known[type].get(id)?.slice(VERSION_BYTES);
   }
 
