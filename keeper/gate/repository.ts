@@ -31,7 +31,7 @@ export class RepositoryGate {
   private session: Session | undefined;
   /** Whether the session's outcome is not in the state yet. */
   private owesResult = false;
-  private beginning = false;
+  private beginning: Promise<Job | undefined> | undefined;
   private stopped = false;
   /** `undefined`: not read yet; `none`: there is none. */
   private known: RepositoryState | "none" | undefined;
@@ -76,13 +76,12 @@ export class RepositoryGate {
   /** Ends the session before and begins one; `undefined`: nothing is due. */
   async begin(): Promise<Job | undefined> {
     if (this.stopped) throw new Refusal(503, "the gate ends");
-    if (this.beginning) throw new Refusal(409, "a session is being begun");
-    this.beginning = true;
+    if (this.beginning !== undefined) throw new Refusal(409, "a session is being begun");
+    this.beginning = this.end("another run begins").then(() => this.decided());
     try {
-      await this.end("another run begins");
-      return await this.decided();
+      return await this.beginning;
     } finally {
-      this.beginning = false;
+      this.beginning = undefined;
     }
   }
 
@@ -111,6 +110,7 @@ export class RepositoryGate {
   /** Takes no more sessions and ends the one that is open. */
   async stop(): Promise<void> {
     this.stopped = true;
+    await Promise.allSettled([this.beginning]);
     await this.end("the gate ends");
   }
 

@@ -105,14 +105,15 @@ function route(
   routes: readonly Route[],
   { method = "", url = "" }: http.IncomingMessage,
 ): { handler: Handler; groups: Partial<Record<string, string>>; version: string | undefined } {
-  const [, path = "", version] = /^([^?]*)(?:\?version=([A-Za-z0-9._-]{1,256}))?$/.exec(url) ?? [];
+  const [, path = "", version] =
+    /^([^?]*)(?:\?version=((?:[A-Za-z0-9._~!'()*-]|%[0-7][0-9A-F]){1,512}))?$/.exec(url) ?? [];
   for (const [pattern, methods] of routes) {
     const match = pattern.exec(path);
     if (match === null) continue;
     const handler = Object.hasOwn(methods, method) ? methods[method] : undefined;
     if (handler === undefined)
       throw new Refusal(method === "DELETE" || method === "POST" ? 403 : 405, "not here");
-    return { handler, groups: match.groups ?? {}, version };
+    return { handler, groups: match.groups ?? {}, version: version && decodeURIComponent(version) };
   }
   throw new Refusal(404, "there is no such path");
 }

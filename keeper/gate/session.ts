@@ -67,6 +67,7 @@ export class Session {
   private readonly until: number;
   private readonly timer: NodeJS.Timeout;
   private refusesAll: string | undefined;
+  private ending: Promise<void> | undefined;
   /** By type and ID. A repository may have a million objects, so it holds the listing's own objects and strings. */
   private admitted = new Map<ObjectType, Map<string, Held>>();
   /** What this session put, by `TYPE/ID`; before S3 has answered there is no version yet. */
@@ -141,8 +142,11 @@ export class Session {
   }
 
   /** Refuses everything from now on, waits for what is going on, and hides this session's locks. */
-  async abandon(why: string): Promise<void> {
-    if (this.refusesAll !== undefined) return;
+  abandon(why: string): Promise<void> {
+    return (this.ending ??= this.close(why));
+  }
+
+  private async close(why: string): Promise<void> {
     this.refusesAll = why;
     clearTimeout(this.timer);
     this.context.log(`run ${this.run}: no more requests are taken: ${why}`);

@@ -337,6 +337,23 @@ describe("a session", () => {
     expect(await (await worker()).status("GET", "/keeper/job")).toBe(204);
   });
 
+  test("that begins while the gate ends is ended, too", async () => {
+    const side = await worker();
+    let go: () => void = () => undefined;
+    const slow = new Promise<void>((resolve) => (go = resolve));
+    bench.store.before = (call) => (call.startsWith("versions ") ? slow : undefined);
+    const job = side.status("GET", "/keeper/job").catch(() => 0);
+    while (!bench.store.calls.some((call) => call.startsWith("versions "))) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    expect(await side.status("GET", "/keeper/job")).toBe(409);
+    const stopped = bench.stop();
+    go();
+    await Promise.all([stopped, job]);
+    expect(bench.kept.tried.guard).toMatchObject({ ok: false, detail: "the run was ended" });
+    expect(bench.events.at(-1)).toBe("ended");
+  });
+
   test("pauses where an object was put again, and ends where that happens while it runs", async () => {
     const side = await worker();
     await side.job();
@@ -501,7 +518,9 @@ describe("requests", () => {
       ["bytes=0-1,3-4", 416],
       ["lines=0-1", 416],
     ];
-    for (const target of [`/data/${pack.id}`, `/keeper/object/data/${pack.id}?version=${pack.versionId}`]) {
+    // The worker encodes what it names.
+    const version = pack.versionId.replace("v", "%76");
+    for (const target of [`/data/${pack.id}`, `/keeper/object/data/${pack.id}?version=${version}`]) {
       for (const [range, status, body] of table) {
         const answer = await side.ask("GET", target, undefined, range === undefined ? {} : { range });
         expect([answer.status, range]).toEqual([status, range]);
