@@ -22,6 +22,8 @@ export interface WorkerOptions {
 const MOST_FORGOTTEN = 10_000;
 /** Guards before the lock until little is new. */
 const MOST_GUARDS = 5;
+/** How long restic waits, with its lock, until what arrived late is guarded; its own bound of 5 minutes asks again. */
+const LISTING_WAIT = "1h";
 /** Characters of a detail in the result. */
 const DETAIL_LENGTH = 900;
 
@@ -244,6 +246,8 @@ class Round {
       "--key-hint",
       hint,
       "--no-cache",
+      "--stuck-request-timeout",
+      LISTING_WAIT,
       "--password-file",
       passwordFile,
       ...args,

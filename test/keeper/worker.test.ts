@@ -246,7 +246,9 @@ describe("every ending has a result", () => {
       expect(seen).not.toContain("secret");
       const names = seen.split("\n").flatMap((line) => /^([A-Z]+)=/.exec(line)?.[1] ?? []);
       expect(names.filter((name) => !["HOME", "TMPDIR", "PWD", "PATH"].includes(name))).toEqual([]);
-      expect(seen).toContain(`--key-hint ${shown("keys")[0] ?? ""} --no-cache --password-file`);
+      expect(seen).toContain(
+        `--key-hint ${shown("keys")[0] ?? ""} --no-cache --stuck-request-timeout 1h --password-file`,
+      );
     } finally {
       delete process.env["KEEPER_TEST_SECRET"];
     }
