@@ -77,15 +77,26 @@ export function deniedActions(...kinds: readonly (typeof DENIED)[DeniedAction][]
 
 /** The parts of a restic repository, without its locks. */
 const REPOSITORY_PARTS = ["data/*", "index/*", "keys/*", "snapshots/*", "config"];
+/** The parts that the keeper adds to, in pruning; the others it never adds to. */
+const PRUNED_PARTS = ["data/*", "index/*"];
+
+/** The folder of what the keeper notes about repositories; the writer can neither read nor change it. */
+export const KEEPER_FOLDER = ".keeper/";
+/** The folder of what only the owner may say about repositories: a hold on them, and what may be forgotten. */
+export const OWNER_FOLDER = ".owner/";
 
 /**
  * The policy of the bucket in all its forms, the strongest first. S3 services differ in what they understand and
  * enforce, so the update puts them in this order and keeps the first that is proved to hold.
  *
- * With a separate writer, the writer lists, reads and adds, and deletes restic's locks only; the keeper also removes
- * objects, which versioning keeps; both are denied {@link DENIED}; the owner keeps every right. Without one, everybody
- * (the owner too) is denied the destroying actions, except for locks: that stops a client and an operator's error, but
- * an attacker with the owner's credentials can put another policy.
+ * With a separate writer, the writer lists, reads and adds, and deletes restic's locks only. The keeper lists and reads
+ * old versions too, adds packs, indexes and locks and no snapshot, key or configuration, and removes objects, which
+ * versioning keeps. The writer has no access to {@link KEEPER_FOLDER}, and neither of them changes {@link OWNER_FOLDER}:
+ * denied by name, for services differ in whether a "*" between slashes reaches beyond one folder. Both are denied
+ * {@link DENIED}; the owner keeps every right.
+ *
+ * Without a separate writer everybody (the owner too) is denied the destroying actions, except for locks: that stops a
+ * client and an operator's error, but an attacker with the owner's credentials can put another policy.
  *
  * The forms differ in two things. Deletion is denied everywhere except for locks (`NotResource`), or, for services that
  * ignore or refuse that, on each other part of a repository. And the explicit denials name every tampering action, or
@@ -183,25 +194,54 @@ function withWriter(
   denied: readonly string[],
 ): string {
   const objects = `${bucket}/*`;
+  const place = (part: string) => `${bucket}/*/*/${part}`;
   const hosts = keeper === undefined ? { AWS: writer } : { AWS: [writer, keeper] };
+  const adds = ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"];
+  const ofKeeper = (principal: { AWS: string }): Statement[] => [
+    allow("KeeperListsVersions", principal, "s3:ListBucketVersions", bucket),
+    allow("KeeperReadsVersions", principal, "s3:GetObjectVersion", objects),
+    allow("KeeperAdds", principal, adds, [
+      ...PRUNED_PARTS.map(place),
+      `${bucket}/${LOCKS}`,
+      `${bucket}/${KEEPER_FOLDER}*`,
+    ]),
+    allow("KeeperRemoves", principal, "s3:DeleteObject", objects),
+    {
+      Sid: "KeeperNeverAddsBackups",
+      Effect: "Deny",
+      Principal: principal,
+      Action: "s3:PutObject",
+      Resource: REPOSITORY_PARTS.filter((part) => !PRUNED_PARTS.includes(part)).map(place),
+    },
+  ];
   return render([
     ...(owner === undefined ? [] : [allow("OwnerKeepsControl", { AWS: owner }, "s3:*", [bucket, objects])]),
     // Without List and Get a HEAD is answered with 403 instead of 404 or 200, and then rclone's append-only overwrites.
     allow("HostsList", hosts, ["s3:ListBucket", "s3:GetBucketLocation"], bucket),
-    allow(
-      "HostsReadAndAdd",
-      hosts,
-      ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
-      objects,
-    ),
+    allow("HostsRead", hosts, "s3:GetObject", objects),
+    allow("WriterAdds", { AWS: writer }, adds, objects),
     allow("WriterUnlocks", { AWS: writer }, "s3:DeleteObject", `${bucket}/${LOCKS}`),
-    ...(keeper === undefined ? [] : [allow("KeeperRemoves", { AWS: keeper }, "s3:DeleteObject", objects)]),
+    ...(keeper === undefined ? [] : ofKeeper({ AWS: keeper })),
     {
       Sid: "WriterNeverDeletes",
       Effect: "Deny",
       Principal: { AWS: writer },
       Action: "s3:DeleteObject",
       ...undeletable,
+    },
+    {
+      Sid: "WriterKeepsOut",
+      Effect: "Deny",
+      Principal: { AWS: writer },
+      Action: ["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:DeleteObject"],
+      Resource: `${bucket}/${KEEPER_FOLDER}*`,
+    },
+    {
+      Sid: "OnlyOwnerDecides",
+      Effect: "Deny",
+      Principal: hosts,
+      Action: ["s3:PutObject", "s3:DeleteObject"],
+      Resource: `${bucket}/${OWNER_FOLDER}*`,
     },
     {
       Sid: "HostsNeverDestroy",

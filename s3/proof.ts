@@ -1,6 +1,6 @@
 /** Proves that a bucket's policy is in force: each identity tries what it must be able to do, and what it must not. */
 import type { S3 } from "@aws-sdk/client-s3";
-import type { PolicyForm } from "../plan/bucket-policy";
+import { KEEPER_FOLDER, OWNER_FOLDER, type PolicyForm } from "../plan/bucket-policy";
 import { answerOf, ofNoAnswer } from "./answers";
 import { explained, failure, patiently, putAsProxy, where, type BucketAddress } from "./client";
 import { ENCRYPTED_STATUS, NULL_VERSION, isDenied, isFull, isUnsupported } from "./services";
@@ -17,6 +17,16 @@ export const PROOF_PREFIX = `${CANARY_PREFIX}proof/`;
 export const CANARY_KEY = `${PROOF_PREFIX}keys/undeletable`;
 /** A lock, which the writer must be able to delete. */
 export const CANARY_LOCK_KEY = `${PROOF_PREFIX}locks/canary`;
+/** What the keeper must be able to put: what a prune writes, which the writer must be able to read, and others. */
+const PRUNED = ["data/keeper", "index/keeper"].map((part) => PROOF_PREFIX + part);
+const KEEPER_LOCK = `${PROOF_PREFIX}locks/keeper`;
+const KEEPER_NOTE = `${KEEPER_FOLDER}${PROOF_PREFIX}note`;
+/** What the keeper must not be able to put. */
+const KEEPER_NEVER_ADDS = ["keys/keeper", "snapshots/keeper", "config"].map((part) => PROOF_PREFIX + part);
+/** What only the owner may put. */
+const OWNER_NOTE = `${OWNER_FOLDER}${PROOF_PREFIX}note`;
+/** Everything that a proof may leave besides the canary. */
+const LEFT = [CANARY_LOCK_KEY, ...PRUNED, KEEPER_LOCK, KEEPER_NOTE, ...KEEPER_NEVER_ADDS, OWNER_NOTE];
 
 /** Versions of one key to read, the newest; an attacker may have put any number. */
 const PAGE = 50;
@@ -81,8 +91,9 @@ function isIndependentOfPolicy(error: unknown): boolean {
 /**
  * Proves with a canary that the policy is in force; a policy may be stored and yet bind nobody. The writer can add
  * an object, cannot delete it or a version of it, and can delete a lock. The keeper removes the canary, which leaves a
- * delete marker, and can delete no version; the owner reads what the writer wrote and restores it. Neither writer nor
- * keeper can do anything in {@link PROVED}.
+ * delete marker, and can delete no version; the owner reads what the writer wrote and restores it. The keeper adds
+ * packs, indexes, locks and its notes, which the writer can neither read nor change, and no other part of a repository;
+ * neither of them changes what is the owner's. Neither can do anything in {@link PROVED}.
  *
  * An attacker with the writer's keys may have left any object in the canary's place: an unreadable one, a locked one, or
  * many. So each proof writes a new canary, and reads nothing from an older one.
@@ -118,7 +129,7 @@ async function proveOnce(
     return await proveWith(written, clients, address, inForce);
   } finally {
     await tidy(clients.owner, address.bucket, CANARY_KEY, bypass, written);
-    await tidy(clients.owner, address.bucket, CANARY_LOCK_KEY, bypass);
+    for (const key of LEFT) await tidy(clients.owner, address.bucket, key, bypass);
   }
 }
 
@@ -157,14 +168,26 @@ async function proveWith(
     return [...untried];
   }
   await mustNotTamper(canary, address, "writer", writer, inForce);
-  if (clients.keeper !== undefined) {
-    await mustNotTamper(canary, address, "keeper", clients.keeper, inForce);
+  for (const key of [KEEPER_NOTE, OWNER_NOTE]) await mustNotChange(address, "writer", writer, key);
+  const { keeper } = clients;
+  if (keeper !== undefined) {
+    await mustNotTamper(canary, address, "keeper", keeper, inForce);
+    for (const one of await proveKeeper(keeper, writer, address)) untried.add(one);
     if (versioned) {
       const deed = `delete a version of "${CANARY_KEY}"`;
-      await mustBeDenied(address, "keeper", deed, deleteVersion(clients.keeper));
+      await mustBeDenied(address, "keeper", deed, deleteVersion(keeper));
+      await explained(
+        address,
+        `list and read a version of "${CANARY_KEY}" as the keeper`,
+        async () => {
+          await keeper.listObjectVersions({ Bucket, Prefix: CANARY_KEY, MaxKeys: 1 });
+          await mustExist(keeper, { ...canary, VersionId: version });
+        },
+        "Retention could not judge when a backup arrived.",
+      );
     }
   }
-  const remover = clients.keeper === undefined ? "owner" : "keeper";
+  const remover = keeper === undefined ? "owner" : "keeper";
   const restored = `the owner can read what the writer wrote, and restore what the ${remover} removed`;
   if (written === "full") {
     return [...untried, restored];
@@ -179,7 +202,7 @@ async function proveWith(
   const marker = await explained(
     address,
     `remove "${CANARY_KEY}" as the ${remover}`,
-    () => (clients.keeper ?? clients.owner).deleteObject(canary),
+    () => (keeper ?? clients.owner).deleteObject(canary),
     "Retention could not remove old snapshots: check that these keys belong to the principal in the policy.",
   );
   await explained(address, `restore "${CANARY_KEY}" as the owner`, async () => {
@@ -193,6 +216,53 @@ async function proveWith(
   return [...untried];
 }
 
+/** Proves what the keeper adds and what it must not add; returns what could not be tried because the bucket is full. */
+async function proveKeeper(keeper: S3, writer: S3, address: BucketAddress): Promise<readonly string[]> {
+  const Bucket = address.bucket;
+  const untried: string[] = [];
+  for (const key of [...PRUNED, KEEPER_LOCK, KEEPER_NOTE]) {
+    const added = await explained(
+      address,
+      `write "${key}" as the keeper`,
+      () => putUnlessFull(keeper, Bucket, key),
+      "Retention could not prune: check that these keys belong to the principal in the policy.",
+    );
+    if (added === "full") {
+      untried.push("the keeper can add packs, indexes, locks and its notes");
+    } else if (key === KEEPER_NOTE) {
+      await mustBeDenied(address, "writer", `read "${key}"`, async () => {
+        const { Body } = await writer.getObject({ Bucket, Key: key });
+        await Body?.transformToByteArray();
+      });
+    } else if (PRUNED.includes(key)) {
+      await explained(
+        address,
+        `read "${key}" as the writer`,
+        () => mustExist(writer, { Bucket, Key: key }),
+        "Clients could not read what a prune wrote.",
+      );
+    }
+  }
+  for (const key of KEEPER_NEVER_ADDS) {
+    await mustBeDenied(address, "keeper", `write "${key}"`, () => putAsProxy(keeper, canaryAt(Bucket, key)));
+  }
+  await mustNotChange(address, "keeper", keeper, OWNER_NOTE);
+  return untried;
+}
+
+/** An identity must neither write nor hide an object. */
+async function mustNotChange(address: BucketAddress, role: string, s3: S3, key: string): Promise<void> {
+  const Bucket = address.bucket;
+  await mustBeDenied(address, role, `write "${key}"`, () => putAsProxy(s3, canaryAt(Bucket, key)));
+  await mustBeDenied(address, role, `delete "${key}"`, () => s3.deleteObject({ Bucket, Key: key }));
+}
+
+const canaryAt = (Bucket: string, Key: string) => ({
+  Bucket,
+  Key,
+  Body: "the proof of the bucket's policy\n",
+});
+
 /** The service's answer to a PUT. */
 interface Written {
   readonly VersionId?: string;
@@ -200,7 +270,7 @@ interface Written {
 
 async function putUnlessFull(writer: S3, Bucket: string, Key: string): Promise<Written | "full"> {
   try {
-    return await putAsProxy(writer, { Bucket, Key, Body: "the proof of the bucket's policy\n" });
+    return await putAsProxy(writer, canaryAt(Bucket, Key));
   } catch (error) {
     // That is no failure of the policy, and an attacker with the writer's keys can cause it.
     if (isFull(error)) {
@@ -224,7 +294,7 @@ async function newestVersion(owner: S3, Bucket: string): Promise<string | undefi
 }
 
 /** An attacker may encrypt the canary meanwhile. */
-async function mustExist(s3: S3, canary: { Bucket: string; Key: string }): Promise<void> {
+async function mustExist(s3: S3, canary: { Bucket: string; Key: string; VersionId?: string }): Promise<void> {
   try {
     await s3.headObject(canary);
   } catch (error) {

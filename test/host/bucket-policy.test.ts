@@ -137,6 +137,24 @@ describe("the choice of the policy's form", () => {
     )) {
       expect(await outcome(writer.s3.deleteObject({ Bucket: at.bucket, Key }))).toBe("403 AccessDenied");
     }
+    for (const [who, Key] of [
+      [writer, ".keeper/web/main/state.json"],
+      [writer, ".keeper/web/data/state"],
+      [writer, ".owner/web/main/hold"],
+      [keeper, ".owner/web/main/hold"],
+      [keeper, ".owner/web/data/hold"],
+      [keeper, ".owner/web/locks/hold"],
+      [keeper, "web/main/keys/1"],
+      [keeper, "web/main/snapshots/1"],
+      [keeper, "web/main/config"],
+      [keeper, "web/main/other/1"],
+      [keeper, ".quarantine/run/web/main/data/aa/pack"],
+    ] as const) {
+      expect([Key, await outcome(who.s3.putObject({ Bucket: at.bucket, Key, Body: "x" }))]).toEqual([
+        Key,
+        "403 AccessDenied",
+      ]);
+    }
     const tagging = { Bucket: at.bucket, Tagging: { TagSet: [{ Key: "a", Value: "b" }] } };
     expect(await outcome(writer.s3.putBucketTagging(tagging))).toBe("403 AccessDenied");
   });
@@ -155,6 +173,16 @@ describe("the choice of the policy's form", () => {
   interface Statement {
     Sid: string;
     Action: string | string[];
+  }
+  /** The strongest form without these statements. */
+  function without(...sids: string[]): string {
+    const document = JSON.parse(strongestPolicy({ bucket: at.bucket, ...arns() })) as {
+      Statement: Statement[];
+    };
+    return JSON.stringify({
+      ...document,
+      Statement: document.Statement.filter(({ Sid }) => !sids.includes(Sid)),
+    });
   }
   /** The strongest form, but for one action: one identity may do it, or nobody may. */
   function weakened(action: string, who?: Role): string {
@@ -201,6 +229,36 @@ describe("the choice of the policy's form", () => {
       /the keeper could delete a version/,
     ],
     [
+      "lets the writer into the keeper's folder",
+      () => without("WriterKeepsOut"),
+      /the writer could write "\.keeper\//,
+    ],
+    [
+      "lets the writer into the owner's folder",
+      () => without("OnlyOwnerDecides"),
+      /the writer could write "\.owner\//,
+    ],
+    [
+      "lets the keeper add snapshots",
+      () => without("KeeperNeverAddsBackups").replaceAll("/*/*/data/*", "/*"),
+      /the keeper could write "\.canary\/proof\/keys\/keeper"/,
+    ],
+    [
+      "lets the keeper add nothing",
+      () => without("KeeperAdds"),
+      /cannot write "\.canary\/proof\/data\/keeper" as the keeper: .*Retention could not prune/,
+    ],
+    [
+      "lets the keeper see no versions",
+      () => without("KeeperListsVersions"),
+      /as the keeper: .*could not judge when a backup arrived/,
+    ],
+    [
+      "lets the keeper read no versions",
+      () => without("KeeperReadsVersions"),
+      /as the keeper: .*could not judge when a backup arrived/,
+    ],
+    [
       "lets nobody delete, not even locks",
       () => weakened("s3:DeleteObject"),
       /every restic command would leave a lock/,
@@ -213,6 +271,11 @@ describe("the choice of the policy's form", () => {
     [
       "does not name the keeper",
       () => strongestPolicy({ bucket: at.bucket, owner: arn("owner"), writer: arn("writer") }),
+      /write ".*" as the keeper: .*Retention could not prune/,
+    ],
+    [
+      "lets the keeper remove nothing",
+      () => without("KeeperRemoves"),
       /remove ".*" as the keeper: .*Retention could not remove/,
     ],
   ])("one that %s is detected", async (what, policy, message) => {
@@ -239,7 +302,7 @@ describe("what an attacker with the hosts' keys leaves behind does not fail the 
     name: "weak",
     policy: strongestPolicy({ bucket: at.bucket, ...arns() })
       .replace(/"s3:DeleteObjectVersion",/, "")
-      .replace(/"s3:GetObject",/, '"s3:GetObject", "s3:DeleteObjectVersion",'),
+      .replace(/"s3:PutObject",/, '"s3:PutObject", "s3:DeleteObjectVersion",'),
   });
 
   beforeAll(async () => {

@@ -69,7 +69,7 @@ function policy(change: (statements: Statement[]) => unknown[] = (statements) =>
 }
 
 /** The policy with an action taken out of the denied ones and given to both hosts. */
-function granted(action: string, to: "HostsList" | "HostsReadAndAdd"): string {
+function granted(action: string, to: "HostsList" | "HostsRead"): string {
   return policy((statements) =>
     statements.map(({ Action, ...statement }) => {
       if (statement.Sid === to) return { ...statement, Action: [...Action, action] };
@@ -281,7 +281,7 @@ test("a bucket with object lock is green too, is tidied, and a shorter lock is n
       statements.map(({ Action, ...statement }) => ({
         ...statement,
         Action:
-          statement.Sid === "HostsReadAndAdd"
+          statement.Sid === "HostsRead"
             ? [...Action, ...bypassed]
             : Action.filter((one) => !bypassed.includes(one)),
       })),
@@ -345,7 +345,7 @@ describe("one weakness at a time is named, and nothing else", () => {
   });
 
   test("versions may be deleted", async () => {
-    expect(told(await inForce(granted("s3:DeleteObjectVersion", "HostsReadAndAdd")))).toEqual({
+    expect(told(await inForce(granted("s3:DeleteObjectVersion", "HostsRead")))).toEqual({
       FAIL: [
         "s3.keeper-deletes-version",
         "s3.policy-text",
@@ -361,7 +361,7 @@ describe("one weakness at a time is named, and nothing else", () => {
         statement.Sid === "WriterNeverDeletes"
           ? []
           : [
-              statement.Sid === "HostsReadAndAdd"
+              statement.Sid === "WriterAdds"
                 ? { ...statement, Action: [...statement.Action, "s3:DeleteObject"] }
                 : statement,
             ],

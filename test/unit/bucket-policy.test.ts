@@ -36,8 +36,11 @@ const statements = ({ at, ...args }: Args): Statement[] => {
 };
 const principals = (statement: Statement): string[] =>
   statement.Principal === "*" ? ["*"] : list(statement.Principal?.AWS);
+/** The statements that are about some folders or parts of repositories alone, besides the denial of deletion. */
+const OF_PARTS = ["WriterKeepsOut", "OnlyOwnerDecides", "KeeperNeverAddsBackups"];
 const denied = (all: Statement[], principal: string): string[] =>
   all
+    .filter(({ Sid }) => !OF_PARTS.includes(Sid))
     .filter((s) => s.Effect === "Deny" && (principals(s).includes(principal) || principals(s).includes("*")))
     .flatMap((s) => list(s.Action));
 
@@ -182,6 +185,75 @@ describe("every policy", () => {
 test("the strongest form denies the listed actions and no others", () => {
   const strongest = statements({ at: 0, bucket: "b", writer: WRITER });
   expect(denied(strongest, WRITER).sort()).toEqual(["s3:DeleteObject", ...Object.keys(DENIED)].sort());
+});
+
+describe('every form, whether a "*" between slashes reaches beyond one folder or not', () => {
+  const BUCKET = "arn:aws:s3:::b";
+  /** Whether a key fits a resource: Amazon's "*" is any string, Ceph's ends at the next slash but at the very end. */
+  const fits = (resource: string, key: string, beyond: boolean): boolean => {
+    const pattern = resource
+      .replaceAll(".", "\\.")
+      .replace(/\*$/, ".+")
+      .replaceAll("*", beyond ? ".*" : "[^/]*");
+    return new RegExp(`^${pattern}$`).test(`${BUCKET}/${key}`);
+  };
+  const may = (all: Statement[], who: string, action: string, key: string, beyond: boolean): boolean => {
+    const speaks = all.filter(
+      (s) =>
+        principals(s).includes(who) &&
+        (list(s.Action).includes(action) || list(s.Action).includes("s3:*")) &&
+        (s.NotResource === undefined
+          ? list(s.Resource).some((resource) => fits(resource, key, beyond))
+          : !list(s.NotResource).some((resource) => fits(resource, key, beyond))),
+    );
+    return speaks.length > 0 && speaks.every(({ Effect }) => Effect === "Allow");
+  };
+
+  const [PUT, HIDE, GET, OLD] = [
+    "s3:PutObject",
+    "s3:DeleteObject",
+    "s3:GetObject",
+    "s3:GetObjectVersion",
+  ] as const;
+  const ALL = [PUT, HIDE, GET, OLD];
+  /** What keeper and writer may do to a key. */
+  const CASES: [key: string, keeper: string[], writer: string[]][] = [
+    ["web/main/data/aa/pack", ALL, [PUT, GET]],
+    ["web/main/index/one", ALL, [PUT, GET]],
+    ["web/main/locks/one", ALL, [PUT, HIDE, GET]],
+    ["web/main/keys/one", [HIDE, GET, OLD], [PUT, GET]],
+    ["web/main/snapshots/one", [HIDE, GET, OLD], [PUT, GET]],
+    ["web/main/config", [HIDE, GET, OLD], [PUT, GET]],
+    [".keeper/web/main/state.json", ALL, []],
+    [".keeper/web/main/journal/one.json", ALL, []],
+    [".keeper/web/locks/one", ALL, []],
+    [".owner/web/main/hold", [GET, OLD], [GET]],
+    [".owner/web/data/one", [GET, OLD], [GET]],
+    [".owner/web/locks/one", [GET, OLD], [GET]],
+  ];
+
+  test.each([0, 1, 2, 3])("%i gives keeper and writer what they need and nothing else", (at) => {
+    const all = statements({ at, bucket: "b", owner: OWNER, writer: WRITER, keeper: KEEPER });
+    for (const beyond of [true, false]) {
+      const found = CASES.map(([key]) => [
+        key,
+        ...[KEEPER, WRITER].map((who) => ALL.filter((action) => may(all, who, action, key, beyond))),
+      ]);
+      expect(found).toEqual(CASES);
+      for (const [key] of CASES) {
+        for (const action of ALL) expect(may(all, OWNER, action, key, beyond)).toBe(true);
+      }
+    }
+  });
+
+  test.each([0, 1, 2, 3])("%i keeps the writer out of what a later keeper will trust", (at) => {
+    const all = statements({ at, bucket: "b", owner: OWNER, writer: WRITER });
+    for (const beyond of [true, false]) {
+      for (const key of [".keeper/web/main/state.json", ".owner/web/main/approval.json"]) {
+        expect([PUT, HIDE].filter((action) => may(all, WRITER, action, key, beyond))).toEqual([]);
+      }
+    }
+  });
 });
 
 describe("the forms", () => {

@@ -565,7 +565,7 @@ describe("the proof", () => {
         };
       if (request.startsWith(`DELETE ${canary}`) && who === KEYS.accessKeyId)
         return { status: 204, headers: { "x-amz-version-id": "marker" } };
-      return /^DELETE .*versionId=|^PUT \S+\?(policy|versioning|lifecycle|publicAccessBlock)$/.test(
+      return /^DELETE .*versionId=|^(PUT|DELETE) \/vault\/\.(keeper|owner)\/|^PUT \S+\?(policy|versioning|lifecycle|publicAccessBlock)$/.test(
         request,
       ) && who === "WRITER"
         ? denied

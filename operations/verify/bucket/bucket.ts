@@ -10,6 +10,7 @@ import type { Finding } from "../probe";
 import { anonymous } from "./anonymous";
 import type { BucketProbe } from "./target";
 import { deletesMany, deletesVersion, destruction } from "./destruction";
+import { folders, workOfTheKeeper } from "./folders";
 import { history } from "./history";
 import { identities, keystoneTokens } from "./identities";
 import { readSettings } from "./in-force";
@@ -61,10 +62,12 @@ export async function probeBucket(
       ...overwrites(target),
       ...tampering(target, { role: "writer", s3: target.writer }, inForce),
       policyDenies(target, inForce),
+      ...folders(target),
       ...(target.keeper === undefined
         ? []
         : [
             keeperRemoves(target, target.keeper),
+            ...workOfTheKeeper(target, target.keeper),
             deletesVersion(target, { role: "keeper", s3: target.keeper }),
             deletesMany(target, { role: "keeper", s3: target.keeper }, "a canary's version"),
             ...tampering(target, { role: "keeper", s3: target.keeper }, inForce),

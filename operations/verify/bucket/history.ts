@@ -4,6 +4,7 @@
  */
 import { type DeployedClient } from "../../deployment";
 import { setTimeout } from "node:timers/promises";
+import { KEEPER_FOLDER, OWNER_FOLDER } from "../../../plan/bucket-policy";
 import { CANARY } from "../../../hosts/names";
 import { answerOf } from "../../../s3/answers";
 import { explained, failure } from "../../../s3/client";
@@ -16,7 +17,7 @@ import { LOCK, NO_VERSIONS, open, place, ring2, type BucketProbe } from "./targe
 import { damageInWords, judgeHistory, unreadable, type Damage } from "./damage";
 
 /** Folders without repositories of clients. */
-const NO_CLIENTS = [`${CANARY.client}/`, `${QUARANTINE}/`];
+const NO_CLIENTS = [`${CANARY.client}/`, `${QUARANTINE}/`, KEEPER_FOLDER, OWNER_FOLDER];
 
 /** The parts of a repository without packs and locks. */
 const PARTS = ["config", "keys/", "index/", "snapshots/"];

@@ -6,8 +6,8 @@ import { isDenied } from "../../../s3/services";
 import { REFRESH, type Finding } from "../probe";
 import { DATA, NO_VERSIONS, open, place, ring2, contentOf, type BucketProbe, type Canary } from "./target";
 
-/** The three calls that put other content under a key that exists. */
-const OVERWRITES: Record<string, { call: string; by: (s3: S3, canary: Canary) => Promise<unknown> }> = {
+/** The three calls that put an object, also under a key that exists. */
+export const PUTS: Record<string, { call: string; by: (s3: S3, canary: Canary) => Promise<unknown> }> = {
   "s3.writer-overwrites": {
     call: "PutObject",
     by: (s3, canary) => s3.putObject({ ...canary, Body: "garbage" }),
@@ -38,7 +38,7 @@ const OVERWRITES: Record<string, { call: string; by: (s3: S3, canary: Canary) =>
 
 /** Overwrites a canary by each of these calls. */
 export function overwrites(target: BucketProbe): Promise<Finding>[] {
-  return Object.entries(OVERWRITES).map(([id, { call, by }]) => {
+  return Object.entries(PUTS).map(([id, { call, by }]) => {
     const about = {
       id,
       tried: `the writer overwrites a canary by ${call}`,

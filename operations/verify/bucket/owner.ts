@@ -4,11 +4,13 @@ import { answerOf } from "../../../s3/answers";
 import { explained, failure } from "../../../s3/client";
 import { isDenied } from "../../../s3/services";
 import type { Finding, Seen } from "../probe";
+import { NOTE_FOLDERS } from "./folders";
 import {
   bypass,
   allowed,
   DATA,
   LOCK,
+  SPARE,
   NO_VERSIONS,
   open,
   place,
@@ -113,7 +115,11 @@ export function tidied(target: BucketProbe): Promise<Finding> {
   };
   return ring2(about, async () => {
     const pages = await explained(address, "list the canaries", () =>
-      Promise.all([DATA, LOCK].map((Prefix) => owner.listObjectVersions({ Bucket: address.bucket, Prefix }))),
+      Promise.all(
+        [DATA, LOCK, SPARE, ...NOTE_FOLDERS].map((Prefix) =>
+          owner.listObjectVersions({ Bucket: address.bucket, Prefix }),
+        ),
+      ),
     );
     const canaries = pages.flatMap(({ Versions = [], DeleteMarkers = [] }) => [
       ...Versions,

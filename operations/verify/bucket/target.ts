@@ -15,6 +15,8 @@ const REPOSITORY = `${CANARY.client}/${CANARY.repository}/`;
  */
 export const DATA = `${REPOSITORY}data/00/s3-`;
 export const LOCK = `${REPOSITORY}locks/s3-`;
+/** A repository that is none, for the parts that the canary's own must keep. */
+export const SPARE = `${CANARY.client}/s3/`;
 
 /** The remedy where a service does not enforce the policy. */
 export const PROVE =

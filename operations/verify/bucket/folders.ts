@@ -1,0 +1,184 @@
+/** What only the keeper may change, what only the owner may change, and what the keeper adds to a repository. */
+import type { S3 } from "@aws-sdk/client-s3";
+import { KEEPER_FOLDER, OWNER_FOLDER } from "../../../plan/bucket-policy";
+import { explained, failure, putAsProxy } from "../../../s3/client";
+import { isDenied } from "../../../s3/services";
+import type { Finding, Seen } from "../probe";
+import { PUTS } from "./overwrites";
+import {
+  allowed,
+  contentOf,
+  DATA,
+  LOCK,
+  open,
+  place,
+  PROVE,
+  ring2,
+  NO_WRITER,
+  SPARE,
+  type BucketProbe,
+  type Canary,
+  type HostIdentity,
+} from "./target";
+
+/** Where these probes try what no backup is. */
+const NOTES = { keeper: `${KEEPER_FOLDER}${SPARE}`, owner: `${OWNER_FOLDER}${SPARE}` };
+
+/** The folders that these probes may leave something in. */
+export const NOTE_FOLDERS = Object.values(NOTES);
+
+/** Ways to hide an object. */
+const HIDES: Record<string, (s3: S3, canary: Canary) => Promise<unknown>> = {
+  DeleteObject: (s3, canary) => s3.deleteObject(canary),
+  DeleteObjects: async (s3, { Bucket, Key }) => {
+    const { Errors = [] } = await s3.deleteObjects({ Bucket, Delete: { Objects: [{ Key }] } });
+    // The call itself may be answered with 200, and its one object with a refusal.
+    for (const { Code = "", Message } of Errors) {
+      throw Object.assign(new Error(Message), { name: Code, $metadata: { httpStatusCode: 403 } });
+    }
+  },
+};
+
+/** The calls that an identity must not be able to make, each of them refused. */
+async function allRefused(
+  { address }: BucketProbe,
+  calls: readonly (readonly [name: string, call: () => Promise<unknown>])[],
+): Promise<Seen> {
+  const done: string[] = [];
+  for (const [name, call] of calls) {
+    try {
+      await call();
+      done.push(name);
+    } catch (error) {
+      if (!isDenied(error)) throw failure(address, `find out whether ${name} is refused`, error);
+    }
+  }
+  const names = calls.map(([name]) => name).join(", ");
+  return done.length === 0
+    ? { holds: true, happened: `refused: ${names}` }
+    : { holds: false, happened: `the service did it: ${done.join(", ")}` };
+}
+
+/** All ways to change an object, for one identity. */
+const changes = (s3: S3, canary: Canary) => [
+  ...Object.values(PUTS).map(({ call, by }) => [call, () => by(s3, canary)] as const),
+  ...Object.entries(HIDES).map(([call, by]) => [call, () => by(s3, canary)] as const),
+];
+
+/** Whether a host cannot change what the owner alone may say. */
+function ownersFolder(target: BucketProbe, { role, s3 }: HostIdentity): Promise<Finding> {
+  return ring2(
+    {
+      id: `s3.${role}-owners-folder`,
+      tried: `the ${role} puts and hides an object below ${OWNER_FOLDER}, where the owner holds and approves retention`,
+      expected: "refused",
+      remedy: PROVE,
+    },
+    async () => {
+      const canary = { Bucket: target.address.bucket, Key: `${NOTES.owner}${role}` };
+      await explained(target.address, "write a canary as the owner", () =>
+        target.owner.putObject({ ...canary, Body: "first" }),
+      );
+      return await allRefused(target, changes(s3, canary));
+    },
+  );
+}
+
+/** Whether the writer can neither read nor change what the keeper notes. */
+function keepersFolder(target: BucketProbe): Promise<Finding> {
+  const { writer, address } = target;
+  return ring2(
+    {
+      id: "s3.writer-keepers-folder",
+      tried: `the writer reads, puts and hides an object below ${KEEPER_FOLDER}, by which retention decides`,
+      expected: "refused",
+      remedy: PROVE,
+    },
+    async () => {
+      const canary = { Bucket: address.bucket, Key: `${NOTES.keeper}writer` };
+      await explained(address, "write a canary as the owner", () =>
+        target.owner.putObject({ ...canary, Body: "first" }),
+      );
+      return await allRefused(target, [
+        ["GetObject", () => contentOf(writer, canary)],
+        ...changes(writer, canary),
+      ]);
+    },
+  );
+}
+
+/** Whether hosts stay out of the folders that retention trusts. */
+export function folders(target: BucketProbe): Promise<Finding>[] {
+  if (target.open.writer !== undefined) {
+    const about = {
+      id: "s3.writer-folders",
+      tried: `the writer changes objects below ${KEEPER_FOLDER} and ${OWNER_FOLDER}`,
+      expected: "refused",
+    };
+    return [open({ ...about, remedy: PROVE }, target.open.writer, NO_WRITER)];
+  }
+  const { keeper } = target;
+  return [
+    keepersFolder(target),
+    ownersFolder(target, { role: "writer", s3: target.writer }),
+    ...(keeper === undefined ? [] : [ownersFolder(target, { role: "keeper", s3: keeper })]),
+  ];
+}
+
+/** Whether the keeper can do what retention needs, and adds nothing that is a backup. */
+export function workOfTheKeeper(target: BucketProbe, keeper: S3): Promise<Finding>[] {
+  const Bucket = target.address.bucket;
+  return [
+    ring2(
+      {
+        id: "s3.keeper-adds",
+        tried: "the keeper adds a pack, an index, a lock and a note of its own; the writer reads the pack",
+        expected: "they can, or nothing could be pruned",
+        remedy: PROVE,
+      },
+      () =>
+        allowed(target, "add canaries as the keeper", async () => {
+          const pack = { Bucket, Key: `${DATA}keeper-adds` };
+          const others = [`${SPARE}index/keeper-adds`, `${LOCK}keeper-adds`, `${NOTES.keeper}adds`];
+          for (const Key of [pack.Key, ...others]) await putAsProxy(keeper, { Bucket, Key, Body: "first" });
+          const right = (await contentOf(target.writer, pack)) === "first";
+          return { holds: right, happened: right ? "they can" : "what the writer reads is something else" };
+        }),
+    ),
+    ring2(
+      {
+        id: "s3.keeper-adds-backups",
+        tried: "the keeper puts a snapshot, a key and a configuration",
+        expected: "refused: only backups add them",
+        remedy: PROVE,
+      },
+      () =>
+        allRefused(
+          target,
+          ["snapshots/keeper", "keys/keeper", "config"].flatMap((part) =>
+            Object.values(PUTS).map(({ call, by }) => [
+              `${call} of ${part.split("/", 1).join("")}`,
+              () => by(keeper, { Bucket, Key: SPARE + part }),
+            ]),
+          ),
+        ),
+    ),
+    ring2(
+      {
+        id: "s3.keeper-reads-versions",
+        tried: "the writer overwrites a canary; the keeper lists its versions and reads the old one",
+        expected: "it can, or it could not judge when a backup arrived",
+        remedy: PROVE,
+      },
+      () =>
+        allowed(target, "list and read versions as the keeper", async () => {
+          const { VersionId = "null", ...canary } = await place(target, `${DATA}keeper-reads`);
+          await putAsProxy(target.writer, { ...canary, Body: "second" });
+          const { Versions = [] } = await keeper.listObjectVersions({ Bucket, Prefix: canary.Key });
+          const listed = Versions.some((version) => version.VersionId === VersionId);
+          const right = listed && (await contentOf(keeper, canary, VersionId)) === "first";
+          return { holds: right, happened: right ? "it can" : "it does not get the old version" };
+        }),
+    ),
+  ];
+}
