@@ -59,6 +59,7 @@ export function deploymentOf(args: DeploymentArgs): pulumi.Output<Deployment> {
         canary,
         network: { groups: { proxy: proxyGroup, appserver: appserverGroup }, rules: plan.firewall, hosts },
         openRings: plan.openRings,
+        retentionOff: plan.retentionOff,
         repositoryRootKey,
       })),
     );

@@ -111,6 +111,8 @@ export interface Deployment {
     hosts: MadeHost[];
   };
   openRings: OpenRing[];
+  /** Why nothing is forgotten, with the remedy; absent: retention is on. */
+  retentionOff?: string;
   /** Secret. No host may have it. */
   repositoryRootKey: string;
 }

@@ -23,7 +23,7 @@ const BOUNDS: Omit<KeeperSettings["bounds"], "readBytes"> = {
   lateObjects: 200,
 };
 
-/** Why nothing is forgotten on this stack, with the remedy in one sentence; `undefined`: retention is on. */
+/** Why nothing is forgotten on this stack, with the remedy after a semicolon; `undefined`: retention is on. */
 export function retentionOff({ keeper, s3 }: StackConfig): string | undefined {
   const { identities, versioning, noncurrentVersionDays } = s3;
   if (keeper === undefined) return "there is no keeper; give keeper a host";

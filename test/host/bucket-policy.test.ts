@@ -329,7 +329,7 @@ describe("what an attacker with the hosts' keys leaves behind does not fail the 
     );
     const full = (await bucketProvider.update?.(at.bucket, state, inputs))?.outs as BucketState;
     expect(words()).toMatch(
-      /is FULL: .* NOT PROVED in full\. .*whether the writer can add objects; whether the owner can read .* the keeper removed\. Ask/,
+      /is FULL: .* NOT PROVED in full\. .*whether the writer can add objects; whether the keeper can add .*; whether the owner can read .* the keeper removed\. Ask/,
     );
     expect(full.form).toBe("");
     expect(samePolicy(full.policy, state.policy)).toBe(true);

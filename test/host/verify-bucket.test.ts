@@ -3,7 +3,7 @@
  * where it has one. Runs inside the local cloud's network:
  * `scripts/dev/local-cloud/local-cloud exec -- npx jest test/host/verify-bucket`.
  */
-import { type DeployedBucket } from "../../operations/deployment";
+import { type DeployedBucket, type Deployment } from "../../operations/deployment";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -97,13 +97,14 @@ async function lifecycle(rule: object): Promise<void> {
   });
 }
 
-function probed(bucket: DeployedBucket): Promise<Finding[]> {
+function probed(bucket: DeployedBucket, change: Partial<Deployment> = {}): Promise<Finding[]> {
   const deployment = sampleDeployment({
     bucket,
     openRings: [
       { ring: 2, why: "fewer identities", remedy: "give the writer a project" },
       { ring: 3, why: "the account is one", remedy: "copy the bucket" },
     ],
+    ...change,
   });
   return probeBucket(deployment, session);
 }
@@ -370,6 +371,32 @@ describe("one weakness at a time is named, and nothing else", () => {
     expect(told(await inForce(changed))).toEqual({ FAIL: ["s3.writer-deletes"] });
   });
 
+  test.each<[string, string[], string[]]>([
+    ["the writer may change what the keeper notes", ["WriterKeepsOut"], ["s3.writer-keepers-folder"]],
+    [
+      "hosts may change what only the owner may say",
+      ["OnlyOwnerDecides"],
+      ["s3.keeper-owners-folder", "s3.writer-owners-folder"],
+    ],
+    ["the keeper may add nothing", ["KeeperAdds"], ["s3.keeper-adds"]],
+    ["the keeper may not list versions", ["KeeperListsVersions"], ["s3.keeper-reads-versions"]],
+    ["the keeper may not read old versions", ["KeeperReadsVersions"], ["s3.keeper-reads-versions"]],
+  ])("%s", async (_, without, failing) => {
+    const changed = policy((statements) => statements.filter(({ Sid }) => !without.includes(Sid)));
+    expect(told(await inForce(changed))).toEqual({ FAIL: failing });
+  });
+
+  test("the keeper may add snapshots, keys and configurations", async () => {
+    const changed = policy((statements) =>
+      statements.flatMap((statement) => {
+        if (statement.Sid === "KeeperNeverAddsBackups") return [];
+        const Resource = `arn:aws:s3:::${at.bucket}/*`;
+        return [statement.Sid === "KeeperAdds" ? { ...statement, Resource } : statement];
+      }),
+    );
+    expect(told(await inForce(changed))).toEqual({ FAIL: ["s3.keeper-adds-backups"] });
+  });
+
   test("hosts may put a policy", async () => {
     expect(told(await inForce(granted("s3:PutBucketPolicy", "HostsList")))).toEqual({
       FAIL: ["s3.keeper-puts-policy", "s3.writer-puts-policy"],
@@ -403,6 +430,7 @@ describe("one weakness at a time is named, and nothing else", () => {
     // What is overwritten or removed now is gone, and each probe of that says so too.
     expect(told(await probed(sound))).toEqual({
       FAIL: [
+        "s3.keeper-reads-versions",
         "s3.keeper-removes",
         "s3.owner-restores",
         "s3.versioning",
@@ -480,7 +508,13 @@ describe("one weakness at a time is named, and nothing else", () => {
 
   test("the keeper is the writer", async () => {
     expect(told(await probed({ ...sound, keeper: keysOf(writer) }))).toEqual({
-      FAIL: ["s3.identities", "s3.keeper-removes"],
+      FAIL: [
+        "s3.identities",
+        "s3.keeper-adds",
+        "s3.keeper-adds-backups",
+        "s3.keeper-reads-versions",
+        "s3.keeper-removes",
+      ],
     });
   });
 
@@ -602,6 +636,46 @@ describe("what was overwritten or hidden with the proxy's keys is noticed", () =
     });
   });
 
+  test("hidden by the keeper is honest where its own journal names the version, and nothing else is", async () => {
+    const [snapshot, index, key] = ["snapshots", "index", "keys"].map(
+      (part) => `web/main/${FILES.find((file) => file.startsWith(part)) ?? ""}`,
+    ) as [string, string, string];
+    const versionOf = async (Key: string) =>
+      (await owner.s3.headObject({ Bucket: at.bucket, Key })).VersionId ?? "";
+    const record = async (...keys: string[]) => {
+      const entries = await Promise.all(
+        keys.map(async (key) => ({
+          key,
+          action: "hide",
+          versionId: await versionOf(key),
+          size: 1,
+          why: "forget",
+        })),
+      );
+      const head = { version: 1, at: Date.now(), client: "web", repository: "main", run: "one" };
+      return JSON.stringify({ ...head, entries });
+    };
+    const journal = (name: string) => `.keeper/web/main/journal/${name}.json`;
+
+    await put(journal("one"), await record(snapshot, `web/main/${PACK}`, key), keeper);
+    for (const hidden of [snapshot, `web/main/${PACK}`]) await hide(hidden);
+    expect(await histories()).toEqual({
+      parts:
+        "pass: 4 objects in 1 repositories were checked: all are unchanged, " +
+        "1 of them hidden by the keeper, as its journal says",
+      packs:
+        "pass: 1 packs were checked, in 1 of the 1 folders of 1 repositories: all are unchanged, " +
+        "1 of them hidden by the keeper, as its journal says",
+    });
+
+    // The owner's record is not the keeper's, and no gate hides a key.
+    await put(journal("two"), await record(index), owner);
+    for (const hidden of [index, key]) await hide(hidden);
+    expect((await histories()).parts).toMatch(
+      /^FAIL: 2 hidden by delete markers, by the keeper \(2\), .* in web\/main \(2\);/,
+    );
+  });
+
   test("overwritten by a copy of another object, which is the writer's as well", async () => {
     const [over, from] = FILES.map((file) => `web/main/${file}`);
     await writer.s3.copyObject({ Bucket: at.bucket, Key: over, CopySource: `${at.bucket}/${from ?? ""}` });
@@ -662,9 +736,15 @@ describe("what was overwritten or hidden with the proxy's keys is noticed", () =
 describe("fewer identities", () => {
   afterEach(makeSound);
 
-  test("without a keeper there is nothing that it could do", async () => {
-    const findings = await probed({ ...sound, keeper: undefined });
+  test("without a keeper there is nothing that it could do, and nothing is forgotten", async () => {
+    const retentionOff = "there is no keeper; give keeper a host";
+    const findings = await probed({ ...sound, keeper: undefined }, { retentionOff });
     expect(told(findings)).toEqual({});
+    expect(findings.find(({ id }) => id === "s3.retention")).toMatchObject({
+      verdict: "open",
+      happened: "retention is off: there is no keeper",
+      remedy: "give keeper a host",
+    });
     expect(findings.filter(({ id }) => id.startsWith("s3.keeper"))).toEqual([]);
   });
 
@@ -681,6 +761,7 @@ describe("fewer identities", () => {
       "s3.owner-tidies",
       "s3.ring-3",
       "s3.writer-buckets",
+      "s3.writer-folders",
       "s3.writer-settings",
     ]);
     expect(withVerdict(findings, "pass")).toEqual(
@@ -695,6 +776,7 @@ describe("fewer identities", () => {
     expect(withVerdict(findings, "open")).toEqual([
       "s3.history",
       "s3.history-data",
+      "s3.keeper-reads-versions",
       "s3.keeper-removes",
       "s3.owner-restores",
       "s3.ring-3",

@@ -1,6 +1,7 @@
 /** What verify makes of an object's history. */
 import { describe, expect, test } from "@jest/globals";
 import type { Entry } from "../../s3/history";
+import { withoutAccounted } from "../../operations/verify/bucket/journal";
 import { damageInWords, judgeHistory, unreadable, type Damage } from "../../operations/verify/bucket/damage";
 
 const OWNER = "the owner's ID";
@@ -143,6 +144,40 @@ describe("damage in words", () => {
     if (fate.is !== "repeated") throw new Error(fate.is);
     expect(damageInWords([unreadable(fate)], nameOf)).toBe(
       "1 put again so that the owner cannot read them, by an unknown identity (1), first at 1970-01-01T00:00:01Z, in web/main (1)",
+    );
+  });
+});
+
+describe("a marker of the keeper", () => {
+  /** What is left of an object to judge, where the keeper's journal says that it hid these versions. */
+  const left = (hidden: string[], ...entries: string[]) => {
+    const journal = new Map([[KEY, new Set(hidden)]]);
+    const fate = judgeHistory(withoutAccounted(historyOf(...entries), "keeper", journal), OWNER);
+    return fate.is;
+  };
+
+  test.each<[string, string[], string[]]>([
+    ["whose journal names the version below it", ["v0"], ["writer good", "keeper -"]],
+    ["that was put twice for one version", ["v0"], ["writer good", "keeper -", "keeper -"]],
+    ["whose version has expired since", ["v0"], ["keeper -"]],
+  ])("%s is honest", (_, hidden, entries) => {
+    expect(left(hidden, ...entries)).toBe("whole");
+  });
+
+  test.each<[string, string[], string[], string]>([
+    ["that no journal names", [], ["writer good", "keeper -"], "hidden"],
+    ["above another version than the journal's", ["v7"], ["writer good", "keeper -"], "hidden"],
+    ["that another identity put", ["v0"], ["writer good", "writer -"], "hidden"],
+    ["above an overwritten object", ["v1"], ["writer good", "writer evil", "keeper -"], "overwritten"],
+    ["under another's", ["v0"], ["writer good", "keeper -", "writer -"], "hidden"],
+  ])("%s is not", (_, hidden, entries, damage) => {
+    expect(left(hidden, ...entries)).toBe(damage);
+  });
+
+  test("says nothing about another object", () => {
+    const history = historyOf("writer good", "keeper -");
+    expect(withoutAccounted(history, "keeper", new Map([["web/main/keys/one", new Set(["v0"])]]))).toEqual(
+      history,
     );
   });
 });

@@ -78,10 +78,27 @@ export async function probeBucket(
       ...anonymous(target, inForce),
       ...keystoneTokens(target, session),
     ]);
-    return [...findings, await tidied(target), ...ring3(deployment)];
+    return [...findings, await tidied(target), ...retention(deployment), ...ring3(deployment)];
   } finally {
     for (const client of Object.values(clients)) client.destroy();
   }
+}
+
+/** What keeps the stack from forgetting snapshots; the gate is given the same. */
+function retention({ retentionOff }: Deployment): Finding[] {
+  if (retentionOff === undefined) return [];
+  const [why = "", remedy] = retentionOff.split("; ");
+  return [
+    {
+      ring: 2,
+      id: "s3.retention",
+      tried: "verify reads the configuration",
+      expected: "the keeper forgets snapshots, or the bucket only grows",
+      happened: `retention is off: ${why}`,
+      verdict: "open",
+      remedy,
+    },
+  ];
 }
 
 /** What the configuration leaves open in ring 3; no probe can try it. */

@@ -14,6 +14,7 @@ import {
   place,
   PROVE,
   ring2,
+  NO_VERSIONS,
   NO_WRITER,
   SPARE,
   type BucketProbe,
@@ -39,11 +40,13 @@ const HIDES: Record<string, (s3: S3, canary: Canary) => Promise<unknown>> = {
   },
 };
 
-/** The calls that an identity must not be able to make, each of them refused. */
+/** Tries calls that an identity must not be able to make. Where nobody can add anything, a refusal proves nothing. */
 async function allRefused(
-  { address }: BucketProbe,
+  target: BucketProbe,
   calls: readonly (readonly [name: string, call: () => Promise<unknown>])[],
 ): Promise<Seen> {
+  const { address } = target;
+  await place(target, `${DATA}refusals`);
   const done: string[] = [];
   for (const [name, call] of calls) {
     try {
@@ -139,9 +142,10 @@ export function workOfTheKeeper(target: BucketProbe, keeper: S3): Promise<Findin
       () =>
         allowed(target, "add canaries as the keeper", async () => {
           const pack = { Bucket, Key: `${DATA}keeper-adds` };
+          await place(target, pack.Key);
           const others = [`${SPARE}index/keeper-adds`, `${LOCK}keeper-adds`, `${NOTES.keeper}adds`];
-          for (const Key of [pack.Key, ...others]) await putAsProxy(keeper, { Bucket, Key, Body: "first" });
-          const right = (await contentOf(target.writer, pack)) === "first";
+          for (const Key of [pack.Key, ...others]) await putAsProxy(keeper, { Bucket, Key, Body: "second" });
+          const right = (await contentOf(target.writer, pack)) === "second";
           return { holds: right, happened: right ? "they can" : "what the writer reads is something else" };
         }),
     ),
@@ -156,29 +160,37 @@ export function workOfTheKeeper(target: BucketProbe, keeper: S3): Promise<Findin
         allRefused(
           target,
           ["snapshots/keeper", "keys/keeper", "config"].flatMap((part) =>
-            Object.values(PUTS).map(({ call, by }) => [
-              `${call} of ${part.split("/", 1).join("")}`,
-              () => by(keeper, { Bucket, Key: SPARE + part }),
-            ]),
+            Object.values(PUTS).map(
+              ({ call, by }) =>
+                [`${call} to ${part}`, () => by(keeper, { Bucket, Key: SPARE + part })] as const,
+            ),
           ),
         ),
     ),
-    ring2(
-      {
-        id: "s3.keeper-reads-versions",
-        tried: "the writer overwrites a canary; the keeper lists its versions and reads the old one",
-        expected: "it can, or it could not judge when a backup arrived",
-        remedy: PROVE,
-      },
-      () =>
-        allowed(target, "list and read versions as the keeper", async () => {
-          const { VersionId = "null", ...canary } = await place(target, `${DATA}keeper-reads`);
-          await putAsProxy(target.writer, { ...canary, Body: "second" });
-          const { Versions = [] } = await keeper.listObjectVersions({ Bucket, Prefix: canary.Key });
-          const listed = Versions.some((version) => version.VersionId === VersionId);
-          const right = listed && (await contentOf(keeper, canary, VersionId)) === "first";
-          return { holds: right, happened: right ? "it can" : "it does not get the old version" };
-        }),
-    ),
+    readsVersions(target, keeper),
   ];
+}
+
+/** Whether the keeper sees when an object was first put. */
+function readsVersions(target: BucketProbe, keeper: S3): Promise<Finding> {
+  const about = {
+    id: "s3.keeper-reads-versions",
+    tried: "the writer overwrites a canary; the keeper lists its versions and reads the old one",
+    expected: "it can, or it could not judge when a backup arrived",
+    remedy: target.open.versioning ?? PROVE,
+  };
+  if (target.open.versioning !== undefined) return open(about, target.open.versioning, NO_VERSIONS);
+  return ring2(about, () =>
+    allowed(target, "list and read versions as the keeper", async () => {
+      const { VersionId = "null", ...canary } = await place(target, `${DATA}keeper-reads`);
+      await putAsProxy(target.writer, { ...canary, Body: "second" });
+      const { Versions = [] } = await keeper.listObjectVersions({
+        Bucket: canary.Bucket,
+        Prefix: canary.Key,
+      });
+      const listed = Versions.some((version) => version.VersionId === VersionId);
+      const right = listed && (await contentOf(keeper, canary, VersionId)) === "first";
+      return { holds: right, happened: right ? "it can" : "it does not get the old version" };
+    }),
+  );
 }

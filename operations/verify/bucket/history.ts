@@ -14,6 +14,7 @@ import { historiesOf, isVersion, QUARANTINE, type Entry, type Version } from "..
 import { listFolders, listVersions, versionPages } from "../../../s3/versions";
 import { Undecided, type Finding, type Seen } from "../probe";
 import { LOCK, NO_VERSIONS, open, place, ring2, type BucketProbe } from "./target";
+import { hiddenByGate, withoutAccounted, type Hidden } from "./journal";
 import { damageInWords, judgeHistory, unreadable, type Damage } from "./damage";
 
 /** Folders without repositories of clients. */
@@ -48,6 +49,8 @@ interface Tally {
   repeated: number;
   /** Changed, but undamaged because the owner did it. */
   excused: number;
+  /** Hidden by the keeper, as its journal says. */
+  accounted: number;
   /** Why something was not checked. */
   error?: Error;
 }
@@ -62,13 +65,13 @@ export function history(target: BucketProbe, clients: readonly DeployedClient[])
     parts: {
       id: "s3.history",
       tried: "the owner lists all versions of config, keys, index and snapshots of every repository",
-      expected: "only the owner overwrote or hid one",
+      expected: "only the owner overwrote or hid one, and the keeper hid what its journal says",
       remedy: target.open.versioning ?? target.open.writer ?? remedy,
     },
     packs: {
       id: "s3.history-data",
       tried: `the owner lists the versions of packs, for ${String(PACKS_SECONDS)} s: folders data/00 to data/ff in random order, of each repository in turn`,
-      expected: "only the owner overwrote or hid one of those",
+      expected: "only the owner overwrote or hid one of those, and the keeper hid what its journal says",
       remedy: target.open.versioning ?? target.open.writer ?? remedy,
     },
   };
@@ -89,7 +92,7 @@ export function history(target: BucketProbe, clients: readonly DeployedClient[])
       const [{ prefixes, all }, who] = await Promise.all([found, names]);
       // In random order: an attacker who makes some of these endless hides the others from one run, not from every run.
       const places = shuffled(prefixes.flatMap((prefix) => PARTS.map((part) => prefix + part)));
-      const tally = await lookAt(target, places, PARTS_SECONDS, who.owner);
+      const tally = await lookAt(target, places, PARTS_SECONDS, who);
       const seen = `${String(tally.objects)} objects in ${String(prefixes.length)} repositories were checked`;
       const left = [
         ...(all ? [] : ["not all repositories could be found in time"]),
@@ -102,7 +105,7 @@ export function history(target: BucketProbe, clients: readonly DeployedClient[])
     ring2(abouts.packs, async () => {
       const [{ prefixes, all }, who] = await Promise.all([found, names]);
       const places = inTurn((await packFolders(target, prefixes)).map(shuffled));
-      const tally = await lookAt(target, places, PACKS_SECONDS, who.owner);
+      const tally = await lookAt(target, places, PACKS_SECONDS, who);
       const seen =
         `${String(tally.objects)} packs were checked, in ${String(tally.whole)} of the ${String(places.length)} ` +
         `folders of ${String(prefixes.length)} repositories${all ? "" : " (not all could be found in time)"}`;
@@ -169,16 +172,17 @@ async function lookAt(
   target: BucketProbe,
   prefixes: readonly string[],
   seconds: number,
-  owner: string | undefined,
+  { owner, keeper }: IdentityNames,
 ): Promise<Tally> {
   if (owner === undefined) throw new Error("the service does not report the owner's identity");
-  const tally: Tally = { whole: 0, objects: 0, damages: [], repeated: 0, excused: 0 };
+  const tally: Tally = { whole: 0, objects: 0, damages: [], repeated: 0, excused: 0, accounted: 0 };
+  const judge = judgeIn(target, tally, owner, keeper);
   const until = Date.now() + seconds * 1000;
   const isLate = (): boolean => Date.now() >= until;
   const work = inParallel(AT_ONCE, prefixes, async (prefix) => {
     if (isLate()) return;
     try {
-      if (await lookBelow(target, prefix, owner, tally, isLate)) tally.whole += 1;
+      if (await lookBelow(target, prefix, judge, isLate)) tally.whole += 1;
     } catch (error) {
       tally.error ??= error instanceof Error ? error : new Error(String(error));
     }
@@ -188,16 +192,27 @@ async function lookAt(
   return { ...tally, damages: [...tally.damages] };
 }
 
-/** Judges all objects below a prefix; returns whether it finished. */
-async function lookBelow(
+/** A function that judges objects into a tally. It reads the journal of a repository once, where its keeper hid some. */
+function judgeIn(
   target: BucketProbe,
-  prefix: string,
-  owner: string,
   tally: Tally,
-  isLate: () => boolean,
-): Promise<boolean> {
-  let rest: Entry[] = [];
-  const judge = async (history: readonly Entry[]): Promise<void> => {
+  owner: string,
+  keeper: string | undefined,
+): (history: readonly Entry[]) => Promise<void> {
+  const journals = new Map<string, Promise<Hidden>>();
+  const journalOf = (key: string, id: string): Promise<Hidden> => {
+    const prefix = /^[^/]*\/[^/]*\//.exec(key)?.[0] ?? "";
+    const journal = journals.get(prefix) ?? hiddenByGate(target, prefix, id);
+    journals.set(prefix, journal);
+    return journal;
+  };
+  return async (whole) => {
+    const [{ key } = { key: "" }] = whole;
+    const history =
+      keeper !== undefined && whole.some(({ marker, by }) => marker && by === keeper)
+        ? withoutAccounted(whole, keeper, await journalOf(key, keeper))
+        : whole;
+    if (history.length < whole.length) tally.accounted += 1;
     const fate = judgeHistory(history, owner);
     tally.objects += 1;
     if (fate.is === "repeated") {
@@ -210,6 +225,16 @@ async function lookBelow(
       tally.excused += 1;
     }
   };
+}
+
+/** Judges all objects below a prefix; returns whether it finished. */
+async function lookBelow(
+  target: BucketProbe,
+  prefix: string,
+  judge: (history: readonly Entry[]) => Promise<void>,
+  isLate: () => boolean,
+): Promise<boolean> {
+  let rest: Entry[] = [];
   for await (const all of versionPages(target.owner, target.address, prefix)) {
     // restic has no file whose name is not UTF-8.
     const page = all.filter(({ nameless }) => !nameless);
@@ -259,7 +284,7 @@ async function judged(
   seen: string,
   left: readonly string[],
 ): Promise<Seen> {
-  const { damages, repeated, excused, error } = tally;
+  const { damages, repeated, excused, accounted, error } = tally;
   if (damages.some(({ by }) => by !== undefined)) {
     return { holds: false, happened: [damageInWords(damages, nameOf), seen, ...left].join("; ") };
   }
@@ -276,6 +301,7 @@ async function judged(
     happened: [
       `${seen}: all are unchanged`,
       ...(excused > 0 ? [`${String(excused)} of them restored or moved away by the owner`] : []),
+      ...(accounted > 0 ? [`${String(accounted)} of them hidden by the keeper, as its journal says`] : []),
       ...(repeated > 0 ? [`${String(repeated)} put again with the same content`] : []),
     ].join(", "),
   };
