@@ -1,8 +1,9 @@
 import * as pulumi from "@pulumi/pulumi";
-import { BackupBucket } from "./components/backup-bucket";
+import { BackupBucket, S3Credentials } from "./components/backup-bucket";
 import { Client } from "./components/client";
 import { ClientKeys } from "./components/client-keys";
 import { refuseDeadAgent } from "./components/connection";
+import { Keeper } from "./components/keeper";
 import { refuseFlavorsWithoutDisk } from "./components/flavors";
 import { HostEnvironment } from "./components/host";
 import { announceBoots } from "./components/install";
@@ -14,12 +15,16 @@ import { Proxy } from "./components/proxy";
 import { StackState } from "./components/stack-state";
 import { readStackConfig } from "./config";
 import { fingerprint } from "./hosts";
+import type { KeeperSettings } from "./keeper/settings";
 import { buildPlan, ringsOpenByService } from "./plan";
 
 /** The program: the parts of the stack, and its outputs. */
 export = async () => {
   const plan = buildPlan(readStackConfig());
   const { config } = plan;
+  // A keeper without S3 keys of its own could do nothing; the warning below says what it needs.
+  const { writer: ownWriter, keeper: ownKeeper } = config.s3.identities;
+  const keeper = ownWriter && ownKeeper && config.keeper;
   refuseDeadAgent(process.env);
   for (const warning of plan.warnings) void pulumi.log.warn(warning);
   if (plan.retentionOff !== undefined) {
@@ -39,6 +44,7 @@ export = async () => {
 
   const created = [
     config.proxy.name,
+    ...(keeper === undefined ? [] : [keeper.name]),
     ...plan.clients.flatMap(({ kind, frozen, name }) => (kind === "vm" && !frozen ? [name] : [])),
   ];
   announceBoots(created.filter((host) => !state.hasHost(host)));
@@ -79,6 +85,18 @@ export = async () => {
     clients: keys,
     floatingIpPool: config.proxy.floatingIp ? pool : undefined,
   });
+  const keeperHost =
+    keeper &&
+    new Keeper(keeper.name, {
+      host,
+      keeper,
+      settings: plan.keeper as KeeperSettings,
+      found: found.hosts[keeper.name] as HostLookups,
+      s3: backupBucket.keeper as S3Credentials,
+      bucket: backupBucket.bucket,
+      clients: keys,
+      floatingIpPool: keeper.floatingIp ? pool : undefined,
+    });
   const clients = keys.map(
     (keys) =>
       new Client(keys.client.name, {
@@ -148,6 +166,7 @@ export = async () => {
     network,
     bucket: backupBucket,
     proxy: proxyHost,
+    keeper: keeperHost,
     clients,
   });
 

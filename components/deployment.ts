@@ -11,6 +11,7 @@ import { Group, Plan } from "../plan";
 import { BackupBucket } from "./backup-bucket";
 import { Client } from "./client";
 import { Host } from "./host";
+import { Keeper } from "./keeper";
 import { Network } from "./network";
 import { Operator } from "./operator";
 import { Proxy } from "./proxy";
@@ -22,14 +23,17 @@ export interface DeploymentArgs {
   network: Network;
   bucket: BackupBucket;
   proxy: Proxy;
+  /** Absent: there is none. */
+  keeper?: Keeper;
   clients: Client[];
 }
 
 /** What the operator's tools need to know of the stack, as one secret; nothing is read or created for it. */
 export function deploymentOf(args: DeploymentArgs): pulumi.Output<Deployment> {
-  const { plan, operator, network, proxy } = args;
+  const { plan, operator, network, proxy, keeper } = args;
   const created = [
     createdHost(plan.config.proxy.name, "proxy", proxy.host),
+    ...(keeper ? [createdHost(plan.config.keeper?.name as string, "keeper", keeper.host)] : []),
     ...args.clients.flatMap(({ keys, host }) =>
       host ? [createdHost(keys.client.name, "appserver", host)] : [],
     ),
@@ -44,20 +48,25 @@ export function deploymentOf(args: DeploymentArgs): pulumi.Output<Deployment> {
       }),
       pulumi.all(args.clients.map(deployedClient)),
       proxy.canary,
-      network.groups.proxy.id,
-      network.groups.appserver.id,
+      pulumi.output({
+        proxy: network.groups.proxy.id,
+        appserver: network.groups.appserver.id,
+        ...(network.groups.keeper && { keeper: network.groups.keeper.id }),
+      }),
+      keeper?.deployed,
       operator.rootKey,
     ] as const)
-    .apply(([bucket, proxy, clients, canary, proxyGroup, appserverGroup, repositoryRootKey]) =>
+    .apply(([bucket, proxy, clients, canary, groups, keeper, repositoryRootKey]) =>
       pulumi.all(created).apply((hosts): Omit<Deployment, "stack"> => ({
         version: DEPLOYMENT_VERSION,
         project: PROJECT_VERSION,
         bucket,
         proxy: { ...proxy, rclone: plan.config.proxy.rclone },
+        ...(keeper && { keeper }),
         restic: plan.config.restic,
         clients,
         canary,
-        network: { groups: { proxy: proxyGroup, appserver: appserverGroup }, rules: plan.firewall, hosts },
+        network: { groups, rules: plan.firewall, hosts },
         openRings: plan.openRings,
         retentionOff: plan.retentionOff,
         repositoryRootKey,

@@ -38,7 +38,7 @@ export interface HostLookups {
 export interface Lookups {
   /** The network that a router of the stack leads to; absent where hosts stand in a network that exists. */
   externalNetworkId?: string;
-  /** By the name of the host: the proxy, and each client of kind `vm`. */
+  /** By the name of the host: the proxy, the keeper, and each client of kind `vm`. */
   hosts: Record<string, HostLookups>;
 }
 
@@ -121,9 +121,12 @@ export async function lookUp({ config, clients }: Plan, name: string, state: Sta
       },
     ];
   };
-  const { proxy } = config;
+  const { proxy, keeper } = config;
   const hosts = await Promise.all([
     hostOf(proxy.name, `proxy ${proxy.name}`, { image: proxy.image, securityGroups: [] }),
+    ...(keeper === undefined
+      ? []
+      : [hostOf(keeper.name, `keeper ${keeper.name}`, { image: keeper.image, securityGroups: [] })]),
     ...clients.flatMap((client) =>
       client.kind === "vm" ? [hostOf(client.name, `client ${client.name}`, client)] : [],
     ),

@@ -6,6 +6,7 @@ import {
   RepositorySettings,
   S3Credentials,
 } from "../config";
+import type { KeeperSettings } from "../keeper/settings";
 import { version } from "../package.json";
 import { FirewallRule, Group, PerGroup } from "../plan/firewall";
 import { OpenRing } from "../plan/identities";
@@ -68,6 +69,17 @@ export interface DeployedClient {
   repositories: DeployedRepository[];
 }
 
+/** The host that runs retention. Its S3 keys are those of the bucket's keeper. */
+export interface DeployedKeeper {
+  name: string;
+  host: HostAccess;
+  node: Artifact;
+  restic: Artifact;
+  /** SHA-256 of its program. */
+  program: string;
+  settings: KeeperSettings;
+}
+
 /** A host that the stack made, as OpenStack has it. */
 export interface MadeHost {
   name: string;
@@ -79,7 +91,7 @@ export interface MadeHost {
 }
 
 /** The version of {@link Deployment}: another one whenever a field is added that tools rely on, or changes its meaning. */
-export const DEPLOYMENT_VERSION = 4;
+export const DEPLOYMENT_VERSION = 5;
 
 /**
  * All that the operator's tools need to know of a deployed stack, so that they need no configuration of their own:
@@ -100,6 +112,8 @@ export interface Deployment {
     address6?: string;
     rclone: Artifact;
   };
+  /** Absent: there is none, and nothing is forgotten. */
+  keeper?: DeployedKeeper;
   /** The restic of the clients; absent: their distribution's. */
   restic?: Artifact;
   clients: DeployedClient[];

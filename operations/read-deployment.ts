@@ -8,8 +8,8 @@ const PULUMI_SECONDS = 120;
 const OUTPUTS = ["deployment", "operations"] as const;
 
 /**
- * What the operator's tools need to know of a deployed stack: its secret output `deployment`. Reads the output of the
- * version before as well, so that the tools of a new checkout work until its first update.
+ * What the operator's tools need to know of a deployed stack: its secret output `deployment`. Reads the outputs of
+ * versions before as well, so that the tools of a new checkout work until its first update.
  *
  * @param stack name of the stack; default: the one that is selected
  * @throws Error without Pulumi, stack, passphrase or output; it says what to do. No message holds a secret.
@@ -44,15 +44,19 @@ export function deploymentIn(outputs: Readonly<Record<string, unknown>>, stack: 
   if (name === undefined) throw new Error(`${stack} has no output "${OUTPUTS[0]}" yet: run pulumi up`);
   const deployment = outputs[name] as Partial<Deployment>;
   if (deployment.version === DEPLOYMENT_VERSION) return deployment as Deployment;
-  if ((deployment.version as number | undefined) === VERSION_BEFORE)
-    return completed(deployment as Deployment);
+  const version = deployment.version as number | undefined;
+  if (version === WITHOUT_KEEPER) return { ...(deployment as Deployment), version: DEPLOYMENT_VERSION };
+  if (version === WITHOUT_SCHEDULES) return completed(deployment as Deployment);
   throw new Error(
     `the output "${name}" of ${stack} is not this version's: run pulumi up, or work in a checkout of the version that did it last`,
   );
 }
 
+/** The version of the description that 0.2.0 left, which knew no keeper. */
+const WITHOUT_KEEPER = 4;
+
 /** The version of the description that 0.1.0 left, whose repositories had no schedule. */
-const VERSION_BEFORE = 3;
+const WITHOUT_SCHEDULES = 3;
 
 function completed(before: Deployment): Deployment {
   const clients = before.clients.map((client) => ({

@@ -27,6 +27,7 @@ export function accessTo(deployment: Deployment, name: string): HostAccess {
   const proxy = deployment.network.hosts.find(({ group }) => group === "proxy")?.name ?? "";
   const hosts = new Map([
     [proxy, deployment.proxy.host],
+    ...(deployment.keeper ? [[deployment.keeper.name, deployment.keeper.host] as const] : []),
     ...deployment.clients.flatMap((client) => (client.host ? [[client.name, client.host] as const] : [])),
   ]);
   const access = hosts.get(name);

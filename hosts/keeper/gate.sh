@@ -3,7 +3,7 @@
 
 # What the gate is started with; a file that is missing counts as empty.
 gate_sum() {
-  cat "$SB_LIB/node" "$SB_PROGRAM" /etc/keeper/keeper.json /etc/keeper/s3.json /etc/systemd/system/keeper-gate.service 2>/dev/null |
+  cat "$SB_LIB/node.sha256" "$SB_PROGRAM" /etc/keeper/keeper.json /etc/keeper/s3.json /etc/systemd/system/keeper-gate.service 2>/dev/null |
     sha256sum
 }
 

@@ -6,7 +6,7 @@ SB_STATE=/var/lib/secure-backups
 
 need_host() {
   [ -d /run/systemd/system ] || fail "$(uname -n) does not run systemd, which the keeper needs: give it an image of Debian 12 or newer"
-  [ -s "$SB_PROGRAM" ] || fail "$SB_PROGRAM is missing on $(uname -n): run the update again with: pulumi up --replace URN, URN being that of the command keeper-program"
+  [ -s "$SB_PROGRAM" ] || fail "$SB_PROGRAM is missing on $(uname -n): replace the command that brings it: pulumi up --replace URN, with the URN that ends in -program"
 }
 
 put_sshd_candidates() {

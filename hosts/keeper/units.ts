@@ -121,7 +121,7 @@ After=keeper-gate.service
 Type=oneshot
 ExecStart=${NODE} ${PROGRAM} due --sockets ${SOCKETS}
 StandardOutput=truncate:/run/keeper-due
-TimeoutStartSec=2min
+TimeoutStartSec=6min
 BindPaths=${SOCKETS}/.round
 ${CONFINED}
 ${ALONE}

@@ -1,5 +1,6 @@
 import { CACHE, IN_LOCAL_CLOUD, LOCAL_CLOUD } from "./cloud";
 import { Deployment } from "../../operations/deployment";
+import { accessTo } from "../../operations/ssh";
 import { deploymentIn } from "../../operations/read-deployment";
 import { randomBytes } from "node:crypto";
 import * as fs from "node:fs";
@@ -178,10 +179,18 @@ export class LocalStack {
     for (const [identity, project] of Object.entries(facts.projects)) {
       set(["s3", "identities", identity, "projectId"], project);
     }
-    for (const [field, artifact] of [
+    const withKeeper = document.hasIn(["config", `${PROJECT}:keeper`]);
+    const artifacts: [field: string[], artifact: string][] = [
       [["proxy", "rclone"], "rclone"],
       [["restic"], "restic"],
-    ] as const) {
+      ...(withKeeper
+        ? ([
+            [["keeper", "node"], "node"],
+            [["keeper", "restic"], "restic"],
+          ] as [string[], string][])
+        : []),
+    ];
+    for (const [field, artifact] of artifacts) {
       const made = JSON.parse(fs.readFileSync(path.join(CACHE, `artifacts/${artifact}.json`), "utf8")) as {
         version: string;
         sha256: string;
@@ -310,11 +319,9 @@ export class LocalStack {
     return JSON.parse(stdout) as Omit<Outputs, "clients"> & Record<string, unknown>;
   }
 
-  /** A client of this stack or its proxy, as its operator reaches it by SSH. */
+  /** A host of this stack, as its operator reaches it by SSH. */
   async host(name: string): Promise<SshHost> {
-    const { proxy, clients } = await this.deployment();
-    const access = name === "rclonesrv" ? proxy.host : clients.find((client) => client.name === name)?.host;
-    if (access === undefined) throw new Error(`the stack has no host ${name}`);
+    const access = accessTo(await this.deployment(), name);
     return new SshHost(access, { folder: path.join(this.folder, "ssh"), via: IN_LOCAL_CLOUD });
   }
 }

@@ -10,7 +10,7 @@ import { cloudFacts } from "../../scripts/dev/local-stack";
 export const INSTALLED = 80;
 
 /** A program as hosts of the local cloud download it. */
-export function artifact(name: "rclone" | "restic"): Artifact {
+export function artifact(name: "rclone" | "restic" | "node"): Artifact {
   const text = fs.readFileSync(path.join(CACHE, `artifacts/${name}.json`), "utf8");
   return { ...(JSON.parse(text) as Omit<Artifact, "url">), url: `${cloudFacts().artifactsUrl}${name}` };
 }
