@@ -10,7 +10,7 @@ import type { BucketAddress, S3Credentials } from "../../s3/client";
 import type { BucketInputs } from "../../s3/resource/state";
 import { CACHE } from "../../scripts/dev/cloud";
 import { type CloudFacts, cloudFacts } from "../../scripts/dev/local-stack";
-import { type Identity, s3Identity } from "./s3-identity";
+import { type Identity, s3Identity } from "../../scripts/dev/s3-identity";
 
 export type Role = "owner" | "writer" | "keeper";
 

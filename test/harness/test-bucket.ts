@@ -6,7 +6,7 @@ import { settle } from "../../s3/settings/setting";
 import { VERSIONING } from "../../s3/settings/versioning";
 import { cloudFacts } from "../../scripts/dev/local-stack";
 import { listVersions } from "../../s3/versions";
-import { Identity, s3Identity } from "./s3-identity";
+import { Identity, s3Identity } from "../../scripts/dev/s3-identity";
 
 /** A bucket of a test's own, with versions and the stack's policy for owner and writer. */
 export class TestBucket {

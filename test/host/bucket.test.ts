@@ -33,7 +33,7 @@ import {
   contentOf,
   NOT_SERVED,
 } from "../harness/bucket-identities";
-import type { Identity } from "../harness/s3-identity";
+import type { Identity } from "../../scripts/dev/s3-identity";
 
 jest.setTimeout(240_000);
 useIdentities();

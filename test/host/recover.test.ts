@@ -29,7 +29,7 @@ import { recover } from "../../operations/recover/recover";
 import { restic, ResticTarget } from "../../operations/recover/restic";
 import { listVersions } from "../../s3/versions";
 import { formUpload } from "../harness/form-upload";
-import { Identity, s3Identity } from "../harness/s3-identity";
+import { Identity, s3Identity } from "../../scripts/dev/s3-identity";
 import { SAMPLE_SETTINGS, sampleDeployment } from "../harness/sample-deployment";
 
 jest.setTimeout(240_000);

@@ -28,7 +28,7 @@ import { probeBucket } from "../../operations/verify/bucket/bucket";
 import { ec2TokenRequest, s3TokenRequest } from "../../operations/verify/bucket/keystone-token";
 import type { OpenStackSession } from "../../operations/verify/openstack/session";
 import type { Finding } from "../../operations/verify/probe";
-import { type Identity, s3Identity } from "../harness/s3-identity";
+import { type Identity, s3Identity } from "../../scripts/dev/s3-identity";
 import { sampleDeployment } from "../harness/sample-deployment";
 
 jest.setTimeout(240_000);

@@ -16,7 +16,7 @@ import { Finding } from "../../operations/verify/probe";
 import { exitStatus } from "../../operations/verify/report";
 import { showControllers } from "../harness/controllers";
 import { artifact, INSTALLED, putInForce } from "../harness/installs";
-import { Identity, s3Identity } from "../harness/s3-identity";
+import { Identity, s3Identity } from "../../scripts/dev/s3-identity";
 import { SAMPLE_SETTINGS } from "../harness/sample-deployment";
 
 jest.setTimeout(300_000);

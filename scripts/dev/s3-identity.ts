@@ -1,6 +1,6 @@
 import type { S3 } from "@aws-sdk/client-s3";
 import { connect, type S3Credentials } from "../../s3/client";
-import { cloudFacts } from "../../scripts/dev/local-stack";
+import { cloudFacts } from "./local-stack";
 
 const KEYSTONE = "http://172.24.4.1:5000/v3";
 
