@@ -13,14 +13,16 @@ import { hostClock } from "../clock";
 import { Finding, ProbeAbout } from "../probe";
 import { clientParameters, judgeClient } from "./client";
 import { HostFacts, inspectScript, judge, parseFacts } from "./facts";
+import { judgeKeeper, keeperParameters } from "./keeper";
 import { judgeProxy, proxyParameters } from "./proxy";
 
 /** Seconds for the inspection of one host. */
 const INSPECT_SECONDS = 240;
 const HOSTS_AT_ONCE = 6;
 
-/** Inspects the proxy and every client that the stack reaches. What could not be seen is a finding. */
+/** Inspects the proxy, the keeper and every client that the stack reaches. What could not be seen is a finding. */
 export async function inspectHosts(deployment: Deployment): Promise<Finding[]> {
+  const { keeper } = deployment;
   const clients = deployment.clients.filter(({ host, frozen }) => host !== undefined && !frozen);
   return withTemporaryFolder(async (folder) => {
     const inspections = [
@@ -28,6 +30,14 @@ export async function inspectHosts(deployment: Deployment): Promise<Finding[]> {
         inspect(folder, "proxy", deployment.proxy.host, proxyParameters(deployment), (facts) =>
           judgeProxy(deployment, facts),
         ),
+      ...(keeper === undefined
+        ? []
+        : [
+            () =>
+              inspect(folder, keeper.name, keeper.host, keeperParameters(deployment, keeper), (facts) =>
+                judgeKeeper(deployment, keeper, facts),
+              ),
+          ]),
       ...clients.map(
         (client) => () =>
           inspect(

@@ -1,7 +1,7 @@
 # shellcheck shell=sh
 # Prints facts about this host, in gzip and base64, and changes nothing. Secrets are searched in them on the operator's
-# machine, so none is brought here. Assignments stand before this text, which is wrapped in a function: ROLE (proxy or
-# client), KEY_IDS (access key IDs, which are no secrets), REPOSITORIES, TIMERS (on a client: the files of its timers),
+# machine, so none is brought here. Assignments stand before this text, which is wrapped in a function: ROLE (proxy,
+# client or keeper; that one has KEEPER_SETTINGS, a folder, and KEEPER_UNITS), KEY_IDS (access key IDs, which are no secrets), REPOSITORIES, TIMERS (on a client: the files of its timers),
 # OPERATOR (on the proxy: the user who logs in), MODES and SUMS (paths to look at, none with a blank), the paths and the
 # user of facts.ts, and BOUNDARY, which no text of the host can hold. A process costs much on a small host: facts of many parts come from one.
 
@@ -280,6 +280,20 @@ facts() {
       fact stamp cat "$LIBRARY/restic.sha256"
       if [ -x "$LIBRARY/restic" ]; then fact version.restic version_of "$LIBRARY/restic"; else fact version.restic version_of restic; fi
       fact package.openssh package openssh-client
+      ;;
+    keeper)
+      # shellcheck disable=SC2086
+      fact modes modes $MODES
+      # shellcheck disable=SC2086
+      fact sums sums $SUMS
+      fact stamp.node cat "$LIBRARY/node.sha256"
+      fact stamp.restic cat "$LIBRARY/restic.sha256"
+      fact version.restic version_of "$LIBRARY/restic"
+      fact package.openssh package openssh-server
+      fact sockets ss -H -lntup
+      fact keeper_settings find "$KEEPER_SETTINGS" ! -type d
+      # shellcheck disable=SC2086
+      fact keeper_units systemctl show --property=Id,LoadState,UnitFileState,ActiveState,DropInPaths,NeedDaemonReload $KEEPER_UNITS
       ;;
   esac
   fact version.openssh sh -c 'ssh -V 2>&1'

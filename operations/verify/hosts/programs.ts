@@ -12,10 +12,19 @@ export const RCLONE_PROGRAM = `${LIBRARY}/rclone`;
 /** The restic of a client whose distribution's own is not used. */
 export const RESTIC_PROGRAM = `${LIBRARY}/restic`;
 
-/** Compares a program that the stack installed with what the configuration names. */
-export function programSeen(facts: HostFacts, file: string, { url, sha256 }: Artifact): Seen {
+/**
+ * Compares a program that the stack installed with what the configuration names.
+ *
+ * @param stamp the fact that has the host's own note of it
+ */
+export function programSeen(
+  facts: HostFacts,
+  file: string,
+  { url, sha256 }: Artifact,
+  stamp = "stamp",
+): Seen {
   const sum = parseSums(facts("sums")).get(file) ?? "missing";
-  const [download = "", installed = ""] = facts("stamp").trim().split(" ");
+  const [download = "", installed = ""] = facts(stamp).trim().split(" ");
   // A packed download has another sum than the program in it: the host's own note links the two.
   const packed = /\.(zip|bz2|tar\.gz)$/.test(url);
   return seen(
