@@ -259,6 +259,41 @@ echo 'keeper ${bucket.keeper?.accessKeyId ?? ""}' >/opt/retention/env`);
     for (const { ssh } of stolen) await expectRefused(ssh);
   });
 
+  test("the documented commands restore every repository after a compromise of the keeper to the byte", async () => {
+    const trees = await contents();
+    const before = await deployment();
+    const WHEN = await quietMoment();
+    // Root on the keeper finds its S3 keys and the passwords there, and no key of anybody else.
+    const keeper = await stack.host("keepersrv");
+    const found = await keeper.sh("cat /etc/keeper/s3.json /etc/keeper/passwords/*");
+    const passwords = before.clients.flatMap(({ repositories }) =>
+      repositories.map(({ password }) => password),
+    );
+    for (const secret of [before.bucket.keeper?.secretAccessKey ?? "", ...passwords]) {
+      expect(found.stdout).toContain(secret);
+    }
+    const asKeeper = (args: string[], options: RunOptions = {}) =>
+      rclone(before.bucket, before.bucket.keeper, args, { accept: "any", ...options });
+    for (const { client, repository } of TREES) {
+      const at = `s3:databucket/${client}/${repository}`;
+      await asKeeper(["delete", at, "--include", "*[02468ace]"]);
+      const index = await asKeeper(["rcat", `${at}/index/${"00".repeat(32)}`], { input: "garbage" });
+      expect(index.code).toBe(0);
+      const snapshot = await asKeeper(["rcat", `${at}/snapshots/${"00".repeat(32)}`], { input: "garbage" });
+      expect(snapshot.stderr).toContain("AccessDenied");
+      expect((await restic(client, `${repository} snapshots`)).code).not.toBe(0);
+    }
+
+    const section = "The keeper is compromised";
+    for (const number of [1, 2]) await follow(section, number);
+    revocations.push({ at: Date.now(), bucket: before.bucket, keys: before.bucket.keeper });
+    for (const number of [3, 4]) await follow(section, number, { WHEN });
+    const after = await deployment();
+    expect(after.keeper?.host.hostKey).not.toBe(before.keeper?.host.hostKey);
+    expect(await restoredTrees()).toEqual(trees);
+    expect(await mayList(after.bucket, after.bucket.keeper)).toBe(true);
+  });
+
   test("the documented commands restore every repository after a compromise of the proxy to the byte", async () => {
     const trees = await contents();
     const before = await deployment();
