@@ -354,7 +354,7 @@ export class Session {
     }
   }
 
-  /** Hides those of these locks that are shown. */
+  /** Hides those of this session's locks that are shown; under a hold too, for what put it waits for them to go. */
   private async clearShown(ids: readonly string[]): Promise<void> {
     const { store, name } = this.context;
     const locks: Visible[] = [];
@@ -362,17 +362,21 @@ export class Session {
       const held = await store.head(objectKey(name, "locks", id));
       if (held !== undefined) locks.push({ id, ...held });
     }
-    await this.clear(locks);
+    if (locks.length > 0) await this.hideLocks(locks);
   }
 
   /** Hides locks of sessions that ended. */
   private async clear(locks: readonly Visible[]): Promise<void> {
     if (locks.length === 0) return;
+    await this.refuseHeld();
+    await this.hideLocks(locks);
+  }
+
+  private async hideLocks(locks: readonly Visible[]): Promise<void> {
     const { store, name, log } = this.context;
     const some = locks.slice(0, MOST_CLEARED).map(({ id, versionId, size }): JournalEntry => {
       return { key: objectKey(name, "locks", id), action: "hide", versionId, size, why: "lock" };
     });
-    await this.refuseHeld();
     await this.write(some);
     await Promise.all(some.map(({ key }) => store.hide(key)));
     log(`run ${this.run}: hid ${some.length} locks of ended runs in ${typeFolder(name, "locks")}`);
@@ -380,15 +384,13 @@ export class Session {
 
   // ---- order and bounds
 
-  /** Writes a group of the journal; of a group that hides, hold and time are looked at right before. */
+  /** Writes a group of the journal; hold and time are looked at right before. */
   private async record(group: readonly JournalEntry[]): Promise<void> {
-    if (group.some(({ action }) => action === "hide")) {
-      try {
-        await this.refuseHeld();
-      } catch (error) {
-        if (error instanceof Refusal) void this.abandon(error.message);
-        throw error;
-      }
+    try {
+      await this.refuseHeld();
+    } catch (error) {
+      if (error instanceof Refusal) void this.abandon(error.message);
+      throw error;
     }
     if (this.context.now() >= this.until) throw new Refusal(403, "the run took longer than it may");
     this.check();

@@ -1,8 +1,13 @@
 /** Shuts clients out, and lets them in again. */
 import * as fs from "node:fs";
+import { S3Store } from "../../keeper/gate/store";
+import type { RepositoryName } from "../../keeper/gate/names";
+import { withS3 } from "../../s3/with-s3";
 import { configurationFile } from "../configuration-file";
 import { Deployment } from "../deployment";
 import { EXIT } from "../exit-status";
+import { putHold, removeHold } from "../hold";
+import { inParallel } from "../parallel";
 import { printableLines } from "../printable";
 import { readDeployment } from "../read-deployment";
 import { Interrupted, ROOT, run } from "../transport/run";
@@ -14,6 +19,9 @@ import { shutOut } from "./shut-out";
 
 /** Seconds for an update, which gives up on each unreachable host after about six minutes. */
 const UPDATE_SECONDS = 4 * 3600;
+
+/** Holds that are put or removed at once. */
+const HOLDS_AT_ONCE = 8;
 
 /** Standard output has the names alone. */
 const say = (text: string): void => void process.stderr.write(`${printableLines(text)}\n`);
@@ -75,6 +83,41 @@ async function shutOutNow(stack: string | undefined, frozen: ReadonlySet<string>
   }
 }
 
+/** Why a hold was put, see {@link hold}. */
+const HOLD = "npm run freeze";
+
+/** The repositories of these clients. */
+const repositoriesOf = ({ clients }: Deployment, names: readonly string[]): RepositoryName[] =>
+  clients
+    .filter(({ name }) => names.includes(name))
+    .flatMap(({ name: client, repositories }) =>
+      repositories.map(({ name: repository }) => ({ client, repository })),
+    );
+
+/**
+ * Puts holds on these clients' repositories, which end the keeper's work on them at once, or removes them. A failure is
+ * reported and stops nothing: the keeper learns from the update, too, who is frozen.
+ */
+async function hold(stack: string | undefined, names: readonly string[], held: boolean): Promise<void> {
+  try {
+    const deployment = await readDeployment(stack);
+    if (deployment.keeper === undefined) return;
+    const { bucket } = deployment;
+    await withS3(bucket, bucket.owner, async (s3) => {
+      const store = new S3Store(s3, bucket);
+      await inParallel(HOLDS_AT_ONCE, repositoriesOf(deployment, names), async (name) => {
+        if (held) await putHold(store, name, HOLD, Date.now());
+        else await removeHold(store, name, HOLD);
+      });
+    });
+  } catch (error) {
+    if (error instanceof Interrupted) throw error;
+    say(
+      `${held ? "freeze" : "thaw"}: the keeper could not be ${held ? "stopped at once" : "released"}: ${(error as Error).message}`,
+    );
+  }
+}
+
 /** Runs the update, with its output on standard error; returns whether it succeeded. */
 async function update(stack: string, args: readonly string[]): Promise<boolean> {
   const options = ["--stack", stack, "--yes", "--skip-preview", "--non-interactive", "--suppress-outputs"];
@@ -106,6 +149,7 @@ export async function freeze(chosen: ChosenClients, name?: string): Promise<numb
     return EXIT.done;
   }
   const done = await shutOutNow(name, new Set(all));
+  await hold(name, all, true);
   // No client is contacted: one that does not answer, or holds the connection, would hold up all others.
   const clients = `urn:pulumi:${stack.split("/").at(-1) ?? ""}::**Client$command:remote:Command::**`;
   if (await update(stack, ["--exclude", clients, "--exclude-dependents"])) return EXIT.done;
@@ -167,7 +211,10 @@ export async function thaw(chosen: ChosenClients, newKeys: boolean, name?: strin
   edit(sources, all, false);
   say(`thaw: ${all.join(", ")}: not frozen in the configuration`);
   const replaced = keys.flatMap((urn) => ["--replace", urn]);
-  if (await update(known.stack, replaced)) return EXIT.done;
+  if (await update(known.stack, replaced)) {
+    await hold(name, all, false);
+    return EXIT.done;
+  }
   say("thaw: the update FAILED, see above: fix that, and run this again");
   return EXIT.failed;
 }

@@ -1,7 +1,9 @@
 /** Restores a repository to an earlier state, or shows it. */
 import type { Deployment } from "../deployment";
+import { withHold } from "../hold";
 import { identityNames } from "../identity-names";
 import { moment, printableLines } from "../printable";
+import { S3Store } from "../../keeper/gate/store";
 import { withS3 } from "../../s3/with-s3";
 import { apply } from "./apply";
 import type { RecoverRequest } from "./arguments";
@@ -46,7 +48,11 @@ export async function recover(
       const args = latestBackup(request.restic);
       return await restic({ bucket: deployment.bucket, ...request, password }, args);
     }
-    return await (request.apply ? apply : show)(recovery);
+    if (!request.apply) return await show(recovery);
+    if (deployment.keeper === undefined) return await apply(recovery);
+    const store = new S3Store(s3, deployment.bucket);
+    const options = { print: recovery.print };
+    return await withHold(store, request, "npm run recover", options, () => apply(recovery));
   });
 }
 

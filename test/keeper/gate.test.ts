@@ -119,9 +119,9 @@ describe("forget and prune", () => {
     };
     const { code } = await side.locked([...PRUNE, ...job.forget]);
     expect(code).not.toBe(0);
-    // restic deletes five at once at most: they were one group.
+    // restic deletes five at once at most: they were one group. Its own lock goes, for recover waits for that.
     const groups = new Set(hidden().map((key) => key.split("/")[2]));
-    expect([...groups]).toEqual(["snapshots"]);
+    expect([...groups]).toEqual(["snapshots", "locks"]);
     expect(bench.events.join("\n")).toContain("the owner holds the repository");
     expect(await side.status("GET", "/snapshots/")).toBe(403);
   });
