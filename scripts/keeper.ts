@@ -17,6 +17,7 @@ export const command = new OperatorCommand(
 status   how the last runs went, when all data was read, what was found, and why anything stands still
 plan     which snapshots would be forgotten, when they arrived, and why they are not
 approve  shows the plan that waits, asks, and lets the keeper forget exactly what was shown
+run      lets the next round do at once what is not due yet; a round begins every hour
 hold     nothing is forgotten or pruned from now on
 release  ends that`,
   )

@@ -18,7 +18,7 @@ export const keptKey = (name: RepositoryName, file: "state.json" | "memory" | "p
 export const journalFolder = (name: RepositoryName): string => `.keeper/${nameOf(name)}/journal/`;
 
 /** What only the bucket's owner may write about a repository. */
-export const ownerKey = (name: RepositoryName, file: "hold" | "approval.json"): string =>
+export const ownerKey = (name: RepositoryName, file: "hold" | "approval.json" | "run"): string =>
   `.owner/${nameOf(name)}/${file}`;
 
 /** The key of a repository's configuration. */

@@ -23,6 +23,8 @@ export interface Observed {
   readonly approval?: Approval;
   /** Whether the owner's hold stands. */
   readonly held: boolean;
+  /** Whether the owner asked for a run since the last one. */
+  readonly asked: boolean;
 }
 
 /** What follows from it. */
@@ -73,7 +75,7 @@ export function decide(observed: Observed): Decision {
     forget: forget.length === 0 || pauses.some(({ kind }) => kind !== "waits-for-approval"),
     prune: pauses.some(({ kind }) => !OF_FORGETTING.includes(kind)),
   };
-  const actions = isDue(now, settings, repository, state).filter((action) => against[action] !== true);
+  const actions = isDue(now, settings, repository, state, observed.asked).filter((action) => against[action] !== true);
   const next = state?.nextPart;
   return {
     actions,

@@ -114,14 +114,17 @@ export function daysBetweenChecks(settings: KeeperSettings, parts: number): numb
  * its next turn; a guard that found something only then, because it reads again what it found.
  *
  * Of a repository without a state everything is due; times of day are its own only from the second day on.
+ *
+ * @param asked whether the operator wants a run now: then everything is due that nothing stands against
  */
 export function isDue(
   now: number,
   settings: KeeperSettings,
   repository: KeptRepository,
   state: RepositoryState | undefined,
+  asked = false,
 ): Action[] {
-  if (clientIsAtWork(now, repository)) return [];
+  if (!asked && clientIsAtWork(now, repository)) return [];
   const tried = pastOf(state?.tried ?? {}, now);
   const turns = lastTurns(now, repository);
   const wait = HOUR * (1 + spread(`${repository.client}/${repository.repository} again`));
@@ -132,11 +135,13 @@ export function isDue(
   };
   const parts = state?.nextPart?.of ?? 1;
   const days = daysBetweenChecks(settings, parts);
-  const since = {
-    forget: turns.day,
-    prune: turns.week,
-    check: days === 7 ? turns.week : turns.day - (days - 1) * DAY,
-  };
+  const since = asked
+    ? { forget: now, prune: now, check: now }
+    : {
+        forget: turns.day,
+        prune: turns.week,
+        check: days === 7 ? turns.week : turns.day - (days - 1) * DAY,
+      };
   const stands = standing(settings, repository, state).length > 0;
   const wanted = (["forget", "prune", "check"] as const)
     .filter((action) => action === "check" || !stands)
@@ -144,7 +149,7 @@ export function isDue(
     .filter((action) => action !== "prune" || hasForgotten(tried));
   const ready = wanted.filter((action) => {
     const last = tried[action];
-    return last === undefined || last.ok || last.at < turns.day || again(last);
+    return asked || last === undefined || last.ok || last.at < turns.day || again(last);
   });
 
   const { guard } = tried;
@@ -154,7 +159,7 @@ export function isDue(
     const last = tried[action];
     return last !== undefined && last.at >= turns.day && again(last);
   });
-  return turn || repeat || failed ? ["guard", ...ready] : [];
+  return asked || turn || repeat || failed ? ["guard", ...ready] : [];
 }
 
 /** Without what a clock that was ahead left: it would keep the repository from every turn until then. */

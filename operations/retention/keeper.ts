@@ -1,7 +1,7 @@
 /** What the operator tells the keeper, and what it reports: all by objects in the bucket, never by its host. */
 import { createInterface } from "node:readline/promises";
 import type { RepositoryName } from "../../keeper/gate/names";
-import { nameOf } from "../../keeper/gate/names";
+import { nameOf, ownerKey } from "../../keeper/gate/names";
 import { S3Store, type Store } from "../../keeper/gate/store";
 import { withS3 } from "../../s3/with-s3";
 import type { Deployment } from "../deployment";
@@ -12,7 +12,7 @@ import { readPlanned, readApproval, readState, writeApproval } from "./documents
 import { describePlan, describeState, isAmiss } from "./report";
 
 /** What can be asked of it. */
-export const REQUESTS = ["status", "plan", "approve", "hold", "release"] as const;
+export const REQUESTS = ["status", "plan", "approve", "run", "hold", "release"] as const;
 export type KeeperRequest = (typeof REQUESTS)[number];
 
 /** What one request needs. */
@@ -85,6 +85,12 @@ const approve: Doing = async ({ store, now, print, confirm }, name) => {
   return EXIT.done;
 };
 
+const runSoon: Doing = async ({ store, print }, name) => {
+  await store.put(ownerKey(name, "run"), Buffer.alloc(0));
+  print("  the next round guards, forgets, prunes and checks it, as far as nothing stands against that; one begins every hour");
+  return EXIT.done;
+};
+
 const hold: Doing = async ({ store, now, print }, name) => {
   const isNew = await putHold(store, name, "npm run keeper -- hold", now);
   print(isNew ? "  held: nothing of it is forgotten or pruned until it is released" : "  it is held already");
@@ -96,7 +102,7 @@ const release: Doing = async ({ store, print }, name) => {
   return EXIT.done;
 };
 
-const DOING: Record<KeeperRequest, Doing> = { status, plan, approve, hold, release };
+const DOING: Record<KeeperRequest, Doing> = { status, plan, approve, run: runSoon, hold, release };
 
 /**
  * The repositories that `CLIENT` or `CLIENT/REPOSITORY` names.

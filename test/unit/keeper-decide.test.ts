@@ -61,6 +61,7 @@ const OBSERVED: Observed = {
   dataBytes: 900,
   putAgain: [],
   held: false,
+  asked: false,
 };
 const deciding = (change: Partial<Observed>): Decision => decide({ ...OBSERVED, ...change });
 const kinds = ({ pauses }: Decision): Pause["kind"][] => pauses.map(({ kind }) => kind);

@@ -175,6 +175,19 @@ describe("what is due", () => {
     ).toBeLessThan(750);
   });
 
+  test("comes at once where the operator asks for it, as far as nothing stands against it", () => {
+    const noon = START + 12 * HOUR;
+    const done = { at: noon - MINUTE, ok: true, detail: "", succeeded: noon - MINUTE };
+    const tried = { guard: done, forget: done, prune: { ...done, succeeded: noon - HOUR }, check: done };
+    const state = { ...STATE, tried };
+    // While the client backs up, too.
+    const of = repository("*-*-* 12:00:00");
+    expect(isDue(noon, settings, of, state)).toEqual([]);
+    expect(isDue(noon, settings, of, state, true)).toEqual(["guard", "forget", "prune", "check"]);
+    const found = { ...state, findings: [{ kind: "claims-disagree", objects: [], why: "" }] };
+    expect(isDue(noon, settings, of, found, true)).toEqual(["guard", "check"]);
+  });
+
   test("is everything, of a repository without a state; what depends on a guard waits for it", () => {
     const noon = START + 12 * HOUR;
     expect(isDue(noon, settings, repository("daily"), undefined)).toEqual(["guard", "check"]);
