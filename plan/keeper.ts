@@ -13,8 +13,8 @@ const GIB = 1024 ** 3;
 
 /** The bounds that no configuration changes. */
 const BOUNDS: Omit<KeeperSettings["bounds"], "readBytes"> = {
-  // 15 TiB in packs of restic's default size; a listing of them takes about a thousand requests.
-  objects: 1_000_000,
+  // 4.5 TiB in packs of restic's default size, more in larger ones; gate and worker hold a listing in memory.
+  objects: 300_000,
   // restic begins a new index after 50,000 blobs, about 8 MiB of JSON.
   metadataBytes: 64 * MIB,
   // A pack ends with the blob that reaches its size, 128 MiB at most; a tree of a folder with a million files is large.

@@ -4,8 +4,8 @@ import * as fs from "node:fs/promises";
 import * as http from "node:http";
 import * as path from "node:path";
 import { printable } from "../printable";
-import { instanceOf, nameOf } from "./names";
-import { type GateContext, RepositoryGate } from "./repository";
+import { instanceOf, nameOf, OWNERS } from "./names";
+import { type GateContext, RepositoryGate, runRequests } from "./repository";
 import { repositoryServer } from "./server";
 
 /** The name of a repository's socket, in its folder below the sockets' one. */
@@ -106,11 +106,12 @@ function roundServer(context: GateContext, gates: readonly RepositoryGate[]): ht
 /** The instances of repositories of which something is due; one whose state cannot be read is logged and left out. */
 async function due(context: GateContext, gates: readonly RepositoryGate[]): Promise<string[]> {
   const isDue = new Set<RepositoryGate>();
+  const requests = await runRequests(context.store, OWNERS);
   let next = 0;
   const reader = async () => {
     for (let gate = gates[next++]; gate !== undefined; gate = gates[next++]) {
       try {
-        if (await gate.isDue()) isDue.add(gate);
+        if (await gate.isDue(requests)) isDue.add(gate);
       } catch (error) {
         context.log(`${nameOf(gate.kept)}: ${String(error)}`);
       }

@@ -17,9 +17,12 @@ export const keptKey = (name: RepositoryName, file: "state.json" | "memory" | "p
 /** The folder of a repository's journal. */
 export const journalFolder = (name: RepositoryName): string => `.keeper/${nameOf(name)}/journal/`;
 
+/** The folder that only the bucket's owner may write to. */
+export const OWNERS = ".owner/";
+
 /** What only the bucket's owner may write about a repository. */
 export const ownerKey = (name: RepositoryName, file: "hold" | "approval.json" | "run"): string =>
-  `.owner/${nameOf(name)}/${file}`;
+  `${OWNERS}${nameOf(name)}/${file}`;
 
 /** The key of a repository's configuration. */
 export const configKey = (name: RepositoryName): string => `${nameOf(name)}/config`;

@@ -60,11 +60,20 @@ export class RepositoryGate {
     this.context.log(`${nameOf(this.kept)}: ${event}`);
   }
 
-  /** Whether any action is due; reads the state once and remembers it. */
-  async isDue(): Promise<boolean> {
+  /**
+   * Whether any action is due; reads the state once and remembers it.
+   *
+   * @param requests as {@link runRequests} lists them
+   */
+  async isDue(requests: ReadonlyMap<string, number>): Promise<boolean> {
     this.known ??= (await this.readState()) ?? "none";
     const state = this.known === "none" ? undefined : this.known;
-    return isDue(this.now(), this.context.settings, this.kept, state).length > 0;
+    return isDue(this.now(), this.context.settings, this.kept, state, this.asks(requests, state)).length > 0;
+  }
+
+  /** Whether the owner asked for a run since the last one. */
+  private asks(requests: ReadonlyMap<string, number>, state: RepositoryState | undefined): boolean {
+    return (requests.get(ownerKey(this.kept, "run")) ?? -Infinity) > (state?.tried.guard?.at ?? -Infinity);
   }
 
   /** The session that is open. */
@@ -143,8 +152,12 @@ export class RepositoryGate {
     const { kept } = this;
     const state = await this.readState();
     this.known = state ?? "none";
-    const due = isDue(this.now(), settings, kept, state);
+    const asked = this.asks(await runRequests(store, ownerKey(kept, "run")), state);
+    const due = isDue(this.now(), settings, kept, state, asked);
     if (due.length === 0) return undefined;
+    const config = await store.head(configKey(kept));
+    // The client has not backed up yet: there is nothing to read.
+    if (config === undefined && state === undefined) return undefined;
     this.approval = await this.readApproval();
     let view: RepositoryView;
     try {
@@ -154,10 +167,7 @@ export class RepositoryGate {
       await this.tooMany(error, state ?? NEW_STATE, due);
       throw new Refusal(403, error.message);
     }
-    const [held, config] = await Promise.all([
-      store.head(ownerKey(kept, "hold")),
-      store.head(configKey(kept)),
-    ]);
+    const held = await store.head(ownerKey(kept, "hold"));
     const { objects } = view;
     const { approval } = this;
     const decision = decide({
@@ -170,6 +180,7 @@ export class RepositoryGate {
       putAgain: putAgain(view),
       ...(approval === undefined ? {} : { approval }),
       held: held !== undefined,
+      asked,
     });
     await this.remember(state, decision);
     if (decision.actions.length === 0) return undefined;
@@ -280,6 +291,21 @@ export class RepositoryGate {
       return undefined;
     }
   }
+}
+
+/**
+ * When the owner last asked for runs, in milliseconds since 1970, by the keys of the requests.
+ *
+ * @param prefix of the keys
+ */
+export async function runRequests(store: Store, prefix: string): Promise<Map<string, number>> {
+  const requests = new Map<string, number>();
+  for await (const page of store.versions(prefix)) {
+    for (const { key, latest, marker, modified } of page) {
+      if (latest && !marker) requests.set(key, modified);
+    }
+  }
+  return requests;
 }
 
 /** Snapshots as retention sees them: what restic does not name so is for the guard alone. */

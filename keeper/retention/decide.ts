@@ -75,7 +75,9 @@ export function decide(observed: Observed): Decision {
     forget: forget.length === 0 || pauses.some(({ kind }) => kind !== "waits-for-approval"),
     prune: pauses.some(({ kind }) => !OF_FORGETTING.includes(kind)),
   };
-  const actions = isDue(now, settings, repository, state, observed.asked).filter((action) => against[action] !== true);
+  const actions = isDue(now, settings, repository, state, observed.asked).filter(
+    (action) => against[action] !== true,
+  );
   const next = state?.nextPart;
   return {
     actions,

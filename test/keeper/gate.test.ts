@@ -4,6 +4,7 @@ import * as fs from "node:fs";
 import * as path from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from "@jest/globals";
 import { type JournalRecord, readJournal } from "../../keeper/gate/journal";
+import { MemoryStore } from "../harness/memory-store";
 import {
   DAY,
   dueState,
@@ -341,9 +342,9 @@ describe("a session", () => {
     const side = await worker();
     let go: () => void = () => undefined;
     const slow = new Promise<void>((resolve) => (go = resolve));
-    bench.store.before = (call) => (call.startsWith("versions ") ? slow : undefined);
+    bench.store.before = (call) => (call.startsWith(`versions ${PREFIX}`) ? slow : undefined);
     const job = side.status("GET", "/keeper/job").catch(() => 0);
-    while (!bench.store.calls.some((call) => call.startsWith("versions "))) {
+    while (!bench.store.calls.some((call) => call.startsWith(`versions ${PREFIX}`))) {
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
     expect(await side.status("GET", "/keeper/job")).toBe(409);
@@ -352,6 +353,25 @@ describe("a session", () => {
     await Promise.all([stopped, job]);
     expect(bench.kept.tried.guard).toMatchObject({ ok: false, detail: "the run was ended" });
     expect(bench.events.at(-1)).toBe("ended");
+  });
+
+  test("begins once where the owner asked for it", async () => {
+    const now = Date.now();
+    const done = { at: now - DAY, ok: true, detail: "", succeeded: now - DAY };
+    const today = { ...done, at: now - 1000, succeeded: now - 1000 };
+    bench.state({ ...bench.kept, tried: { guard: today, forget: done, prune: done, check: today } });
+    bench.store.add(`.owner/${PREFIX}/run`, Buffer.alloc(0), now - 2000);
+    expect(await (await worker()).status("GET", "/keeper/job")).toBe(204);
+    bench.store.add(`.owner/${PREFIX}/run`, Buffer.alloc(0), now);
+    const side = await worker();
+    expect(await side.begin()).toMatchObject({ actions: expect.arrayContaining(["guard", "check"]) });
+    bench.store.add(`.owner/${PREFIX}/run`, undefined, now);
+  });
+
+  test("does not begin before the client has backed up, and leaves no state", async () => {
+    bench.store = new MemoryStore();
+    expect(await (await worker()).status("GET", "/keeper/job")).toBe(204);
+    expect(bench.store.shownKeys(".keeper/")).toEqual([]);
   });
 
   test("pauses where an object was put again, and ends where that happens while it runs", async () => {
