@@ -118,6 +118,16 @@ test("the demo shows a backup that a timer began", () => {
   expect(demo).toMatch(/^files +ok +\d{4}-\d\d-\d\d \d\d:\d\d/m);
 });
 
+test("the demo shows a round of the keeper, in which a forged date changes nothing", () => {
+  const report = demo.slice(demo.indexOf("What the keeper makes of a snapshot with a forged date"));
+  // Two genuine snapshots, the timer's, and the forged one.
+  expect(report).toContain("0 snapshots to forget, 4 stay");
+  expect(report).toMatch(/guard: done /);
+  expect(report).toMatch(/check: done /);
+  expect(report).toMatch(/1 snapshot with a date that does not fit/);
+  expect(report).toMatch(/claims 2099-01-01/);
+});
+
 test("an update without a change changes nothing", async () => {
   await stack.up(["--expect-no-changes"]);
 });
@@ -309,7 +319,7 @@ test("a renamed repository starts empty and its former backups stay readable; a 
   await stack.up();
   expect(await preview()).toEqual([]);
   expect((await stack.outputs()).passwords["filesrv1/files"]).toBe(before.passwords["filesrv1/files"]);
-  expect(JSON.parse((await restic(host, "files", "snapshots --json")).stdout)).toHaveLength(3);
+  expect(JSON.parse((await restic(host, "files", "snapshots --json")).stdout)).toHaveLength(4);
   // verify fails for a repository without a backup.
   await host.sh("mkdir -p /srv/second && echo content >/srv/second/file && restic-backup second");
 });
