@@ -84,7 +84,7 @@ export const command = new OperatorCommand(
     fs.mkdirSync(folder);
     for (let index = 0; index < clients; index++) await writeClient(folder, index);
     await stack.resetConfig((document) => {
-      document.deleteIn(["config", "secure-backups:clients"]);
+      for (const key of ["clients", "keeper"]) document.deleteIn(["config", `secure-backups:${key}`]);
       document.setIn(["config", "secure-backups:clientsFolder"], folder);
       document.setIn(["config", "secure-backups:s3", "bucket"], "fleet");
     });
