@@ -43,8 +43,8 @@ end_workers() {
 # First what must not wait: a client that was frozen, or a repository that is gone. A gate that does not run has nothing
 # to end.
 change_access() {
-  remove_stale_passwords
   put_passwords
+  remove_stale_passwords
   put_settings
   ! systemctl is-active --quiet keeper-gate.service || start_gate
   end_workers
