@@ -28,7 +28,7 @@ export function openRings({ identities, versioning, noncurrentVersionDays }: Sta
   if (identities.writer && !identities.keeper) {
     rings.push({
       ring: 2,
-      why: "retention has no identity of its own, so the machine that runs it needs the bucket owner's credentials, and an attacker on it can lift the policy",
+      why: "the keeper has no identity of its own, so a machine that forgets snapshots by hand needs the bucket owner's credentials, and an attacker on it can lift the policy",
       remedy: "give s3.identities.keeper a project (or credentials) of its own",
     });
   }

@@ -181,7 +181,9 @@ echo 'keeper ${bucket.keeper?.accessKeyId ?? ""}' >/opt/retention/env`);
         "FAIL files.rclone-conf-mode",
         "FAIL limits.slice",
         "FAIL net.rules-proxy",
-        ...["keeper-reads-versions", "keeper-removes", "owner-restores", "versioning"].map((id) => `FAIL s3.${id}`),
+        ...["keeper-reads-versions", "keeper-removes", "owner-restores", "versioning"].map(
+          (id) => `FAIL s3.${id}`,
+        ),
         ...["copies-over", "overwrites", "uploads-over"].map((id) => `FAIL s3.writer-${id}`),
         "FAIL secrets.identities",
         "FAIL secrets.identities-readable",

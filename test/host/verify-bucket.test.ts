@@ -397,6 +397,34 @@ describe("one weakness at a time is named, and nothing else", () => {
     expect(told(await inForce(changed))).toEqual({ FAIL: ["s3.keeper-adds-backups"] });
   });
 
+  test("what the writer put into the keeper's folder, and the keeper into the owner's, while a policy let them", async () => {
+    const opened = policy((statements) =>
+      statements
+        .filter(({ Sid }) => !["WriterKeepsOut", "OnlyOwnerDecides"].includes(Sid))
+        .map((statement) =>
+          statement.Sid === "KeeperAdds"
+            ? { ...statement, Resource: `arn:aws:s3:::${at.bucket}/*` }
+            : statement,
+        ),
+    );
+    for (const [Key, by, words] of [
+      [".keeper/web/main/state.json", writer, /^\.keeper\/web\/main\/state\.json is by the writer, of 20/],
+      [
+        ".owner/web/main/approval.json",
+        keeper,
+        /^\.owner\/web\/main\/approval\.json is by the keeper, of 20/,
+      ],
+    ] as const) {
+      await settle(POLICY, owner.s3, at, opened);
+      const { VersionId } = await by.s3.putObject({ Bucket: at.bucket, Key, Body: "{}" });
+      await settle(POLICY, owner.s3, at, sound.policy);
+      const findings = await probed(sound);
+      await owner.s3.deleteObject({ Bucket: at.bucket, Key, VersionId });
+      expect(told(findings)).toEqual({ FAIL: ["s3.notes"] });
+      expect(findings.find(({ id }) => id === "s3.notes")?.happened).toMatch(words);
+    }
+  });
+
   test("hosts may put a policy", async () => {
     expect(told(await inForce(granted("s3:PutBucketPolicy", "HostsList")))).toEqual({
       FAIL: ["s3.keeper-puts-policy", "s3.writer-puts-policy"],

@@ -3,6 +3,9 @@ import type { S3 } from "@aws-sdk/client-s3";
 import { KEEPER_FOLDER, OWNER_FOLDER } from "../../../plan/bucket-policy";
 import { explained, failure, putAsProxy } from "../../../s3/client";
 import { isDenied } from "../../../s3/services";
+import { versionPages } from "../../../s3/versions";
+import { identityNames } from "../../identity-names";
+import { moment, printable } from "../../printable";
 import type { Finding, Seen } from "../probe";
 import { PUTS } from "./overwrites";
 import {
@@ -110,6 +113,46 @@ function keepersFolder(target: BucketProbe): Promise<Finding> {
   );
 }
 
+/** Seconds to list what retention trusts. */
+const SECONDS = 20;
+
+/** Whether nobody else put what retention trusts, also before the policy kept the writer out. */
+function notes(target: BucketProbe): Promise<Finding> {
+  const { owner, address, bucket } = target;
+  return ring2(
+    {
+      id: "s3.notes",
+      tried: `the owner lists all versions below ${KEEPER_FOLDER} and ${OWNER_FOLDER}`,
+      expected: "keeper and owner put them, and nobody else",
+      remedy:
+        "retention may have decided by what an attacker wrote: docs/incident.md; remove it with the owner's keys",
+    },
+    async () => {
+      const { owner: own, keeper, nameOf } = await identityNames(bucket);
+      if (own === undefined) throw new Error("the service does not report the owner's identity");
+      const until = Date.now() + SECONDS * 1000;
+      let count = 0;
+      for (const [folder, spare, authors] of [
+        [KEEPER_FOLDER, NOTES.keeper, [own, keeper]],
+        [OWNER_FOLDER, NOTES.owner, [own]],
+      ] as const) {
+        for await (const page of versionPages(owner, address, folder)) {
+          for (const { key, by, modified } of page.filter((entry) => !entry.key.startsWith(spare))) {
+            if (by === undefined) throw new Error("the service does not report who put an object");
+            if (!authors.includes(by)) {
+              const happened = `${printable(key)} is by ${printable(nameOf(by))}, of ${moment(modified)}`;
+              return { holds: false, happened };
+            }
+            count += 1;
+          }
+          if (Date.now() >= until) throw new Error(`only ${String(count)} versions could be listed in time`);
+        }
+      }
+      return { holds: true, happened: `${String(count)} versions, all theirs` };
+    },
+  );
+}
+
 /** Whether hosts stay out of the folders that retention trusts. */
 export function folders(target: BucketProbe): Promise<Finding>[] {
   if (target.open.writer !== undefined) {
@@ -122,6 +165,7 @@ export function folders(target: BucketProbe): Promise<Finding>[] {
   }
   const { keeper } = target;
   return [
+    notes(target),
     keepersFolder(target),
     ownersFolder(target, { role: "writer", s3: target.writer }),
     ...(keeper === undefined ? [] : [ownersFolder(target, { role: "keeper", s3: keeper })]),
