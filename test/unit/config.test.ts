@@ -190,6 +190,8 @@ describe("the tracked files", () => {
     const raw = fileOf("scripts/dev/demo/Pulumi.local.yaml");
     expect(errorsOf(raw)).toEqual([
       "proxy.rclone: missing; give version, url and sha256 of rclone",
+      "keeper.node: missing; give version, url and sha256 of Node.js",
+      "keeper.restic: missing; give version, url and sha256 of restic",
       "s3.identities: missing; give at least the identity owner",
       'clients[1].ssh.hostKey: missing; give the public host key of the server, "ssh-ed25519 AAAA…"',
     ]);
@@ -198,7 +200,11 @@ describe("the tracked files", () => {
       writer: { projectId: project(2) },
       keeper: { projectId: project(3) },
     };
-    const filled = changed("s3.identities", identities, changed("proxy.rclone", artifact("1.76.0"), raw));
+    const programs = { "proxy.rclone": "1.76.0", "keeper.node": "24.0.0", "keeper.restic": "0.19.1" };
+    const filled = Object.entries(programs).reduce(
+      (file, [field, version]) => changed(field, artifact(version), file),
+      changed("s3.identities", identities, raw),
+    );
     const config = parseStackConfig(changed("clients[1].ssh.hostKey", ed25519(1), filled));
     expect(
       config.clients.map(({ name, repositories }) => [
