@@ -1,6 +1,7 @@
 /** Decompression with bounds, of the frames that restic writes and of no others. */
 import * as zlib from "node:zlib";
 import { FormatError } from "./error";
+import { Blocks } from "./zstd-blocks";
 
 // The types of Node 20 lack it, the program runs under Node 24.
 declare module "zlib" {
@@ -14,8 +15,9 @@ const MIN_WINDOW = 1 << 10;
 const MAX_BLOCK = 128 << 10;
 
 /**
- * Checks that it is exactly one frame. Decoders differ in what they do with more: one ignores what follows a frame,
- * restic's goes on and fails. An attacker could use that to have data verified here that restic cannot read.
+ * Checks that it is exactly one frame, of blocks that restic's decoder accepts. Decoders differ in what they do with
+ * more: one ignores what follows a frame, restic's goes on and fails. An attacker could use that to have data verified
+ * here that restic cannot read.
  */
 function checkFrame(bytes: Buffer): void {
   const descriptor = bytes.readUInt8(4);
@@ -39,6 +41,7 @@ function checkFrame(bytes: Buffer): void {
   }
   at += size;
   if (window > MAX_WINDOW) throw new FormatError("its compression needs more memory than restic's does");
+  const blocks = new Blocks(window);
   for (let last = false; !last;) {
     const header = bytes.readUIntLE(at, 3);
     const [type, length] = [(header >> 1) & 3, header >> 3];
@@ -46,7 +49,10 @@ function checkFrame(bytes: Buffer): void {
     if (type === 3 || length > Math.min(window, MAX_BLOCK)) {
       throw new FormatError("its compression has an invalid block");
     }
-    at += 3 + (type === 1 ? 1 : length);
+    at += 3;
+    if (type === 2) blocks.compressed(bytes.subarray(at, at + length));
+    else blocks.plain(length);
+    at += type === 1 ? 1 : length;
   }
   if ((descriptor & 4) !== 0) at += 4;
   if (at !== bytes.length) throw new FormatError("its compressed data ends elsewhere than it says");
