@@ -8,6 +8,7 @@
 export const printable = (text: string, most: number): string =>
   text
     .trim()
-    .replace(/\s*[\r\n]+\s*/g, " | ")
+    // Each run of spaces is looked at once: an attacker's may be megabytes long.
+    .replace(/\s+/g, (spaces) => (/[\r\n]/.test(spaces) ? " | " : spaces))
     .replace(/\p{C}/gu, "?")
     .slice(0, most);
