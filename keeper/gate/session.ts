@@ -18,6 +18,12 @@ export const LOCK_MAX_AGE = 24 * 3_600_000;
 /** Nor does restic itself count one that was not renewed for so long. */
 const LOCK_STALE = 30 * 60_000;
 
+/**
+ * A program that works on the repository has put a lock within this time, in milliseconds: restic renews it every five
+ * minutes.
+ */
+const LOCK_RENEWED = 10 * 60_000;
+
 /** How long a session lasts at most, in milliseconds: shorter than a lock. */
 export const RUN_MAX = 12 * 3_600_000;
 
@@ -75,6 +81,10 @@ export class Session {
   /** What this session may have put though S3's answer was none or an error, by `TYPE/ID`. */
   private readonly tried = new Set<string>();
   private locks = new Map<string, Held>();
+  /** The keys of the locks that this session put, also of those that it removed again. */
+  private readonly ownLocks = new Set<string>();
+  /** The type of what was to be hidden when it was last made sure that nobody else works on the repository. */
+  private hiding: ObjectType | undefined;
   private listing: { view: RepositoryView; under: Barrier | undefined } | undefined;
   private listings = 0;
   private barrier: Barrier | undefined;
@@ -105,6 +115,8 @@ export class Session {
     let view: RepositoryView;
     try {
       view = await this.context.list();
+      // After the listing: a pack that is in it came after the lock of the backup that put it.
+      if (under !== undefined) await this.refuseOthers();
     } catch (error) {
       if (error instanceof Refusal) void this.abandon(error.message);
       throw error;
@@ -262,6 +274,7 @@ export class Session {
       why: type === "locks" ? "lock" : "prune",
     });
     this.tried.add(label);
+    if (type === "locks") this.ownLocks.add(key);
     const versionId = await store.put(key, body);
     this.tried.delete(label);
     return versionId;
@@ -388,6 +401,7 @@ export class Session {
   private async record(group: readonly JournalEntry[]): Promise<void> {
     try {
       await this.refuseHeld();
+      await this.refuseLateOthers(group);
     } catch (error) {
       if (error instanceof Refusal) void this.abandon(error.message);
       throw error;
@@ -407,6 +421,37 @@ export class Session {
   private async refuseHeld(): Promise<void> {
     if ((await this.context.store.head(ownerKey(this.context.name, "hold"))) !== undefined) {
       throw new Refusal(403, "the owner holds the repository: nothing is deleted");
+    }
+  }
+
+  /**
+   * A client, and an attacker who has its SSH key, may remove any lock, also that of a backup which goes on, and that of
+   * this run. So locks count here whether they are shown or not.
+   *
+   * @throws Refusal where another program has put a lock of late, and this run prunes
+   */
+  private async refuseOthers(): Promise<void> {
+    const { store, name, now } = this.context;
+    if (!this.job.actions.includes("prune")) return;
+    const since = now() - LOCK_RENEWED;
+    for await (const page of store.versions(typeFolder(name, "locks"))) {
+      if (page.some(({ key, marker, modified }) => !marker && modified >= since && !this.ownLocks.has(key))) {
+        throw new Refusal(403, "another program had a lock in the last ten minutes, and may be at work");
+      }
+    }
+  }
+
+  /**
+   * The same before the first of several indexes or packs that are hidden: a backup that has begun since then may rely on
+   * packs of the old indexes; one that begins when those are hidden does not know them.
+   */
+  private async refuseLateOthers(group: readonly JournalEntry[]): Promise<void> {
+    for (const type of ["index", "data"] as const) {
+      const folder = typeFolder(this.context.name, type);
+      const hides = group.some(({ action, key }) => action === "hide" && key.startsWith(folder));
+      if (!hides || this.hiding === type) continue;
+      await this.refuseOthers();
+      this.hiding = type;
     }
   }
 

@@ -239,7 +239,7 @@ describe("a session", () => {
     const folders = bench.store.calls.flatMap(
       (call) => /^versions web-1\/main\/(\w+)\/$/.exec(call)?.[1] ?? [],
     );
-    expect(folders).toEqual(["snapshots", "index", "data", "keys"]);
+    expect(folders).toEqual(["snapshots", "index", "data", "keys", "locks"]);
     const seen = JSON.parse((await side.ask("GET", "/snapshots/")).body.toString()) as string[];
     expect(seen.sort()).toEqual([old, older, newest].sort());
 
@@ -461,7 +461,8 @@ describe("requests", () => {
     const side = await worker();
     await side.begin();
     const key = (await side.listing("objects")).find(({ type }) => type === "keys")?.id ?? "";
-    bench.store.add(`${PREFIX}/locks/${"cd".repeat(32)}`, randomBytes(64));
+    const hourAgo = Date.now() - 3_600_000;
+    bench.store.add(`${PREFIX}/locks/${"cd".repeat(32)}`, randomBytes(64), hourAgo);
     const unadmitted = randomBytes(32);
     bench.store.add(`${PREFIX}/data/${sha256(unadmitted).slice(0, 2)}/${sha256(unadmitted)}`, unadmitted);
     await side.lock();

@@ -186,6 +186,54 @@ test("a lock keeps it from forgetting, not from checking", async () => {
   expect(bench.kept.findings).toEqual([]);
 });
 
+describe("a backup whose lock an attacker deletes", () => {
+  /** A lock that is put, and deleted at once. */
+  const deletedLock = async () => {
+    const lock = `${PREFIX}/${forge.pathOf(forge.lock(await key(), { time: new Date(), exclusive: false }))}`;
+    bench.store.add(lock, Buffer.alloc(200));
+    bench.store.add(lock, undefined);
+  };
+
+  test("keeps the packs that it has put, which no index has yet", async () => {
+    await deletedLock();
+    const late = await bench.backup(["b", "d"], Date.now(), false);
+    const packs = fs.readdirSync(path.join(bench.folder, "data"), { recursive: true }) as string[];
+    for (const pack of packs.filter((each) => each.length > 64)) {
+      const stored = `${PREFIX}/data/${pack}`;
+      if (!bench.store.keys.has(stored)) {
+        bench.store.add(stored, fs.readFileSync(path.join(bench.folder, "data", pack)));
+      }
+    }
+    await run();
+    expect(outcomes()).toMatchObject({ forget: false });
+    expect(bench.kept.tried.forget?.detail).toContain("another program had a lock");
+    expect(shown("locks")).toEqual([]);
+
+    bench.load(Date.now());
+    expect(shown("snapshots")).toContain(late);
+    await expectWhole();
+  });
+
+  test.each([
+    ["before the first is hidden", "put"],
+    ["while they are hidden", "hide"],
+  ])("keeps the packs of old indexes that it read %s", async (_, when) => {
+    let late = "";
+    bench.store.before = async (call) => {
+      if (late !== "" || !call.startsWith(`${when} ${PREFIX}/index/`)) return;
+      late = "begins";
+      // The keeper's own lock was deleted, too.
+      await deletedLock();
+      late = await bench.backup(["a", "b"], Date.now());
+    };
+    await run();
+    expect(shown("snapshots")).toContain(late);
+    const folder = bench.shown();
+    if (when === "hide") expect(await restic(folder, "repair", "index")).toMatchObject({ code: 0 });
+    expect(await restic(folder, "check", "--read-data")).toMatchObject({ code: 0 });
+  });
+});
+
 test("a budget that ends leaves forget and prune to the runs that have read the rest", async () => {
   const small = bounded({ readBytes: 1 });
   expect(await run(small)).toBe(0);
