@@ -246,7 +246,7 @@ describe("a session", () => {
     // The next lock has a barrier of its own, which sees it.
     await side.result();
     bench.state({ ...bench.kept, tried: dueState().tried });
-    const next = await worker();
+    const next = await worker({ now: () => Date.now() + 3_600_000 });
     await next.begin();
     await next.lock((listing) => {
       expect(listing.some(({ id }) => id === arrived)).toBe(true);
