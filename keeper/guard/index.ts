@@ -92,7 +92,9 @@ class Guard {
 
   readonly #input: GuardInput;
   readonly #objects: Record<Guarded, StoredObject[]> = { keys: [], snapshots: [], index: [], data: [] };
-  /** Snapshots that are read, by a tree that no index has had yet. */
+  /** Snapshots that were read, and the digests of their trees. */
+  readonly #read = new Map<StoredObject, string>();
+  /** Snapshots by the digest of a tree that no index has had yet. */
   readonly #trees = new Map<string, StoredObject[]>();
 
   constructor(input: GuardInput) {
@@ -124,8 +126,12 @@ class Guard {
     const indexes = await this.#indexes(key, packs);
     const verified = await this.#packs(key, packs);
     packs.settle();
-    // An index is remembered only where all that it claims is verified; until then each run reads it.
+    // An index is remembered only where all that it claims is verified, and a snapshot only where that shows its tree;
+    // until then each run reads them.
     if (verified && this.findings.none) {
+      for (const [snapshot, tree] of this.#read) {
+        memory.add(snapshot, tree);
+      }
       for (const index of indexes) {
         memory.add(index, NO_DIGEST);
       }
@@ -204,9 +210,15 @@ class Guard {
   async #snapshots(key: OpenKey["key"]): Promise<void> {
     const { memory, bounds } = this.#input;
     const known = memory.digests("snapshots");
+    // Where every index is read, the trees of all snapshots are looked for: one that had them may be gone.
+    const all = this.#objects.index.every((index) => !memory.verified(index));
     let claimed = 0;
     for (const object of this.#objects.snapshots) {
-      if (memory.verified(object) || this.#stopped) {
+      const remembered = memory.digest(object);
+      if (remembered !== undefined && all) {
+        append(this.#trees, remembered, object);
+      }
+      if (remembered !== undefined || this.#stopped) {
         continue;
       }
       const snapshot = await this.#parse(object, (content) =>
@@ -215,10 +227,10 @@ class Guard {
       if (snapshot === undefined) {
         continue;
       }
-      const { tree, time, hostname } = snapshot;
-      if (known.has(treeDigest(tree))) {
-        memory.add(object, treeDigest(tree));
-      } else {
+      const { time, hostname } = snapshot;
+      const tree = treeDigest(snapshot.tree);
+      this.#read.set(object, tree);
+      if (all || !known.has(tree)) {
         append(this.#trees, tree, object);
       }
       if (claimed++ < MOST_CLAIMS) {
@@ -252,25 +264,22 @@ class Guard {
         packs.claim(object, index);
         for (const { blobs } of index.packs) {
           for (const { type, id } of blobs) {
-            if (type === "tree") {
-              this.#show(id);
+            if (type === "tree" && this.#trees.size > 0) {
+              this.#trees.delete(treeDigest(id));
             }
           }
         }
       }
     }
     for (const [tree, snapshots] of this.#trees) {
-      this.findings.add("tree-missing", snapshots, `no index has the snapshot's tree ${tree}`);
+      const begins = Buffer.from(tree, "latin1").toString("hex");
+      this.findings.add(
+        "tree-missing",
+        snapshots,
+        `no index has the snapshot's tree, which begins ${begins}`,
+      );
     }
     return read;
-  }
-
-  /** Remembers the snapshots of a tree that an index has. */
-  #show(tree: string): void {
-    for (const snapshot of this.#trees.get(tree) ?? []) {
-      this.#input.memory.add(snapshot, treeDigest(tree));
-    }
-    this.#trees.delete(tree);
   }
 
   /** Reads the packs that are not verified, one at a time; whether all are sound. */

@@ -79,7 +79,7 @@ export class Memory {
 
   /**
    * Forgets all but the versions of these objects; from then on `verified` may be asked about them alone. Where a pack
-   * is gone, all indexes are forgotten, too: what they claim may hold no more.
+   * or an index is gone, all indexes are forgotten, too: what they claim, or a snapshot needs of them, may hold no more.
    */
   retain(objects: readonly StoredObject[]): void {
     const before = this.#known;
@@ -90,7 +90,7 @@ export class Memory {
         this.#known[object.type].set(object.id, said);
       }
     }
-    if (this.#known.data.size < before.data.size) {
+    if (this.#known.data.size < before.data.size || this.#known.index.size < before.index.size) {
       this.#known.index.clear();
     }
     this.#changed ||= TYPES.some((type) => this.#known[type].size < before[type].size);

@@ -70,6 +70,14 @@ describe("the guard's memory", () => {
     expect(all.map((each) => memory.verified(each))).toEqual([false, false, true, false]);
   });
 
+  test("forgets all indexes with one of them", () => {
+    const memory = new Memory();
+    const all = [object("snapshots", "a"), object("index", "b"), object("index", "c"), object("data", "d")];
+    for (const each of all) memory.add(each, digest("x"));
+    memory.retain(all.filter(({ id }) => id !== all[2]?.id));
+    expect(all.map((each) => memory.verified(each))).toEqual([true, false, false, true]);
+  });
+
   test("is empty where the bytes are not its own", () => {
     const memory = new Memory();
     memory.add(object("data", "a"), digest("a"));

@@ -471,6 +471,43 @@ describe("attacks", () => {
     }
   });
 
+  test("a snapshot whose tree a false index shows is no better when that is gone", async () => {
+    const tree = sha256(randomBytes(8));
+    const pack = packOf(key, [dummy()]);
+    await attacked(async () => {
+      const id = repository.forge("snapshots", sealed({ ...snapshot, tree }));
+      repository.forge("data", pack.pack);
+      const index = repository.forge(
+        "index",
+        indexOf(key, [
+          { id: pack.id, blobs: pack.blobs.map((blob) => ({ ...blob, id: tree, type: "tree" })) },
+        ]),
+      );
+      expect((await repository.guard({ opened })).findings).not.toEqual([]);
+      repository.delete({ type: "index", id: index });
+      const report = await repository.guard({ opened });
+      expect(kinds(report)).toEqual(["tree-missing"]);
+      expect(objects(report)).toEqual([`snapshots/${id}`]);
+    });
+  });
+
+  test("a snapshot whose tree was verified is found when its index is put aside", async () => {
+    const made = packOf(key, [
+      { type: "tree", content: Buffer.from(`{"nodes":[]} ${sha256(randomBytes(8))}`) },
+    ]);
+    await attacked(async () => {
+      repository.memory = Memory.parse(known);
+      const id = repository.forge("snapshots", sealed({ ...snapshot, tree: made.blobs[0]?.id }));
+      repository.forge("data", made.pack);
+      const index = repository.forge("index", indexOf(key, [made]));
+      clean(await repository.guard({ opened }));
+      repository.delete({ type: "index", id: index });
+      const report = await repository.guard({ opened });
+      expect(kinds(report)).toEqual(["tree-missing"]);
+      expect(objects(report)).toEqual([`snapshots/${id}`]);
+    });
+  });
+
   test("whatever objects are added, nothing claims a verified pack in another way", async () => {
     const claims = await repository.claims();
     const change = fc.record({
