@@ -86,8 +86,8 @@ class KeeperBench {
     private readonly keeper: KeeperProcesses,
   ) {}
 
-  /** Measures rounds over so many repositories, of which so many have their turn. */
-  static async measure(count: number, due: number): Promise<readonly Figures[]> {
+  /** Measures rounds over so many repositories, of which so many have their turn, and prints what they cost. */
+  static async measure(count: number, due: number): Promise<void> {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), "bench-keeper-"));
     const undo = [() => fs.promises.rm(folder, { recursive: true })];
     try {
@@ -106,7 +106,8 @@ class KeeperBench {
       const keeper = new KeeperProcesses(folder, settings, bucket.keeper);
       undo.push(() => keeper.stopGate());
       const bench = new KeeperBench(names, names.slice(0, due), bucket, sample, proxy, keeper);
-      return await bench.rounds();
+      const rows = (await bench.rounds()).map((figures) => row(count, figures));
+      console.log(`\n${[...HEAD, ...rows].join("\n")}\n`);
     } finally {
       for (const one of undo.reverse()) await one();
     }
@@ -203,12 +204,7 @@ export const command = new OperatorCommand(
   .argument("[REPOSITORIES...]", "how many repositories; default: 10, 100 and 1000")
   .does(async (sizes: string[], { due }: { due: number }) => {
     const counts = sizes.length === 0 ? [10, 100, 1000] : sizes.map(natural);
-    const table = [...HEAD];
-    for (const count of counts) {
-      const figures = await KeeperBench.measure(count, Math.min(due, count));
-      table.push(...figures.map((one) => row(count, one)));
-    }
-    console.log(`\n${table.join("\n")}\n`);
+    for (const count of counts) await KeeperBench.measure(count, Math.min(due, count));
     return EXIT.done;
   });
 
