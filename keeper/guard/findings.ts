@@ -5,6 +5,8 @@ import { printable } from "../printable";
 
 /** Findings of a run, and one that says that there are more: the gate takes 100. */
 const MOST = 99;
+/** Further findings that are counted; then the guard ends, so that its report comes within the time of a run. */
+const MOST_COUNTED = 5000;
 /** Objects that one finding names. */
 const MOST_NAMES = 1000;
 /** Characters of a sentence. */
@@ -33,11 +35,16 @@ export class Findings {
     return this.#all.length === 0;
   }
 
+  /** Whether more would say nothing. */
+  get enough(): boolean {
+    return this.#more >= MOST_COUNTED;
+  }
+
   get all(): Finding[] {
     const more = {
       kind: "more-findings",
       objects: [],
-      why: `${this.#more} further findings are not listed: they are reported once these are dealt with`,
+      why: `${this.#more}${this.enough ? " or more" : ""} further findings are not listed: they are reported once these are dealt with`,
     };
     return this.#more === 0 ? [...this.#all] : [...this.#all, more];
   }

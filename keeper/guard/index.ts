@@ -26,8 +26,8 @@ const LEAST_BYTES = {
 };
 type Guarded = keyof typeof LEAST_BYTES;
 
-/** Snapshots whose claims one run reports, and the characters of one claim. */
-const MOST_CLAIMS = 5000;
+/** Snapshots whose claims are reported, and the characters of one claim. */
+export const MOST_CLAIMS = 5000;
 const CLAIM_LENGTH = 255;
 /** The digest of what needs none. */
 const NO_DIGEST = "\0".repeat(DIGEST_BYTES);
@@ -140,7 +140,7 @@ class Guard {
   }
 
   get #stopped(): boolean {
-    return this.#input.stop.aborted;
+    return this.#input.stop.aborted || this.findings.enough;
   }
 
   /** Sorts the objects by type and leaves out those that need not be read to be found amiss. */

@@ -2,6 +2,9 @@
 import type { Action, Job, Result } from "../job";
 import type { RepositoryState, Tried } from "../state";
 
+/** Snapshots whose claims are remembered, those that arrived last: an attacker can add any number, with long names. */
+const MOST_CLAIMS = 10_000;
+
 /** The state of a repository on which nothing has been done. */
 export const NEW_STATE: RepositoryState = {
   version: 1,
@@ -48,9 +51,20 @@ export function afterRun(
     // A run that found something but did not come to its guard's end shows nothing of what was found before.
     findings: done.guard?.ok === true || found.length > 0 ? found : state.findings,
     verified: done.guard === undefined ? state.verified : done.guard.ok && result?.verified === true,
-    claims: Object.fromEntries(Object.entries(claims).filter(([id]) => Object.hasOwn(state.arrivals, id))),
+    claims: latest(claims, state.arrivals),
     ...cycle,
   };
+}
+
+/** The claims of the snapshots that arrived last. */
+function latest(
+  claims: RepositoryState["claims"],
+  arrivals: RepositoryState["arrivals"],
+): RepositoryState["claims"] {
+  const known = Object.entries(claims).filter(([id]) => Object.hasOwn(arrivals, id));
+  return Object.fromEntries(
+    known.sort(([one], [other]) => (arrivals[other] ?? 0) - (arrivals[one] ?? 0)).slice(0, MOST_CLAIMS),
+  );
 }
 
 function triedAgain(

@@ -554,6 +554,27 @@ describe("attacks", () => {
   });
 });
 
+test("after thousands of findings the guard ends, so that they are reported in time", async () => {
+  const repository = create();
+  const forged = Array.from({ length: 6000 }, (_, at): StoredObject => {
+    const id = sha256(Buffer.from(`${at}`));
+    return { type: "snapshots", id, size: 100, versionId: "1", arrived: 0 };
+  });
+  let read = 0;
+  const report = await repository.guard({
+    objects: [...repository.objects(), ...forged],
+    bounds: { ...BOUNDS, objects: 10_000 },
+    read: (object) => {
+      if (object.type !== "snapshots") return repository.read(object);
+      read += 1;
+      return Promise.resolve(Buffer.alloc(100));
+    },
+  });
+  expect(read).toBe(5099);
+  expect(report.verified).toBe(false);
+  expect(report.findings.at(-1)?.why).toContain("5000 or more further findings");
+});
+
 describe("what a run reads", () => {
   test("a budget that ends midway goes on the next time, oldest arrival first", async () => {
     const repository = create();

@@ -282,6 +282,15 @@ const RESULT: Result = {
 const job = (...actions: Action[]) => ({ actions });
 
 describe("after a run", () => {
+  test("the claims of the snapshots that arrived last stay, so that no attacker makes the state grow", () => {
+    const ids = Array.from({ length: 10_002 }, (_, at) => at.toString(16).padStart(64, "0"));
+    const arrivals = Object.fromEntries(ids.map((id, at) => [id, NOW - at]));
+    const claims = Object.fromEntries(ids.map((id) => [id, { time: "", hostname: "" }]));
+    const known = { ...RUNNING, arrivals, claims: Object.fromEntries(Object.entries(claims).slice(5000)) };
+    const after = afterRun(NOW, known, job("guard"), { ...RESULT, claims });
+    expect(Object.keys(after.claims).sort()).toEqual(ids.slice(0, 10_000));
+  });
+
   test("each action that was tried has its outcome, and when it last succeeded", () => {
     const failing = afterRun(NOW, RUNNING, job("guard", "check"), {
       ...RESULT,
