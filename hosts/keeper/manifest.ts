@@ -51,12 +51,19 @@ export function keptInWords(keep: Keep | undefined): string {
   );
 }
 
+/** Sorts the fields of every object, for `JSON.stringify`: settings that were in Pulumi's state have another order. */
+const sortedFields = (_: string, value: unknown): unknown =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+    ? Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)))
+    : value;
+
 /** What the keeper has once. */
 export const KEEPER_FILES = {
   settings: {
     path: `${KEEPER_SETTINGS}/keeper.json`,
     ...OPEN,
-    content: ({ settings }: Pick<KeeperValues, "settings">) => `${JSON.stringify(settings, undefined, 2)}\n`,
+    content: ({ settings }: Pick<KeeperValues, "settings">) =>
+      `${JSON.stringify(settings, sortedFields, 2)}\n`,
     concerns: ({ settings: { s3, repositories } }) => [
       `bucket ${s3.bucket} at ${s3.endpoint}, region ${s3.region}`,
       ...repositories.map((repository) => `${keptName(repository)} ${keptInWords(repository.keep)}`),

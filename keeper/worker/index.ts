@@ -264,7 +264,9 @@ class Round {
     const ok = code === 0;
     this.#failed ||= !ok;
     const end = code === undefined ? "restic was killed" : `restic ended with ${code}`;
-    const said = output.slice(-DETAIL_LENGTH);
+    // Without the lines of its progress.
+    const lines = output.split(" | ").filter((line) => !/^\[\d+:\d\d\]/.test(line));
+    const said = lines.join(" | ").slice(-DETAIL_LENGTH);
     return { ok, detail: ok ? said : `${end}: ${said}` };
   }
 

@@ -29,7 +29,7 @@ const SETTINGS: KeeperSettings = {
   ],
   approval: { snapshots: 50, share: 0.2 },
   bounds: {
-    objects: 1_000_000,
+    objects: 300_000,
     metadataBytes: 1 << 26,
     packBytes: 1 << 28,
     readBytes: 1 << 30,
@@ -61,6 +61,21 @@ describe("every file of the keeper", () => {
       expect(file.content(VALUES)).toMatchSnapshot();
     },
   );
+
+  test("the settings' content does not depend on the order of their fields", () => {
+    const backwards = (value: unknown): unknown =>
+      Array.isArray(value)
+        ? value.map(backwards)
+        : typeof value === "object" && value !== null
+          ? Object.fromEntries(
+              Object.entries(value)
+                .toReversed()
+                .map(([name, field]) => [name, backwards(field)]),
+            )
+          : value;
+    const settings = backwards(SETTINGS) as KeeperSettings;
+    expect(KEEPER_FILES.settings.content({ settings })).toBe(KEEPER_FILES.settings.content(VALUES));
+  });
 
   test("an install brings them and no others", () => {
     expect(Object.keys(install().summary.files).sort()).toEqual(keeperPaths(VALUES.repositories).sort());

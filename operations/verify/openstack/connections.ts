@@ -46,8 +46,9 @@ export async function closedConnections(
 }
 
 /** How the operator reaches a host of the stack; `undefined`: it is frozen. */
-function accessTo({ proxy, clients }: Deployment, host: MadeHost): HostAccess | undefined {
+function accessTo({ proxy, keeper, clients }: Deployment, host: MadeHost): HostAccess | undefined {
   if (host.group === "proxy") return proxy.host;
+  if (host.group === "keeper" && keeper !== undefined) return keeper.host;
   const client = clients.find(({ name }) => name === host.name);
   if (client?.host === undefined) throw new Error(`the stack does not say how ${host.name} is reached`);
   return client.frozen ? undefined : client.host;
