@@ -16,7 +16,7 @@ export interface Forged {
 /** A blob by what it is called. */
 export type BlobName = Pick<Blob, "id" | "type">;
 
-const sha256 = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
+export const sha256 = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
 
 /** An object under the name that its content gives it. */
 const named = (type: ObjectType, bytes: Buffer): Forged => ({ type, id: sha256(bytes), bytes });
@@ -97,7 +97,10 @@ export const index = (key: Key, packs: readonly IndexedPack[]): Forged =>
  */
 export function falseClaims(key: Key, blobs: readonly BlobName[]): { pack: Forged; index: Forged } {
   const dummies = dummyPack(key, { count: blobs.length });
-  const claims = dummies.blobs.map((dummy, i) => ({ ...dummy, ...(blobs[i] as BlobName) }));
+  const claims = dummies.blobs.map((dummy, i) => {
+    const { id, type } = blobs[i] as BlobName;
+    return { ...dummy, id, type };
+  });
   return { pack: dummies.pack, index: index(key, [{ id: dummies.pack.id, blobs: claims }]) };
 }
 

@@ -14,22 +14,28 @@ export class TestBucket {
     readonly address: { endpoint: string; region: string; bucket: string },
     readonly owner: Identity,
     readonly writer: Identity,
+    readonly keeper: Identity | undefined,
   ) {}
 
-  /** @param purpose the first part of its name */
-  static async create(purpose: string): Promise<TestBucket> {
+  /**
+   * @param purpose the first part of its name
+   * @param withKeeper whether the policy names a keeper, too
+   */
+  static async create(purpose: string, withKeeper = false): Promise<TestBucket> {
     const { projects, s3Endpoint } = cloudFacts();
     const bucket = `${purpose}-${String(process.pid)}-${Date.now().toString(36)}`;
     const address = { endpoint: s3Endpoint, region: "eu-central-1", bucket };
     const [owner, writer] = await Promise.all([s3Identity(projects.owner), s3Identity(projects.writer)]);
+    const keeper = withKeeper ? await s3Identity(projects.keeper) : undefined;
     await adoptOrCreate(owner.s3, address, owner);
     await settle(VERSIONING, owner.s3, address, true);
     const principals = {
       owner: keystonePrincipal(projects.owner),
       writer: keystonePrincipal(projects.writer),
+      ...(withKeeper ? { keeper: keystonePrincipal(projects.keeper) } : {}),
     };
     await settle(POLICY, owner.s3, address, strongestPolicy({ bucket, ...principals }));
-    return new TestBucket(address, owner, writer);
+    return new TestBucket(address, owner, writer, keeper);
   }
 
   /** Removes it with all that is in it. */
@@ -47,6 +53,6 @@ export class TestBucket {
       await this.owner.s3.abortMultipartUpload({ Bucket, Key, UploadId });
     }
     await this.owner.s3.deleteBucket({ Bucket });
-    await Promise.all([this.owner.forget(), this.writer.forget()]);
+    await Promise.all([this.owner.forget(), this.writer.forget(), this.keeper?.forget()]);
   }
 }
