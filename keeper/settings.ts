@@ -31,4 +31,10 @@ export interface KeeperSettings {
   readonly bounds: Bounds;
   /** Days after which old versions expire, for what the report says can be brought back. */
   readonly noncurrentVersionDays: number;
+  /**
+   * Minutes within which every program that works on a repository has put a lock, whether it is still there or not; restic
+   * renews it every five. Until they are over nothing is pruned.
+   * @default 10
+   */
+  readonly lockMinutes?: number;
 }

@@ -6,7 +6,7 @@ import type { KeeperSettings, KeptRepository } from "../settings";
 import type { Approval, Planned, PutAgain, RepositoryState } from "../state";
 import { configKey, keptKey, nameOf, ownerKey } from "./names";
 import { Refusal } from "./refusal";
-import { RUN_MAX, Session } from "./session";
+import { LOCK_MINUTES, RUN_MAX, Session } from "./session";
 import { parseApproval, parseState, readResult } from "./state";
 import { contentOf, type Store } from "./store";
 import { listRepository, type RepositoryView, TooMany } from "./view";
@@ -209,6 +209,7 @@ export class RepositoryGate {
       job,
       config,
       this.context.runMax ?? RUN_MAX,
+      settings.lockMinutes ?? LOCK_MINUTES,
     );
     this.session = session;
     this.owesResult = true;

@@ -18,11 +18,8 @@ export const LOCK_MAX_AGE = 24 * 3_600_000;
 /** Nor does restic itself count one that was not renewed for so long. */
 const LOCK_STALE = 30 * 60_000;
 
-/**
- * A program that works on the repository has put a lock within this time, in milliseconds: restic renews it every five
- * minutes.
- */
-const LOCK_RENEWED = 10 * 60_000;
+/** Minutes within which a program that works on the repository has put a lock. */
+export const LOCK_MINUTES = 10;
 
 /** How long a session lasts at most, in milliseconds: shorter than a lock. */
 export const RUN_MAX = 12 * 3_600_000;
@@ -92,12 +89,16 @@ export class Session {
   private waiting: (() => void)[] = [];
   private readonly journal: GroupCommit<JournalEntry>;
 
-  /** @param runMax milliseconds after which everything is refused */
+  /**
+   * @param runMax milliseconds after which everything is refused
+   * @param lockMinutes while somebody else has put a lock within them, nothing is pruned
+   */
   constructor(
     private readonly context: SessionContext,
     readonly job: Job,
     private readonly config: Held | undefined,
     runMax: number,
+    private readonly lockMinutes: number,
   ) {
     this.until = context.now() + runMax;
     this.timer = setTimeout(() => void this.abandon("the run took longer than it may"), runMax);
@@ -433,10 +434,13 @@ export class Session {
   private async refuseOthers(): Promise<void> {
     const { store, name, now } = this.context;
     if (!this.job.actions.includes("prune")) return;
-    const since = now() - LOCK_RENEWED;
+    const since = now() - this.lockMinutes * 60_000;
     for await (const page of store.versions(typeFolder(name, "locks"))) {
       if (page.some(({ key, marker, modified }) => !marker && modified >= since && !this.ownLocks.has(key))) {
-        throw new Refusal(403, "another program had a lock in the last ten minutes, and may be at work");
+        throw new Refusal(
+          403,
+          `another program had a lock in the last ${this.lockMinutes} minutes, and may be at work`,
+        );
       }
     }
   }
