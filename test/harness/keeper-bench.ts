@@ -173,6 +173,8 @@ export class KeeperBench {
         lateObjects: 20,
       },
       noncurrentVersionDays: 30,
+      // Backups end right before a round.
+      lockMinutes: 0,
     };
     const { accessKeyId, secretAccessKey } = this.keeper;
     fs.writeFileSync(path.join(folder, "keeper.json"), JSON.stringify(settings));
