@@ -38,6 +38,7 @@ export class RepositoryGate {
   /** The IDs of the keys that were listed last. */
   private keys = new Set<string>();
   private approval: Approval | undefined;
+  private readonly ownLocks = new Set<string>();
   readonly now: () => number;
 
   constructor(
@@ -204,6 +205,7 @@ export class RepositoryGate {
         log: (event) => {
           this.log(event);
         },
+        ownLocks: this.ownLocks,
         list: () => this.listAgain(job),
       },
       job,

@@ -43,6 +43,8 @@ export interface SessionContext {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly log: (event: string) => void;
+  /** The keys of the locks that sessions of this gate put, also of those that are removed again. */
+  readonly ownLocks: Set<string>;
   /**
    * Lists the repository.
    *
@@ -78,8 +80,6 @@ export class Session {
   /** What this session may have put though S3's answer was none or an error, by `TYPE/ID`. */
   private readonly tried = new Set<string>();
   private locks = new Map<string, Held>();
-  /** The keys of the locks that this session put, also of those that it removed again. */
-  private readonly ownLocks = new Set<string>();
   /** The type of what was to be hidden when it was last made sure that nobody else works on the repository. */
   private hiding: ObjectType | undefined;
   private listing: { view: RepositoryView; under: Barrier | undefined } | undefined;
@@ -275,7 +275,7 @@ export class Session {
       why: type === "locks" ? "lock" : "prune",
     });
     this.tried.add(label);
-    if (type === "locks") this.ownLocks.add(key);
+    if (type === "locks") this.context.ownLocks.add(key);
     const versionId = await store.put(key, body);
     this.tried.delete(label);
     return versionId;
@@ -432,11 +432,11 @@ export class Session {
    * @throws Refusal where another program has put a lock of late, and this run prunes
    */
   private async refuseOthers(): Promise<void> {
-    const { store, name, now } = this.context;
+    const { store, name, now, ownLocks } = this.context;
     if (!this.job.actions.includes("prune")) return;
     const since = now() - this.lockMinutes * 60_000;
     for await (const page of store.versions(typeFolder(name, "locks"))) {
-      if (page.some(({ key, marker, modified }) => !marker && modified >= since && !this.ownLocks.has(key))) {
+      if (page.some(({ key, marker, modified }) => !marker && modified >= since && !ownLocks.has(key))) {
         throw new Refusal(
           403,
           `another program had a lock in the last ${this.lockMinutes} minutes, and may be at work`,
