@@ -87,7 +87,9 @@ const approve: Doing = async ({ store, now, print, confirm }, name) => {
 
 const runSoon: Doing = async ({ store, print }, name) => {
   await store.put(ownerKey(name, "run"), Buffer.alloc(0));
-  print("  the next round guards, forgets, prunes and checks it, as far as nothing stands against that; one begins every hour");
+  print(
+    "  the next round guards, forgets, prunes and checks it, as far as nothing stands against that; one begins every hour",
+  );
   return EXIT.done;
 };
 
