@@ -79,7 +79,8 @@ test("the gate serves while S3 is away, and ends by SIGTERM", async () => {
   const side = new WorkerSide(sockets);
   expect(await side.status("GET", "/keeper/job")).toBe(503);
   expect(await side.status("GET", "/config")).toBe(403);
-  expect(await keeper("due", "--sockets", sockets).end).toEqual({ status: 0, output: "" });
+  const due = { status: 1, output: "keeper: the gate answers 503\n" };
+  expect(await keeper("due", "--sockets", sockets).end).toEqual(due);
   child.kill("SIGTERM");
   const { status, output } = await end;
   expect(status).toBe(0);
