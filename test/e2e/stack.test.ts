@@ -211,8 +211,11 @@ test("clients of every kind join without touching the others", async () => {
   });
   const { changes, json } = await previewed();
   expect(changes.filter((line) => !line.startsWith("create "))).toEqual([
+    "update command:remote:Command keepersrv",
     "update command:remote:Command rclonesrv",
+    "update secure-backups:hosts:Files keepersrv",
     "update secure-backups:hosts:Files rclonesrv",
+    "update secure-backups:index:Keeper keepersrv",
     expect.stringMatching(/^update secure-backups:index:Network /),
     "update secure-backups:index:Proxy rclonesrv",
   ]);
