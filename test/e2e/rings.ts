@@ -304,7 +304,10 @@ echo 'keeper ${bucket.keeper?.accessKeyId ?? ""}' >/opt/retention/env`);
     const versions = async () => {
       const all = ["lsf", "-R", "--files-only", "--s3-versions", "s3:databucket"];
       const { stdout } = await rclone(before.bucket, before.bucket.owner, all);
-      const lines = stdout.split("\n").filter((line) => line !== "" && !line.includes("/locks/"));
+      // The writer has no access to what the keeper and the owner note, and the keeper may do so meanwhile.
+      const lines = stdout
+        .split("\n")
+        .filter((line) => line !== "" && !/\/locks\/|^\.(keeper|owner)\//.test(line));
       const counts = new Map<string, number>();
       for (const line of lines) {
         const key = line.replace(/-v\d{4}-\d\d-\d\d-\d{6}-\d{3}(?=(\.\w+)?$)/, "");
@@ -322,7 +325,7 @@ rclone=/usr/local/lib/secure-backups/rclone
 bucket=s3-resticrepo:${before.bucket.bucket}
 list=$(mktemp)
 cd "$(mktemp -d)"
-$rclone lsf -R --files-only "$bucket" >"$list"
+$rclone lsf -R --files-only --exclude '/.keeper/**' --exclude '/.owner/**' "$bucket" >"$list"
 while read -r name; do mkdir -p "$(dirname "$name")" && echo garbage >"$name"; done <"$list"
 for attempt in "delete $bucket" "delete --s3-versions $bucket" "backend versioning $bucket Suspended" "purge $bucket"; do
   $rclone --retries 1 $attempt >"$list" 2>&1 && echo 'went through'
