@@ -359,7 +359,7 @@ describe("the next time of a calendar expression", () => {
           "*-*~1 23:59:58",
           "03:00 America/New_York",
           "*-01/3-01 00:00".replace("/3", ",04,07"),
-          "22..23,0..3:0/7:13 Asia/Kolkata",
+          "22..23,0..3:0,7,14,21,28,35,42,49,56:13 Asia/Kolkata",
         ),
         // Away from the hours at which clocks are changed.
         fc.integer({
@@ -381,6 +381,12 @@ describe("the next time of a calendar expression", () => {
       { numRuns: 60 },
     );
   }, 60_000);
+
+  test("after the last step of a day is the next day's first, which systemd 252 leaves out", () => {
+    const last = new Date("2026-11-28T18:26:13Z");
+    const next = nextTime(calendar("22..23,0..3:0/7:13 Asia/Kolkata"), last);
+    expect(next?.toISOString()).toBe("2026-11-28T18:30:13.000Z");
+  });
 
   test("is there once where the clocks are put forward or back over it, an hour off at most", () => {
     for (const night of ["2026-03-29", "2026-10-25"]) {
