@@ -6,6 +6,7 @@ import {
   RepositorySettings,
   S3Credentials,
 } from "../config";
+import type { RepositoryName } from "../keeper/gate/names";
 import type { KeeperSettings } from "../keeper/settings";
 import { version } from "../package.json";
 import { FirewallRule, Group, PerGroup } from "../plan/firewall";
@@ -89,6 +90,12 @@ export interface MadeHost {
   /** All security groups of the port. */
   securityGroupIds: string[];
 }
+
+/** The repositories of these clients, in their order. */
+export const repositoriesOf = (clients: readonly DeployedClient[]): RepositoryName[] =>
+  clients.flatMap(({ name: client, repositories }) =>
+    repositories.map(({ name: repository }) => ({ client, repository })),
+  );
 
 /** The version of {@link Deployment}: another one whenever a field is added that tools rely on, or changes its meaning. */
 export const DEPLOYMENT_VERSION = 5;

@@ -1,6 +1,6 @@
 /** The owner's hold on a repository: while it stands, the keeper forgets and prunes nothing of it. */
 import { setTimeout } from "node:timers/promises";
-import { readJournal } from "../keeper/gate/journal";
+import { locksPut, readJournal } from "../keeper/gate/journal";
 import { nameOf, ownerKey, type RepositoryName } from "../keeper/gate/names";
 import { contentOf, type Store } from "../keeper/gate/store";
 
@@ -71,11 +71,8 @@ async function keeperWorks(
   now: number,
 ): Promise<boolean> {
   const records = await readJournal(store, name, [now - RENEWED, now]);
-  const locks = records
-    .filter(({ at }) => at > now - RENEWED)
-    .flatMap(({ entries }) => entries)
-    .filter(({ action, why }) => action === "put" && why === "lock");
-  for (const { key } of locks) if ((await store.head(key)) !== undefined) return true;
+  const locks = locksPut(records.filter(({ at }) => at > now - RENEWED));
+  for (const key of locks) if ((await store.head(key)) !== undefined) return true;
   return false;
 }
 

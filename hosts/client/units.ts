@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { KERNEL_PROTECTED, SERVICE_CALLS } from "../units";
 
 /** What the paths of all units of a client begin with. */
 export const UNITS = "/etc/systemd/system/restic-backup@";
@@ -73,22 +74,14 @@ RuntimeDirectoryPreserve=yes
 ReadWritePaths=/tmp /var/tmp
 UMask=0077
 PrivateDevices=yes
-ProtectClock=yes
-ProtectControlGroups=yes
-ProtectHostname=yes
-ProtectKernelLogs=yes
-ProtectKernelModules=yes
-ProtectKernelTunables=yes
+${KERNEL_PROTECTED}
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
 RestrictNamespaces=yes
 RestrictRealtime=yes
 RestrictSUIDSGID=yes
 LockPersonality=yes
 MemoryDenyWriteExecute=yes
-SystemCallArchitectures=native
-SystemCallFilter=@system-service
-SystemCallFilter=~@privileged @resources
-SystemCallErrorNumber=EPERM
+${SERVICE_CALLS}
 `;
 }
 

@@ -1,5 +1,6 @@
 /** The keeper's units. Each process gets what its part needs, and systemd keeps the rest from it. */
 import { LIBRARY } from "../names";
+import { KERNEL_PROTECTED, SERVICE_CALLS } from "../units";
 
 /** The folder of the gate's sockets. */
 export const SOCKETS = "/run/keeper-gate";
@@ -28,12 +29,7 @@ PrivateTmp=yes
 PrivateDevices=yes
 PrivateIPC=yes
 PrivateUsers=yes
-ProtectClock=yes
-ProtectControlGroups=yes
-ProtectHostname=yes
-ProtectKernelLogs=yes
-ProtectKernelModules=yes
-ProtectKernelTunables=yes
+${KERNEL_PROTECTED}
 ProtectProc=invisible
 ProcSubset=pid
 KeyringMode=private
@@ -42,10 +38,7 @@ RemoveIPC=yes
 RestrictNamespaces=yes
 RestrictRealtime=yes
 RestrictSUIDSGID=yes
-SystemCallArchitectures=native
-SystemCallFilter=@system-service
-SystemCallFilter=~@privileged @resources
-SystemCallErrorNumber=EPERM
+${SERVICE_CALLS}
 MemorySwapMax=0`;
 
 /** What those are kept from, too, that reach nothing but one socket: a network, and every file but the system's programs. */

@@ -99,6 +99,13 @@ export async function readJournal(
   return records.sort((one, other) => one.at - other.at);
 }
 
+/** The keys of the locks that a gate put, by its records. */
+export const locksPut = (records: readonly JournalRecord[]): string[] =>
+  records
+    .flatMap(({ entries }) => entries)
+    .filter(({ action, why }) => action === "put" && why === "lock")
+    .map(({ key }) => key);
+
 /**
  * Writes what is submitted in groups: what is submitted while a group is being written goes into the next one.
  *

@@ -1,7 +1,7 @@
 /** The gate of one repository: its sessions, one at a time, and what it remembers between them. */
 import type { Job, Result } from "../job";
 import { isObjectId } from "../objects";
-import { afterRun, decide, type Decision, isDue, mergedArrivals, NEW_STATE } from "../retention";
+import { afterRun, decide, type Decision, isDue, mergedArrivals, NEW_STATE, unjudged } from "../retention";
 import type { KeeperSettings, KeptRepository } from "../settings";
 import type { Approval, Planned, PutAgain, RepositoryState } from "../state";
 import { configKey, keptKey, nameOf, ownerKey } from "./names";
@@ -68,13 +68,18 @@ export class RepositoryGate {
    */
   async isDue(requests: ReadonlyMap<string, number>): Promise<boolean> {
     this.known ??= (await this.readState()) ?? "none";
-    const state = this.known === "none" ? undefined : this.known;
+    const { state } = this;
     return isDue(this.now(), this.context.settings, this.kept, state, this.asks(requests, state)).length > 0;
   }
 
   /** Whether the owner asked for a run since the last one. */
   private asks(requests: ReadonlyMap<string, number>, state: RepositoryState | undefined): boolean {
     return (requests.get(ownerKey(this.kept, "run")) ?? -Infinity) > (state?.tried.guard?.at ?? -Infinity);
+  }
+
+  /** What is known of the state; `undefined`: it was not read, or there is none. */
+  private get state(): RepositoryState | undefined {
+    return this.known === "none" ? undefined : this.known;
   }
 
   /** The session that is open. */
@@ -137,11 +142,10 @@ export class RepositoryGate {
   private async finish(job: Job, result: Result | undefined): Promise<void> {
     const { keyId, ...rest } = result ?? { keyId: undefined };
     const pinnable = keyId !== undefined && this.keys.has(keyId) ? { keyId } : {};
-    const state = this.known === undefined || this.known === "none" ? NEW_STATE : this.known;
     await this.writeState(
       afterRun(
         this.now(),
-        state,
+        this.state ?? NEW_STATE,
         job,
         result === undefined ? undefined : ({ ...pinnable, ...rest } as Result),
       ),
@@ -251,7 +255,7 @@ export class RepositoryGate {
   }
 
   private async list(): Promise<RepositoryView> {
-    const { arrivals } = this.known === undefined || this.known === "none" ? NEW_STATE : this.known;
+    const { arrivals } = this.state ?? NEW_STATE;
     const view = await listRepository(this.store, this.kept, this.context.settings.bounds.objects, arrivals);
     this.keys = new Set(view.objects.filter(({ type }) => type === "keys").map(({ id }) => id));
     return view;
@@ -265,12 +269,11 @@ export class RepositoryGate {
     } catch (error) {
       throw error instanceof TooMany ? new Refusal(403, error.message) : error;
     }
-    const judged = new Set(this.approval?.versions);
-    const again = putAgain(view).find(({ versionIds }) => versionIds.some((version) => !judged.has(version)));
+    const [again] = unjudged(putAgain(view), this.approval);
     if (again !== undefined && job.actions.some((action) => action === "forget" || action === "prune")) {
       throw new Refusal(403, `${again.type}/${again.id} was put again since the run began`);
     }
-    const state = this.known === undefined || this.known === "none" ? NEW_STATE : this.known;
+    const state = this.state ?? NEW_STATE;
     this.known = { ...state, arrivals: mergedArrivals(state.arrivals, snapshotsOf(view)) };
     return view;
   }

@@ -6,7 +6,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import type { Job } from "../job";
 import { isObjectId, type ObjectType } from "../objects";
-import { GroupCommit, type JournalEntry, readJournal, writeRecord } from "./journal";
+import { GroupCommit, type JournalEntry, locksPut, readJournal, writeRecord } from "./journal";
 import { objectKey, ownerKey, typeFolder, type RepositoryName } from "./names";
 import { Refusal } from "./refusal";
 import type { Held, Store } from "./store";
@@ -355,12 +355,7 @@ export class Session {
       const shown = await listType(store, name, "locks", MOST_LOCKS);
       const stale = sortLocks(shown, now() - LOCK_STALE).expired;
       if (stale.length === 0) return;
-      const own = new Set(
-        (await readJournal(store, name, [now() - LOCK_MAX_AGE, now()]))
-          .flatMap(({ entries }) => entries)
-          .filter(({ action, why }) => action === "put" && why === "lock")
-          .map(({ key }) => key),
-      );
+      const own = new Set(locksPut(await readJournal(store, name, [now() - LOCK_MAX_AGE, now()])));
       await this.clear(stale.filter(({ id }) => own.has(objectKey(name, "locks", id))));
     } catch (error) {
       // restic says that the repository is locked; what needs no lock goes on.

@@ -93,7 +93,7 @@ export function decide(observed: Observed): Decision {
 }
 
 /** The objects of which the operator has not judged every version. */
-function unjudged(objects: readonly PutAgain[], approval: Approval | undefined): PutAgain[] {
+export function unjudged(objects: readonly PutAgain[], approval: Approval | undefined): PutAgain[] {
   const judged = new Set(approval?.versions);
   return objects.filter(({ versionIds }) => versionIds.some((version) => !judged.has(version)));
 }

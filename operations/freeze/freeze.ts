@@ -1,10 +1,9 @@
 /** Shuts clients out, and lets them in again. */
 import * as fs from "node:fs";
 import { S3Store } from "../../keeper/gate/store";
-import type { RepositoryName } from "../../keeper/gate/names";
 import { withS3 } from "../../s3/with-s3";
 import { configurationFile } from "../configuration-file";
-import { Deployment } from "../deployment";
+import { Deployment, repositoriesOf } from "../deployment";
 import { EXIT } from "../exit-status";
 import { putHold, removeHold } from "../hold";
 import { inParallel } from "../parallel";
@@ -86,14 +85,6 @@ async function shutOutNow(stack: string | undefined, frozen: ReadonlySet<string>
 /** Why a hold was put, see {@link hold}. */
 const HOLD = "npm run freeze";
 
-/** The repositories of these clients. */
-const repositoriesOf = ({ clients }: Deployment, names: readonly string[]): RepositoryName[] =>
-  clients
-    .filter(({ name }) => names.includes(name))
-    .flatMap(({ name: client, repositories }) =>
-      repositories.map(({ name: repository }) => ({ client, repository })),
-    );
-
 /**
  * Puts holds on these clients' repositories, which end the keeper's work on them at once, or removes them. A failure is
  * reported and stops nothing: the keeper learns from the update, too, who is frozen.
@@ -105,7 +96,8 @@ async function hold(stack: string | undefined, names: readonly string[], held: b
     const { bucket } = deployment;
     await withS3(bucket, bucket.owner, async (s3) => {
       const store = new S3Store(s3, bucket);
-      await inParallel(HOLDS_AT_ONCE, repositoriesOf(deployment, names), async (name) => {
+      const chosen = deployment.clients.filter(({ name }) => names.includes(name));
+      await inParallel(HOLDS_AT_ONCE, repositoriesOf(chosen), async (name) => {
         if (held) await putHold(store, name, HOLD, Date.now());
         else await removeHold(store, name, HOLD);
       });

@@ -2,7 +2,7 @@
 import { nameProblem } from "../../config/values/names";
 import { listFolders, versionPages } from "../../s3/versions";
 import { withS3 } from "../../s3/with-s3";
-import type { Deployment } from "../deployment";
+import { type Deployment, repositoriesOf } from "../deployment";
 import { inParallel } from "../parallel";
 import { printableLines } from "../printable";
 import { Interrupted } from "../transport/run";
@@ -59,11 +59,9 @@ export async function recoverMany(
       else failed.push(name);
     });
   };
-  const own = deployment.clients
-    .filter(({ name }) => only === undefined || name === only)
-    .flatMap(({ name: client, repositories }) =>
-      repositories.map(({ name: repository }): Repository => ({ client, repository })),
-    );
+  const own: Repository[] = repositoriesOf(
+    deployment.clients.filter(({ name }) => only === undefined || name === only),
+  );
   for (const repository of own) await recoverOne(repository);
   const later: string[] = [];
   await attempt("the repositories of no client of the stack", async () => {

@@ -4,7 +4,7 @@ import { repositoryPassword } from "../../plan/keys";
 import { explained } from "../../s3/client";
 import { QUARANTINE } from "../../s3/history";
 import { listVersions, plannableVersions } from "../../s3/versions";
-import type { DeployedRepository, Deployment } from "../deployment";
+import { type DeployedRepository, type Deployment, repositoriesOf } from "../deployment";
 import { moment } from "../printable";
 import type { RecoverRequest } from "./arguments";
 import { type Aim, type Plan, planRecovery } from "./plan";
@@ -50,9 +50,7 @@ export async function passwordOf(s3: S3, deployment: Deployment, request: Recove
   const { client, repository } = request;
   const name = nameOf(request);
   if ((await listVersions(s3, deployment.bucket, `${name}/`, 1)).length === 0) {
-    const all = deployment.clients.flatMap(({ name: client, repositories }) =>
-      repositories.map((one) => nameOf({ client, repository: one.name })),
-    );
+    const all = repositoriesOf(deployment.clients).map(nameOf);
     const unknown = deployment.clients.some(({ name }) => name === client) ? "--repository" : "--client";
     throw new Error(
       `${unknown}: the stack has no repository ${name}, and the bucket no objects of a removed one; ` +

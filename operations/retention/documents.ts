@@ -1,4 +1,4 @@
-/** What the keeper wrote about a repository, and what the owner answers. Whoever has the keeper's keys can write the first. */
+/** What the keeper wrote about a repository (an attacker with its keys can write that, too), and what the owner answers. */
 import { z } from "zod";
 import { keptKey, ownerKey, type RepositoryName } from "../../keeper/gate/names";
 import { contentOf, type Store } from "../../keeper/gate/store";

@@ -4,7 +4,7 @@ import type { RepositoryName } from "../../keeper/gate/names";
 import { nameOf, ownerKey } from "../../keeper/gate/names";
 import { S3Store, type Store } from "../../keeper/gate/store";
 import { withS3 } from "../../s3/with-s3";
-import type { Deployment } from "../deployment";
+import { type Deployment, repositoriesOf } from "../deployment";
 import { EXIT, UsageError } from "../exit-status";
 import { isHeld, putHold, removeHold } from "../hold";
 import { printableLines } from "../printable";
@@ -119,10 +119,9 @@ export function namedRepositories(
   if (client === undefined) {
     throw new UsageError(`${JSON.stringify(target)} is neither CLIENT nor CLIENT/REPOSITORY`);
   }
-  const all = clients
-    .filter(({ name }) => name === client)
-    .flatMap(({ repositories }) => repositories.map(({ name }) => ({ client, repository: name })));
-  const named = all.filter((one) => repository === undefined || one.repository === repository);
+  const named = repositoriesOf(clients.filter(({ name }) => name === client)).filter(
+    (one) => repository === undefined || one.repository === repository,
+  );
   if (named.length === 0)
     throw new Error(`the stack has no ${target}: its clients and repositories are in the configuration`);
   return named;

@@ -2,7 +2,7 @@
  * What a compromised proxy has done already. It cannot delete old versions, but the lifecycle does: what it overwrote or
  * hid is lost after the bucket's days, unless the operator notices.
  */
-import { type DeployedClient } from "../../deployment";
+import { type DeployedClient, repositoriesOf } from "../../deployment";
 import { setTimeout } from "node:timers/promises";
 import { KEEPER_FOLDER, OWNER_FOLDER } from "../../../plan/bucket-policy";
 import { CANARY } from "../../../hosts/names";
@@ -123,9 +123,7 @@ async function findRepositories(
   { owner, address }: BucketProbe,
   clients: readonly DeployedClient[],
 ): Promise<Found> {
-  const found = new Set(
-    clients.flatMap(({ name, repositories }) => repositories.map((one) => `${name}/${one.name}/`)),
-  );
+  const found = new Set(repositoriesOf(clients).map(({ client, repository }) => `${client}/${repository}/`));
   const until = Date.now() + FIND_SECONDS * 1000;
   const search = async (): Promise<boolean> => {
     const folders = (await listFolders(owner, address, "")).filter((one) => !NO_CLIENTS.includes(one));
