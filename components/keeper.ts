@@ -20,6 +20,9 @@ import { HostLookups } from "./lookup";
 /** What the component's input shows of a repository that has no `keep`. */
 export const NOTHING_FORGOTTEN = "nothing is forgotten";
 
+/** What the component's input shows of a repository that has one. */
+type ShownKeep = Keep & { readonly schedule: string };
+
 /** @see Keeper */
 export interface KeeperArgs {
   host: HostEnvironment;
@@ -51,8 +54,12 @@ export class Keeper extends pulumi.ComponentResource {
   constructor(name: string, args: KeeperArgs, opts?: pulumi.ComponentResourceOptions) {
     const { keeper, settings } = args;
     const shown = ({ version, sha256, url }: Artifact) => `${version} (sha256 ${sha256}) from ${url}`;
-    const keep: Record<string, Keep | typeof NOTHING_FORGOTTEN> = Object.fromEntries(
-      settings.repositories.map((one) => [keptName(one), one.keep ?? NOTHING_FORGOTTEN]),
+    // A preview works out with the schedule what a keep keeps.
+    const keep: Record<string, ShownKeep | typeof NOTHING_FORGOTTEN> = Object.fromEntries(
+      settings.repositories.map((one) => [
+        keptName(one),
+        one.keep ? { ...one.keep, schedule: one.schedule } : NOTHING_FORGOTTEN,
+      ]),
     );
     super(
       "secure-backups:index:Keeper",

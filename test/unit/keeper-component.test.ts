@@ -137,7 +137,7 @@ describe("the keeper", () => {
   });
 
   test("shows what each repository keeps", () => {
-    const keep = { within: 30, days: 0, weeks: 8, months: 0, years: 0 };
+    const keep = { within: 30, days: 0, weeks: 8, months: 0, years: 0, schedule: "daily" };
     expect(only("secure-backups:index:Keeper", "keepersrv").inputs).toMatchObject({
       keep: { "web/main": keep, "web/db": keep, "partner/main": keep },
     });
