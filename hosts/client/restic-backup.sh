@@ -111,6 +111,10 @@ choose_cache() { # choose_cache [RESTIC-COMMAND]
 
 # run_restic ARGUMENTS…: this process becomes restic, the only one that gets the repository's password.
 run_restic() {
+  # A busy proxy may need longer than the minute that restic waits; ssh gives up after five. restic has the option since
+  # 0.13.0.
+  patience=
+  case $("$restic" options 2>/dev/null) in *rclone.timeout*) patience=rclone.timeout=5m ;; esac
   set -a
   # shellcheck source=/dev/null
   . "$settings/$repository/env"
@@ -125,7 +129,7 @@ run_restic() {
   fi
   exec "$restic" ${cache_option:+"$cache_option"} ${RESTIC_BACKUP_UPLOAD:+--limit-upload "$RESTIC_BACKUP_UPLOAD"} \
     ${RESTIC_BACKUP_DOWNLOAD:+--limit-download "$RESTIC_BACKUP_DOWNLOAD"} \
-    -o "rclone.program=ssh -F $settings/ssh_config $repository" "$@"
+    -o "rclone.program=ssh -F $settings/ssh_config $repository" ${patience:+-o "$patience"} "$@"
 }
 
 # restic's commands that choose among snapshots leave out those with a tag, unless the caller chooses by tag: what a

@@ -18,6 +18,8 @@ interface Given {
   args?: string[];
   env?: Record<string, string>;
   paths?: string[];
+  /** What restic says that `-o` takes. */
+  options?: string;
   /** More programs by name, each the body of a script. */
   programs?: Record<string, string>;
 }
@@ -25,14 +27,14 @@ interface Given {
 /** Runs the command with its directories and its PATH moved. */
 function backup(
   directory: string,
-  { restic = "", args = ["main"], env = {}, paths = ["/"], programs }: Given,
+  { restic = "", options = "", args = ["main"], env = {}, paths = ["/"], programs }: Given,
 ) {
   const settings = join(directory, "settings");
   mkdirSync(join(settings, "main"), { recursive: true });
   writeFileSync(join(settings, "main/env"), `RESTIC_PASSWORD='x'\nRESTIC_CACHE_DIR='${directory}/cache'\n`);
   writeFileSync(join(settings, "main/paths"), renderPaths(paths));
   const all = {
-    restic: `cd ${directory}\n${restic}`,
+    restic: `[ "$1" != options ] || { echo "${options}"; exit; }\ncd ${directory}\n${restic}`,
     id: "echo 0",
     sleep: `echo "$1" >>${directory}/slept`,
     ...programs,
@@ -86,6 +88,14 @@ describe("the command line", () => {
       });
       expect(status).toBe(42);
       expect(stdout).toBe(`x\n-o\nrclone.program=ssh -F ${settings}/ssh_config main\ndiff\na b\n\n`);
+    });
+  });
+
+  test("lets restic wait for a busy proxy as long as ssh does, where restic can", () => {
+    inDirectory((directory) => {
+      const options = "  rclone.timeout   set a timeout limit (default: 1m)";
+      const { stdout } = backup(directory, { options, restic: 'echo "$*"', args: ["main", "diff"] });
+      expect(stdout).toMatch(/ -o rclone\.timeout=5m diff\n$/);
     });
   });
 });
