@@ -23,20 +23,20 @@ export interface OnCalendar {
   timeZone?: string;
 }
 
-const SHORTHANDS: Record<string, string> = {
-  minutely: "*-*-* *:*:00",
-  hourly: "*-*-* *:00:00",
-  daily: "*-*-* 00:00:00",
-  weekly: "Mon *-*-* 00:00:00",
-  monthly: "*-*-01 00:00:00",
-  quarterly: "*-01,04,07,10-01 00:00:00",
-  semiannually: "*-01,07-01 00:00:00",
-  "semi-annually": "*-01,07-01 00:00:00",
-  biannually: "*-01,07-01 00:00:00",
-  "bi-annually": "*-01,07-01 00:00:00",
-  yearly: "*-01-01 00:00:00",
-  annually: "*-01-01 00:00:00",
-};
+const SHORTHANDS: ReadonlyMap<string, string> = new Map([
+  ["minutely", "*-*-* *:*:00"],
+  ["hourly", "*-*-* *:00:00"],
+  ["daily", "*-*-* 00:00:00"],
+  ["weekly", "Mon *-*-* 00:00:00"],
+  ["monthly", "*-*-01 00:00:00"],
+  ["quarterly", "*-01,04,07,10-01 00:00:00"],
+  ["semiannually", "*-01,07-01 00:00:00"],
+  ["semi-annually", "*-01,07-01 00:00:00"],
+  ["biannually", "*-01,07-01 00:00:00"],
+  ["bi-annually", "*-01,07-01 00:00:00"],
+  ["yearly", "*-01-01 00:00:00"],
+  ["annually", "*-01-01 00:00:00"],
+]);
 
 const WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 
@@ -62,7 +62,7 @@ export function parseOnCalendar(expression: string): OnCalendar | undefined {
   const timeZone = words.length > 1 && isTimeZone(last) ? last : undefined;
   if (timeZone !== undefined) words.pop();
   const first = words[0]?.toLowerCase() ?? "";
-  const shorthand = words.length === 1 ? SHORTHANDS[first] : undefined;
+  const shorthand = words.length === 1 ? SHORTHANDS.get(first) : undefined;
   const parts = shorthand === undefined ? words : shorthand.split(" ");
 
   const weekdayPart = /^[a-z]/i.test(parts[0] ?? "") ? parts.shift() : undefined;

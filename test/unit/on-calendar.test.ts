@@ -139,6 +139,8 @@ describe("calendar expressions", () => {
     "daily 1:00",
     "*-*-* 1:00  UTC",
     "1:00 Mon",
+    "__proto__",
+    "constructor",
   ])("%j is none, for systemd neither", (text) => {
     expect(parseOnCalendar(text)).toBeUndefined();
     expect(systemd([text])[0]).toBeUndefined();
