@@ -233,5 +233,14 @@ export const badKeys = (): Readonly<Record<string, readonly Forged[]>> => ({
   "absurd N": [keyFile({ N: 2 ** 30 })],
   short: [keyFile({ data: randomBytes(8).toString("base64") })],
   slow: Array.from({ length: 6 }, () => keyFile({ N: 2 ** 20 })),
-  undecryptable: Array.from({ length: 60 }, () => keyFile({})),
 });
+
+/** Key files of the right form that no password opens, whose names come before another's: restic tries them first. */
+export function unopenableKeys(count: number, before: string): Forged[] {
+  const keys: Forged[] = [];
+  while (keys.length < count) {
+    const key = keyFile({});
+    if (key.id < before) keys.push(key);
+  }
+  return keys;
+}

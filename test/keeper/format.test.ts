@@ -345,12 +345,9 @@ describe("what restic would read differently is refused", () => {
     expect(() => readConfig(Buffer.from(JSON.stringify(config)))).toThrow(FormatError);
   });
 
-  test.each(Object.entries(forgery.badKeys()).filter(([kind]) => kind !== "undecryptable"))(
-    "a key: %s",
-    async (_, [first]) => {
-      await expect(openKey((first as forgery.Forged).bytes, PASSWORD)).rejects.toThrow(FormatError);
-    },
-  );
+  test.each(Object.entries(forgery.badKeys()))("a key: %s", async (_, [first]) => {
+    await expect(openKey((first as forgery.Forged).bytes, PASSWORD)).rejects.toThrow(FormatError);
+  });
 
   test("a key whose parameters would take another one's place", async () => {
     const text = forgery.keyFor(KEY, PASSWORD).bytes.toString();
