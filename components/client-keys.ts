@@ -1,6 +1,7 @@
 import * as pulumi from "@pulumi/pulumi";
 import * as tls from "@pulumi/tls";
 import { KeyPair } from "../config";
+import { KeeperRepository } from "../hosts";
 import { DeployedRepository } from "../operations/deployment";
 import { ClientPlan, repositoryPassword } from "../plan";
 
@@ -19,6 +20,8 @@ export class ClientKeys extends pulumi.ComponentResource {
   readonly client: ClientPlan;
   /** Its repositories with their keys and passwords; a secret. */
   readonly repositories: pulumi.Output<DeployedRepository[]>;
+  /** The passwords alone, which a new key does not change; a secret. */
+  readonly passwords: pulumi.Output<KeeperRepository[]>;
 
   constructor(name: string, args: ClientKeysArgs, opts?: pulumi.ComponentResourceOptions) {
     const { client, rootKey } = args;
@@ -29,17 +32,20 @@ export class ClientKeys extends pulumi.ComponentResource {
       opts,
     );
     this.client = client;
-    const repositories = client.repositories.map(({ keyName, address, keep, pins, ...repository }) => {
-      const password = pulumi.output(
-        repository.password ?? rootKey.apply((key) => repositoryPassword(key, client.name, repository.name)),
-      );
+    const made = client.repositories.map(({ keyName, address, keep, pins, ...repository }) => {
+      const { name, password, publicKey } = repository;
+      const kept = pulumi
+        .output(password ?? rootKey.apply((key) => repositoryPassword(key, client.name, name)))
+        .apply((password): KeeperRepository => ({ client: client.name, repository: name, password }));
       const keys: { publicKey: pulumi.Input<string>; privateKey?: pulumi.Output<string> } =
-        repository.publicKey === undefined ? this.keyPair(keyName) : { publicKey: repository.publicKey };
-      return pulumi
-        .all([keys, password])
-        .apply(([keys, password]): DeployedRepository => ({ ...repository, ...keys, password }));
+        publicKey === undefined ? this.keyPair(keyName) : { publicKey };
+      const deployed = pulumi
+        .all([keys, kept])
+        .apply(([keys, { password }]): DeployedRepository => ({ ...repository, ...keys, password }));
+      return { kept, deployed };
     });
-    this.repositories = pulumi.secret(pulumi.all(repositories));
+    this.repositories = pulumi.secret(pulumi.all(made.map(({ deployed }) => deployed)));
+    this.passwords = pulumi.secret(pulumi.all(made.map(({ kept }) => kept)));
     this.registerOutputs();
   }
 

@@ -90,14 +90,7 @@ export class Keeper extends pulumi.ComponentResource {
     );
 
     const content = pulumi
-      .all([
-        args.s3,
-        args.clients.map(({ client, repositories }) =>
-          repositories.apply((all) =>
-            all.map(({ name, password }) => ({ client: client.name, repository: name, password })),
-          ),
-        ),
-      ])
+      .all([args.s3, args.clients.map(({ passwords }) => passwords)])
       .apply(([s3, repositories]) =>
         keeperInstall({
           host: keeper.name,
