@@ -1,13 +1,17 @@
 /** What the configuration says to the keeper: `/etc/keeper/keeper.json`, without a secret. */
 import type { ApprovalLimits, Keep } from "../config/schema/keeper";
+import type { AlarmsConfig } from "../config/schema/alarms";
 import type { BucketAddress } from "../s3/client";
 import type { Bounds } from "./job";
 
+export type { AlarmsConfig } from "../config/schema/alarms";
 export type { ApprovalLimits, Keep } from "../config/schema/keeper";
 
 /** What the keeper knows of one repository. */
 export interface KeptRepository {
   readonly client: string;
+  /** Whether its operator only handed over a public key, and may not have begun yet. */
+  readonly keyOnly?: boolean;
   readonly repository: string;
   /** Absent: nothing is forgotten. */
   readonly keep?: Keep;
@@ -20,6 +24,12 @@ export interface KeptRepository {
   /** Whether its client is frozen: nothing is forgotten or pruned. */
   readonly frozen: boolean;
 }
+
+/** From when on something is amiss. */
+export type WatchSettings = Pick<AlarmsConfig, "graceHours" | "digestHour" | "quotaGib">;
+
+/** By which ways alarms are sent; it holds secrets. `/etc/keeper/alarms.json` is an `AlarmsConfig`. */
+export type AlarmWays = Pick<AlarmsConfig, "mail" | "webhooks" | "command" | "ping">;
 
 /** The settings of the keeper's program. */
 export interface KeeperSettings {
