@@ -1,4 +1,4 @@
-/** Text that an attacker may have written, as one line that is safe to log. */
+/** Text that an attacker may have written, as one line that is safe to show. */
 
 /**
  * A text on one line; characters that control a terminal or the direction of writing become `?`.
@@ -12,3 +12,10 @@ export const printable = (text: string, most: number): string =>
     .replace(/\s+/g, (spaces) => (/[\r\n]/.test(spaces) ? " | " : spaces))
     .replace(/\p{C}/gu, "?")
     .slice(0, most);
+
+/**
+ * A text with an escape such as `\u{202e}` in place of each character that controls a terminal or the direction of
+ * writing, ends a line or shows nothing.
+ */
+export const visible = (text: string): string =>
+  text.replace(/[\p{C}\p{Zl}\p{Zp}\p{DI}]/gu, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);

@@ -1,7 +1,7 @@
+import { visible } from "../keeper/printable";
+
 /** A string of unknown origin, such as a key, without characters that control the terminal. */
-export function printable(text: string): string {
-  return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);
-}
+export const printable = visible;
 
 /** The same for several lines. All that is printed for the operator passes through it. */
 export function printableLines(text: string): string {

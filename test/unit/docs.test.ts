@@ -8,7 +8,10 @@ const DOCUMENTS = [
   "README.md",
   "CHANGELOG.md",
   "CONTRIBUTING.md",
-  ...fs.readdirSync(path.join(ROOT, "docs")).map((name) => `docs/${name}`),
+  ...fs
+    .readdirSync(path.join(ROOT, "docs"))
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => `docs/${name}`),
 ];
 
 const read = (file: string): string => fs.readFileSync(path.join(ROOT, file), "utf8");
