@@ -88,5 +88,10 @@ export interface RepositoryState {
   readonly cycleBegan?: number;
   readonly allDataRead?: number;
   /** What snapshots claim, by ID: for reports alone. */
-  readonly claims: Readonly<Record<string, { readonly time: string; readonly hostname: string }>>;
+  readonly claims: Readonly<
+    Record<
+      string,
+      { readonly time: string; readonly hostname: string; readonly report?: "partial" | "failed" }
+    >
+  >;
 }

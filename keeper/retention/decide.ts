@@ -3,9 +3,10 @@ import type { Action, Job } from "../job";
 import type { StoredObject } from "../objects";
 import type { ApprovalLimits, KeeperSettings, KeptRepository } from "../settings";
 import type { Approval, Pause, Plan, PutAgain, RepositoryState } from "../state";
+import { counted } from "../words";
 import { isDue, overdueAt } from "./due";
 import { Arrival, keptBy } from "./keep";
-import { counted, held, nothingArrived, putAgain, silent, standing, tooLarge, waits } from "./pauses";
+import { held, nothingArrived, putAgain, silent, standing, tooLarge, waits } from "./pauses";
 
 /** What the gate saw of a repository. */
 export interface Observed {

@@ -1,6 +1,7 @@
 /** For which reasons retention stands still, each with what the operator can do about it. */
 import type { KeeperSettings, KeptRepository } from "../settings";
 import type { Pause, PutAgain, RepositoryState } from "../state";
+import { counted, minute } from "../words";
 
 /** Names in one sentence; the rest is counted. */
 const MOST_NAMED = 3;
@@ -8,12 +9,6 @@ const MOST_NAMED = 3;
 const named = (names: readonly string[]): string =>
   names.slice(0, MOST_NAMED).join(", ") +
   (names.length > MOST_NAMED ? ` and ${names.length - MOST_NAMED} more` : "");
-
-/** @param ms milliseconds since 1970 */
-const minute = (ms: number): string => new Date(ms).toISOString().replace(/:\d\d\.\d+Z$/, "Z");
-
-/** `1 snapshot`, `2 snapshots`. */
-export const counted = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" : "s"}`;
 
 /** The pauses that settings and state alone cause: while one stands, a run for retention's sake is not worth it. */
 export function standing(

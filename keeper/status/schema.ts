@@ -73,7 +73,9 @@ const repository = z.object({
   frozen: z.boolean(),
   held: z.boolean(),
   schedule: z.string(),
-  seen: time.meta({ description: "when it was last listed: what follows is of then" }),
+  seen: time.meta({
+    description: "when it was last listed, 0: never; what follows is as it was at that time",
+  }),
   error: z.string().optional().meta({ description: "why it could not be listed this time" }),
   lastBackup: time
     .optional()
@@ -104,7 +106,7 @@ const repository = z.object({
   }),
   allDataRead: time.optional().meta({ description: "when a check had last read all data" }),
   findings: count.meta({ description: "of the guard" }),
-  pauses: z.array(z.object({ kind: z.string(), why: z.string() })),
+  pauses: z.array(z.object({ kind: z.string(), why: z.string(), since: time })),
   locks: z.object({ count, oldest: time.optional() }),
   unknown: suspects,
   hidden: suspects,

@@ -1,19 +1,14 @@
 /** What the keeper decided and knows, in words. Strings in it are the keeper's: print them as such. */
 import type { Action } from "../../keeper/job";
+import { claimFits } from "../../keeper/retention";
+import { counted } from "../../keeper/words";
 import { moment } from "../printable";
 import type { PlannedDocument, StateDocument } from "./documents";
 
-const HOUR = 3_600_000;
-const DAY = 24 * HOUR;
-
-/** A snapshot begins before it arrives, and a long backup takes days; more than that is reported. */
-const EARLIEST_CLAIM = 2 * DAY;
-const LATEST_CLAIM = HOUR;
+const DAY = 86_400_000;
 
 /** How many objects of a finding, and dates that do not fit, are shown. */
 const MOST_SHOWN = 20;
-
-const counted = (n: number, noun: string): string => `${String(n)} ${noun}${n === 1 ? "" : "s"}`;
 
 /** The first ones, one a line, and how many more there are. */
 function some(lines: readonly string[]): string[] {
@@ -85,10 +80,9 @@ function dataLines(state: StateDocument): string[] {
 function forgedDates({ arrivals, claims }: StateDocument): string[] {
   const odd = Object.entries(claims).flatMap(([id, { time }]) => {
     const arrived = Object.hasOwn(arrivals, id) ? arrivals[id] : undefined;
-    const claimed = Date.parse(time);
-    if (arrived === undefined) return [];
-    const fits = claimed >= arrived - EARLIEST_CLAIM && claimed <= arrived + LATEST_CLAIM;
-    return fits ? [] : [`${id} arrived ${moment(arrived)} and claims ${time}`];
+    return arrived === undefined || claimFits(arrived, time)
+      ? []
+      : [`${id} arrived ${moment(arrived)} and claims ${time}`];
   });
   if (odd.length === 0) return [];
   return [

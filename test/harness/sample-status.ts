@@ -152,7 +152,11 @@ export function sampleStatus(overrides: Partial<Status> = {}): Status {
       nextDue: Date.UTC(2027, 2, 12, 2),
       added: 0,
       pauses: [
-        { kind: "silent", why: "no backup has arrived for 3 days: nothing is forgotten until one does" },
+        {
+          kind: "silent",
+          why: "no backup has arrived for 3 days: nothing is forgotten until one does",
+          since: SAMPLE_AT - DAY,
+        },
       ],
     }),
     sampleRepository({
@@ -165,7 +169,13 @@ export function sampleStatus(overrides: Partial<Status> = {}): Status {
       claimed: "2031-01-01T00:00:00Z",
       snapshots: 903,
       hidden: { count: 3, since: SAMPLE_AT - 5 * HOUR, some: [`git/main/index/${"4c".repeat(32)}`] },
-      pauses: [{ kind: "waits-for-approval", why: "312 of 903 snapshots are to go: approve the plan" }],
+      pauses: [
+        {
+          kind: "waits-for-approval",
+          why: "312 of 903 snapshots are to go: approve the plan",
+          since: SAMPLE_AT - DAY,
+        },
+      ],
     }),
     sampleRepository({
       ...locked,
@@ -304,7 +314,7 @@ export function hostileStatus(): Status {
       schedule: text,
       error: text,
       claimed: text,
-      pauses: [{ kind: text, why: text }],
+      pauses: [{ kind: text, why: text, since: SAMPLE_AT }],
       days: [{ day: text, backups: 1, reports: 1, added: 1, bytes: 1 }],
       tried: { check: { at: SAMPLE_AT, ok: false, detail: text } },
       findings: 1,

@@ -1,0 +1,228 @@
+/** How the backups are, from what was seen and what was known before: pure, and the time is an argument. */
+import type { Action } from "../job";
+import type { KeeperSettings, KeptRepository, WatchSettings } from "../settings";
+import type { RepositoryState, Tried } from "../state";
+import type { Observed, ObservedRepository } from "../watch/observed";
+import { dayOf } from "../words";
+import { alarmsOf } from "./alarms";
+import { dueAfter } from "./due";
+import { gone, isForged, isReport, lastBackupOf, present, reportedBy, type Snapshot } from "./runs";
+import type { Day, RepositoryStatus, Status } from "./schema";
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** Three rounds of the watcher: one may be late, and one may fail. */
+const VALID = 45 * MINUTE;
+
+/** Days that are remembered: the calendar of the last months. */
+const DAYS = 120;
+
+/** What a judgement is made from. */
+export interface Judging {
+  /** Milliseconds since 1970. */
+  readonly now: number;
+  readonly by: Status["by"];
+  readonly settings: KeeperSettings;
+  readonly watch: WatchSettings;
+  readonly observed: Observed;
+  /** What was judged last; it holds what S3 does not remember. */
+  readonly previous?: Status;
+}
+
+/** How the backups are. The ways by which alarms are sent are left empty. */
+export function judge({ now, by, settings, watch, observed, previous }: Judging): Status {
+  const repositories = observed.repositories.map((seen) =>
+    rowOf(now, watch, seen, find(settings.repositories, seen), find(previous?.repositories, seen)),
+  );
+  const quota = watch.quotaGib === undefined ? observed.quota : watch.quotaGib * 1024 ** 3;
+  const { retentionOff, s3 } = settings;
+  const { verify, clockOff } = observed;
+  return {
+    version: 1,
+    at: now,
+    by,
+    ...(by === "keeper" && { validUntil: now + VALID }),
+    bucket: {
+      name: s3.bucket,
+      endpoint: s3.endpoint,
+      bytes: repositories.reduce((sum, { versionBytes }) => sum + versionBytes, 0),
+      ...(quota !== undefined && { quota }),
+      beside: observed.beside,
+      ...(clockOff !== undefined && { clockOff }),
+    },
+    ...(retentionOff !== undefined && { retentionOff }),
+    ...(verify !== undefined && { verify }),
+    repositories,
+    alarms: alarmsOf({ now, settings, observed, repositories, quota, previous: previous?.alarms ?? [] }),
+    ways: [],
+  };
+}
+
+/** The one of the same name. */
+export const find = <T extends { readonly client: string; readonly repository: string }>(
+  all: readonly T[] | undefined,
+  { client, repository }: { readonly client: string; readonly repository: string },
+): T | undefined => all?.find((one) => one.client === client && one.repository === repository);
+
+const NOBODY = { count: 0, some: [] };
+
+/**
+ * One repository.
+ *
+ * @param kept its settings; absent: it is the canary
+ * @param before what was known of it
+ */
+function rowOf(
+  now: number,
+  watch: WatchSettings,
+  seen: ObservedRepository,
+  kept: KeptRepository | undefined,
+  before: RepositoryStatus | undefined,
+): RepositoryStatus {
+  const { client, repository, error, state, planned } = seen;
+  const known = {
+    client,
+    repository,
+    canary: kept === undefined,
+    frozen: kept?.frozen ?? false,
+    schedule: kept?.schedule ?? "none",
+  };
+  if (error !== undefined) return { ...(before ?? UNSEEN), ...known, error };
+
+  const snapshots = present(seen);
+  const last = lastBackupOf(snapshots);
+  const reported = reportedBy(snapshots);
+  const nextDue = kept && nextDueOf(now, kept, seen, snapshots, before);
+  const overdueSince =
+    kept && nextDue !== undefined ? nextDue + kept.window * MINUTE + watch.graceHours * HOUR : undefined;
+  const oldest = seen.locks.oldest;
+  return {
+    ...known,
+    held: seen.held,
+    seen: seen.at,
+    ...(last !== undefined && { lastBackup: last.arrived }),
+    ...(last?.claim !== undefined && isForged(last) && { claimed: last.claim.time }),
+    ...(reported !== undefined && { reported }),
+    ...(nextDue !== undefined && { nextDue }),
+    ...(overdueSince !== undefined && overdueSince <= now && { overdueSince }),
+    snapshots: seen.snapshots.length,
+    objects: seen.objects,
+    bytes: seen.bytes,
+    versionBytes: seen.versionBytes,
+    added: seen.addedToday,
+    days: daysOf(now, seen, snapshots, before?.days ?? []),
+    tried: triedOf(state),
+    ...(state?.allDataRead !== undefined && { allDataRead: state.allDataRead }),
+    findings: state?.findings.length ?? 0,
+    pauses: (planned?.pauses ?? []).map(({ kind, why }) => ({
+      kind,
+      why,
+      since: before?.pauses.find((one) => one.kind === kind)?.since ?? planned?.at ?? now,
+    })),
+    locks: { count: seen.locks.count, ...(oldest !== undefined && { oldest }) },
+    unknown: seen.unknown,
+    hidden: seen.hidden,
+    overwritten: seen.overwritten,
+    ...(seen.accountedUntil !== undefined && { accountedUntil: seen.accountedUntil }),
+  };
+}
+
+/** What is known of a repository that was never listed. */
+const UNSEEN = {
+  held: false,
+  seen: 0,
+  snapshots: 0,
+  objects: 0,
+  bytes: 0,
+  versionBytes: 0,
+  added: 0,
+  days: [],
+  tried: {},
+  findings: 0,
+  pauses: [],
+  locks: { count: 0 },
+  unknown: NOBODY,
+  hidden: NOBODY,
+  overwritten: NOBODY,
+} satisfies Partial<RepositoryStatus>;
+
+/**
+ * When the next backup is due: never of a frozen client, and of one whose operator may not have begun yet. As long as
+ * none arrives it stays what it was, so that a repository without anything in it has a time, too. A client that was
+ * frozen, or was given another schedule while nothing was overdue, has until the next time from now on.
+ */
+function nextDueOf(
+  now: number,
+  { schedule, frozen, keyOnly }: KeptRepository,
+  { created }: ObservedRepository,
+  snapshots: readonly Snapshot[],
+  before: RepositoryStatus | undefined,
+): number | undefined {
+  if (frozen || (keyOnly === true && snapshots.length === 0 && before?.nextDue === undefined))
+    return undefined;
+  const last = lastBackupOf(snapshots)?.arrived;
+  const changed = before !== undefined && (before.frozen || before.schedule !== schedule);
+  const nothingNew = last === undefined || last === before?.lastBackup;
+  if (before?.nextDue !== undefined && !changed && nothingNew) return before.nextDue;
+  if (changed && before.overdueSince === undefined) return dueAfter(schedule, now);
+  // Reports alone are no backup: it is due since the repository is there.
+  const began = Math.min(created ?? Infinity, snapshots[0]?.arrived ?? Infinity);
+  return dueAfter(schedule, last ?? (began === Infinity ? now : began));
+}
+
+/** The days of which something is known, the oldest first. */
+function daysOf(
+  now: number,
+  seen: ObservedRepository,
+  snapshots: readonly Snapshot[],
+  before: readonly Day[],
+): Day[] {
+  const first = dayOf(now - (DAYS - 1) * DAY);
+  const last = dayOf(now);
+  const arrived = new Map<string, { backups: number; reports: number }>();
+  for (const one of [...snapshots, ...gone(seen)]) {
+    const day = dayOf(one.arrived);
+    const { backups, reports } = arrived.get(day) ?? { backups: 0, reports: 0 };
+    const report = Number(isReport(one));
+    arrived.set(day, { backups: backups + 1 - report, reports: reports + report });
+  }
+  const known = new Map(before.map((one) => [one.day, one]));
+  const today = dayOf(seen.at);
+  const days = [...new Set([...arrived.keys(), ...known.keys(), ...Object.keys(seen.added), today])];
+  return days
+    .filter((day) => day >= first && day <= last)
+    .sort()
+    .map((day) => {
+      const was = known.get(day) ?? { backups: 0, reports: 0, added: 0, bytes: undefined };
+      const is = arrived.get(day) ?? { backups: 0, reports: 0 };
+      // Arrivals of snapshots that are gone are remembered for a while only, and what a prune removed is no more.
+      const more = is.backups + is.reports >= was.backups + was.reports ? is : was;
+      const bytes = day === today ? seen.bytes : was.bytes;
+      return {
+        day,
+        backups: more.backups,
+        reports: more.reports,
+        added: Math.max(was.added, Object.hasOwn(seen.added, day) ? (seen.added[day] ?? 0) : 0),
+        ...(bytes !== undefined && { bytes }),
+      };
+    });
+}
+
+const ACTIONS: readonly Action[] = ["guard", "forget", "prune", "check"];
+
+function triedOf(state: RepositoryState | undefined): RepositoryStatus["tried"] {
+  const shown = ({ at, ok, detail, succeeded }: Tried) => ({
+    at,
+    ok,
+    detail,
+    ...(succeeded !== undefined && { succeeded }),
+  });
+  return Object.fromEntries(
+    ACTIONS.flatMap((action) => {
+      const last = state?.tried[action];
+      return last === undefined ? [] : [[action, shown(last)]];
+    }),
+  );
+}
