@@ -13,7 +13,13 @@ export interface ClientFile {
 }
 
 /** Fields whose values are secret, wherever they stand. */
-export const SECRET_FIELDS: ReadonlySet<string> = new Set(["secretAccessKey", "password", "privateKey"]);
+const SECRET_FIELDS: ReadonlySet<string> = new Set(["secretAccessKey", "password", "privateKey"]);
+
+/** Fields that are secret in one place: the URL of a program to download is none. */
+const SECRET_PLACES = /^alarms\.(?:webhooks\.[0-9]+\.url|ping)$/;
+
+const isSecret = (path: Path): boolean =>
+  SECRET_FIELDS.has(String(path.at(-1))) || SECRET_PLACES.test(path.map(String).join("."));
 
 /** One error of the user: where, and what is wrong with which remedy. */
 export interface FieldError {
@@ -69,7 +75,7 @@ export function plainSecrets(value: unknown, path: Path, encrypted: (path: Path)
     : Object.entries(value);
   return entries.flatMap(([key, inner]) => {
     const here = [...path, key];
-    if (typeof key !== "string" || !SECRET_FIELDS.has(key)) return plainSecrets(inner, here, encrypted);
+    if (!isSecret(here)) return plainSecrets(inner, here, encrypted);
     if (typeof inner !== "string" || inner === "") return [];
     const command = `pulumi config set --secret --path '${fieldName(encrypted(here))}'`;
     const message = `${SECRET} is in plain text; take a new secret and encrypt it: ${command}`;

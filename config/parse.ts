@@ -3,8 +3,8 @@ import { addSecrets } from "./client-files";
 import { ClientFile, ConfigError, FieldError, Path, placeOf } from "./errors";
 import { mappingOf, relationErrors } from "./rules";
 import { KnownKeys, clientSecrets as secretsOfFiles, stackSchema } from "./schema";
-import { ClientConfig, CreatedNetwork, StackConfig } from "./types";
-import { ANYWHERE, hostCidr, isAddress } from "./values/addresses";
+import { ClientConfig, CreatedNetwork, MailConfig, StackConfig } from "./types";
+import { hostCidr, networksOf } from "./values/addresses";
 import { parseEndpoint } from "./values/endpoints";
 
 /**
@@ -102,12 +102,13 @@ function firstOfEachField(errors: FieldError[]): FieldError[] {
 
 /** Fills in the defaults that depend on other fields. */
 function complete(fields: z.output<typeof stackSchema>): StackConfig {
-  const { protect, network, access, egress, proxy, keeper, restic, s3, clients } = fields;
+  const { protect, network, access, egress, proxy, keeper, alarms, restic, s3, clients } = fields;
   const withFloatingIp = (given: boolean | undefined): boolean => given ?? access.via === "floating-ip";
   const floatingIp = withFloatingIp(proxy.floatingIp);
   const some = floatingIp || (keeper !== undefined && withFloatingIp(keeper.floatingIp));
   const floatingIpPool =
     access.floatingIpPool ?? (some && "create" in network ? network.create.externalNetwork : undefined);
+  const { mail, ...others } = alarms;
   const endpoint = parseEndpoint(s3.endpoint)?.host ?? "";
   return {
     protect,
@@ -116,7 +117,7 @@ function complete(fields: z.output<typeof stackSchema>): StackConfig {
     egress: {
       ...egress,
       dns: egress.dns ?? ("create" in network ? nameServers(network.create) : []),
-      s3: egress.s3 ?? (isAddress(endpoint) ? [hostCidr(endpoint)] : ANYWHERE),
+      s3: egress.s3 ?? networksOf(endpoint),
     },
     proxy: { ...proxy, floatingIp, user: proxy.user ?? access.user },
     ...(keeper && {
@@ -126,6 +127,7 @@ function complete(fields: z.output<typeof stackSchema>): StackConfig {
         user: keeper.user ?? access.user,
       },
     }),
+    alarms: { ...others, ...(mail && { mail: { ...mail, port: mail.port ?? mailPort(mail) } }) },
     ...(restic === undefined ? {} : { restic }),
     s3,
     clients: clients.map((client): ClientConfig => {
@@ -136,6 +138,8 @@ function complete(fields: z.output<typeof stackSchema>): StackConfig {
     }),
   };
 }
+
+const mailPort = ({ security }: Pick<MailConfig, "security">): number => (security === "tls" ? 465 : 587);
 
 function nameServers({ cidr, dnsServers }: CreatedNetwork): string[] {
   return dnsServers.length === 0 ? [cidr] : dnsServers.map(hostCidr);

@@ -1,4 +1,4 @@
-import { FieldError, Path, shown } from "./errors";
+import { FieldError, fieldName, Path, shown } from "./errors";
 import { isAddress, isIpv6Alone } from "./values/addresses";
 import { minutesBetweenRuns } from "./values/backups";
 import { withoutBucket } from "./values/endpoints";
@@ -20,6 +20,7 @@ export function relationErrors(raw: unknown, placeOf: (path: Path) => string): F
     ...endpointErrors(stack),
     ...versionErrors(stack),
     ...identityErrors(stack),
+    ...alarmErrors(stack, placeOf),
     ...clientErrors(stack, placeOf),
   ];
 }
@@ -181,6 +182,43 @@ function identityErrors({ s3 }: Raw): FieldError[] {
       errors.push({ path: at("principal"), message });
     }
   }
+  return errors;
+}
+
+/** What the fields of `alarms` have to do with each other. */
+function alarmErrors({ alarms }: Raw, placeOf: (path: Path) => string): FieldError[] {
+  const errors: FieldError[] = [];
+  const { mail, webhooks } = mappingOf(alarms);
+  const { security, user, password } = mappingOf(mail);
+  const at = (field: string): Path => ["alarms", "mail", field];
+  if (isGiven(user) && !isGiven(password)) {
+    const path = at("password");
+    const message = `missing; encrypt the password of ${shown(user)}: pulumi config set --secret --path '${fieldName(path)}'`;
+    errors.push({ path, message });
+  }
+  if (!isGiven(user) && isGiven(password)) {
+    errors.push({
+      path: at("user"),
+      message: "missing; give the user whose password it is, or leave password out",
+    });
+  }
+  if (isGiven(user) && security === "none") {
+    const message = `"none" would send the password in plain text; write starttls or tls, or leave user and password out`;
+    errors.push({ path: at("security"), message });
+  }
+  const seen = new Map<string, Path>();
+  listOf(webhooks).forEach((webhook, index) => {
+    const name = textOf(mappingOf(webhook)["name"]);
+    if (name === undefined) return;
+    const path: Path = ["alarms", "webhooks", index, "name"];
+    const first = seen.get(name);
+    if (first === undefined) seen.set(name, path);
+    else
+      errors.push({
+        path,
+        message: `${shown(name)} is the name of ${placeOf(first)} too; choose another name`,
+      });
+  });
   return errors;
 }
 

@@ -1,4 +1,5 @@
 import type { AccessConfig } from "./schema/access";
+import type { AlarmsConfig } from "./schema/alarms";
 import type { ClientConfig } from "./schema/clients";
 import type { EgressConfig } from "./schema/egress";
 import type { KeeperConfig } from "./schema/keeper";
@@ -8,6 +9,7 @@ import type { ProxyConfig } from "./schema/proxy";
 import type { S3Config } from "./schema/s3";
 
 export type * from "./schema/access";
+export type * from "./schema/alarms";
 export type * from "./schema/clients";
 export type * from "./schema/repository";
 export type * from "./schema/egress";
@@ -49,6 +51,11 @@ export interface StackConfig {
    * @default none, and nothing is ever forgotten
    */
   keeper?: KeeperConfig;
+  /**
+   * Who is told when something is amiss. The keeper sends.
+   * @default the default of each field, and nothing is sent
+   */
+  alarms: AlarmsConfig;
   /**
    * The restic program for clients of the kinds `vm` and `existing`: a raw binary, or an official `.bz2` release
    * file.

@@ -1,3 +1,9 @@
+import { z } from "zod";
+import { commandPathProblem, mailAddressProblem, webUrlProblem } from "../values/alarms";
+import { addressProblem } from "../values/addresses";
+import { nameProblem } from "../values/names";
+import { list, mapping, missingOrWrong, port, secret, text, textList, withoutText, within } from "./fields";
+
 /** Who is told when something is amiss, and from when on it is. The keeper sends. */
 export interface AlarmsConfig {
   /**
@@ -72,3 +78,67 @@ export interface CommandConfig {
   /** @default none */
   readonly args: readonly string[];
 }
+
+const SECURITY = ["tls", "starttls", "none"] as const;
+const FORMS = ["json", "slack", "discord", "teams"] as const;
+
+const oneWord = <Word extends string>(what: string, words: readonly [Word, ...Word[]]) =>
+  z.enum(words, {
+    error: ({ input }) =>
+      missingOrWrong(input, what, `write ${words.slice(0, -1).join(", ")} or ${String(words.at(-1))}`),
+  });
+
+const mail = mapping(
+  {
+    server: text(
+      'give the host name or address of the SMTP server, for example "mail.example.com"',
+      addressProblem,
+    ),
+    port: port().optional(),
+    security: oneWord("a kind of security", SECURITY).default("starttls"),
+    user: text("give the user at the SMTP server, or leave it out").optional(),
+    password: secret("give the password at the SMTP server").optional(),
+    from: text('give the address of the sender, for example "backups@example.com"', mailAddressProblem),
+    to: textList(
+      text('give an e-mail address, for example "ops@example.com"', mailAddressProblem),
+      'list the addresses of those who get it, for example ["ops@example.com"]',
+      1,
+    ),
+  },
+  "give server, from and to, or leave it out",
+);
+
+const webhook = mapping(
+  {
+    name: text("give a name, by which the status calls it", nameProblem),
+    url: secret("give the URL that the service shows", webUrlProblem),
+    form: oneWord("a form", FORMS).default("json"),
+  },
+  "give name and url",
+);
+
+const command = mapping(
+  {
+    path: text("give the path of the program on the keeper", commandPathProblem),
+    args: list(text("give an argument"), "list the arguments, or leave it out").default([]),
+  },
+  "give path, and args where there are any",
+);
+
+const hours = (what: string, least: number, most: number) => within(what, least, most).default(6);
+
+export const alarms = mapping(
+  {
+    graceHours: hours("a number of hours", 1, 720),
+    digestHour: hours("an hour of the day", 0, 23),
+    quotaGib: within("a number of GiB", 1, 1_000_000_000).optional(),
+    mail: mail.optional(),
+    // A URL in the list's place is a secret, too.
+    webhooks: list(webhook, "list the webhooks, each with name and url, or write []", 0, withoutText).default(
+      [],
+    ),
+    command: command.optional(),
+    ping: secret("give the URL to request after each round, or leave it out", webUrlProblem).optional(),
+  },
+  "give mail, webhooks, command or ping, or leave it out",
+);

@@ -25,6 +25,11 @@ export interface EgressConfig {
    * @default the endpoint where it is an address, else `0.0.0.0/0` and `::/0`
    */
   s3: string[];
+  /**
+   * Mail server, webhooks and ping of `alarms` (their ports, TCP), from the keeper only.
+   * @default of each: its host where that is an address, else `0.0.0.0/0` and `::/0`
+   */
+  alarms?: string[];
 }
 
 export const egress = mapping(
@@ -33,6 +38,7 @@ export const egress = mapping(
     ntp: cidrs("the networks of the time servers").default(ANYWHERE),
     mirrors: cidrs("the networks of the package mirrors").default([]),
     s3: cidrs("the networks of the S3 service").optional(),
+    alarms: cidrs("the networks that alarms are sent to").optional(),
   },
-  "give dns, ntp, mirrors, s3 or leave egress out",
+  "give dns, ntp, mirrors, s3, alarms or leave egress out",
 );

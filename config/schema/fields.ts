@@ -10,12 +10,19 @@ export const MAPPING = "a mapping";
 
 export type Rule = (text: string) => Problem;
 
+/** A value as an error may show it where a string may be a secret. */
+export const withoutText = (value: unknown): string => (typeof value === "string" ? "string" : shown(value));
+
 /** What is wrong with a value of another type: a string in a mapping's place is not shown, for it may be a secret. */
-export function missingOrWrong(value: unknown, wanted: string, give: string): string {
+export function missingOrWrong(
+  value: unknown,
+  wanted: string,
+  give: string,
+  display = wanted === MAPPING ? withoutText : shown,
+): string {
   if (value === undefined) return `missing; ${give}`;
   if (value === null || value === "") return `empty; ${give}`;
-  const display = typeof value === "string" && wanted === MAPPING ? "string" : shown(value);
-  return `${display} is not ${wanted}; ${give}`;
+  return `${display(value)} is not ${wanted}; ${give}`;
 }
 
 /** A field that holds a string. `give` is the remedy where it is missing; only the first broken rule is reported. */
@@ -79,9 +86,9 @@ export function within(
 
 export const port = () => within("a port", 1, 65535);
 
-export function list<T extends z.ZodType>(item: T, give: string, least = 0) {
+export function list<T extends z.ZodType>(item: T, give: string, least = 0, display = shown) {
   return z
-    .array(item, { error: ({ input }) => missingOrWrong(input, "a list", give) })
+    .array(item, { error: ({ input }) => missingOrWrong(input, "a list", give, display) })
     .min(least, { error: `empty list; ${give}` });
 }
 

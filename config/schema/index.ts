@@ -1,5 +1,6 @@
 import { versionProblem } from "../values/programs";
 import { access } from "./access";
+import { alarms } from "./alarms";
 import { client, clientSecrets } from "./clients";
 import { egress } from "./egress";
 import { text, flag, list, mapping } from "./fields";
@@ -21,6 +22,7 @@ export const stackSchema = mapping(
     egress: egress.prefault({}),
     proxy,
     keeper: keeper.optional(),
+    alarms: alarms.prefault({}),
     restic: artifact(
       "restic",
       ".bz2",

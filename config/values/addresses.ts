@@ -68,6 +68,9 @@ export function hostCidr(address: string): string {
   return `${formatAddress(addressNumber(address, width), width)}/${width}`;
 }
 
+/** The networks in which a host may be: its address alone, or for a name all. */
+export const networksOf = (host: string): string[] => (isAddress(host) ? [hostCidr(host)] : ANYWHERE);
+
 /** An IP address. */
 export function ipProblem(text: string): Problem {
   return isAddress(text) ? undefined : 'is not an IP address; write it alone, for example "192.0.2.53"';

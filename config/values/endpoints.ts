@@ -12,6 +12,9 @@ export function urlPort(url: string): number {
   return port === "" ? DEFAULT_PORTS[protocol === "http:" ? "http" : "https"] : Number(port);
 }
 
+/** The DNS name or address in a URL, an IPv6 address without brackets. */
+export const urlHost = (url: string): string => new URL(url).hostname.replace(/^\[|\]$/g, "");
+
 /** An S3 endpoint, taken apart. */
 export interface Endpoint {
   scheme: "http" | "https";

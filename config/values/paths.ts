@@ -44,7 +44,7 @@ export function excludeProblem(text: string): Problem {
 }
 
 /** A path as Go's `filepath.Clean` writes it: without empty parts, `.` and `..`. */
-function normalPath(text: string): string {
+export function normalPath(text: string): string {
   const rooted = text.startsWith("/");
   const parts: string[] = [];
   for (const part of text.split("/")) {

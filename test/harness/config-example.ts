@@ -55,6 +55,7 @@ export function fullExample(): StackConfig {
       ntp: ["192.0.2.123/32"],
       mirrors: ["0.0.0.0/0", "::/0"],
       s3: ["198.51.100.0/24"],
+      alarms: ["198.51.100.25/32", "2001:db8:2::/48"],
     },
     proxy: {
       name: "rclone-1",
@@ -80,6 +81,26 @@ export function fullExample(): StackConfig {
       keep: { within: 30, days: 0, weeks: 8, months: 12, years: 0 },
       approval: { snapshots: 0, share: 1 },
       readGibPerDay: 1,
+    },
+    alarms: {
+      graceHours: 720,
+      digestHour: 0,
+      quotaGib: 1,
+      mail: {
+        server: "2001:db8:2::25",
+        port: 2525,
+        security: "tls",
+        user: "backups@example.com",
+        password: "hush mail",
+        from: "backups@example.com",
+        to: ["ops@example.com", "night@example.com"],
+      },
+      webhooks: [
+        { name: "team", url: "https://hooks.example.com:8443/T0/hush", form: "slack" },
+        { name: "own", url: "http://198.51.100.25/hush", form: "json" },
+      ],
+      command: { path: "/usr/local/bin/page", args: ["--urgent", "ops team"] },
+      ping: "https://ping.example.com/hush",
     },
     restic: { version: "0.18.1", url: "http://192.0.2.1:8088/restic.bz2", sha256: HEX },
     s3: {

@@ -22,7 +22,7 @@ function thrown(): unknown {
   }
 }
 
-const SECRET_KEYS = ["access", "s3", "clients"];
+const SECRET_KEYS = ["access", "alarms", "s3", "clients"];
 
 describe("the reader", () => {
   afterEach(() => {
@@ -43,7 +43,7 @@ describe("the reader", () => {
         "invalid configuration: 2 errors",
         '  secure-backups:protect: "maybe" is not true or false; write true or false without quotes',
         "  secure-backups:colour: unknown key; " +
-          "known here: protect, network, access, egress, proxy, keeper, restic, s3, clients, clientsFolder, clientSecrets",
+          "known here: protect, network, access, egress, proxy, keeper, alarms, restic, s3, clients, clientsFolder, clientSecrets",
       ].join("\n"),
     );
   });
@@ -55,8 +55,12 @@ describe("the reader", () => {
       `pulumi config set --secret --path 'secure-backups:${field}'`;
     expect((thrown() as Error).message).toBe(
       [
-        "invalid configuration: 5 errors",
+        "invalid configuration: 9 errors",
         "  secure-backups:protect: 3 is not true or false; write true or false without quotes",
+        line("alarms.mail.password"),
+        line("alarms.webhooks[0].url"),
+        line("alarms.webhooks[1].url"),
+        line("alarms.ping"),
         line("s3.identities.writer.secretAccessKey"),
         line("s3.identities.keeper.secretAccessKey"),
         line("clients[0].repositories[0].password"),
@@ -66,18 +70,23 @@ describe("the reader", () => {
   });
 
   test("refuses a plain secret also where nothing else is wrong", () => {
-    setConfig(fullExample(), ["access", "s3"]);
+    setConfig(fullExample(), ["access", "alarms", "s3"]);
     expect(thrown()).toBeInstanceOf(pulumi.RunError);
     expect((thrown() as Error).message).toContain("2 errors");
     expect((thrown() as Error).message).not.toContain("pä");
   });
 
   test("asks for no encryption where there is no secret", () => {
-    const { clients, s3, access, ...rest } = fullExample();
+    const { clients, s3, access, alarms, ...rest } = fullExample();
     const { writer, keeper, ...identities } = s3.identities;
     const { jumpHost, privateKey, ...way } = access;
     expect([clients.length, writer, keeper, jumpHost, privateKey].includes(undefined)).toBe(false);
-    setConfig({ ...rest, clients: [], s3: { ...s3, identities }, access: { ...way, via: "direct" } }, []);
+    const { mail, webhooks, ping, ...others } = alarms;
+    expect([mail?.password, webhooks[0], ping].includes(undefined)).toBe(false);
+    setConfig(
+      { ...rest, alarms: others, clients: [], s3: { ...s3, identities }, access: { ...way, via: "direct" } },
+      [],
+    );
     expect(readStackConfig().access.via).toBe("direct");
   });
 });

@@ -22,7 +22,7 @@ import {
 import { HEX, ed25519, fullExample, project } from "../harness/config-example";
 
 const ALL_KEYS =
-  "known here: protect, network, access, egress, proxy, keeper, restic, s3, clients, clientsFolder, clientSecrets";
+  "known here: protect, network, access, egress, proxy, keeper, alarms, restic, s3, clients, clientsFolder, clientSecrets";
 
 describe("a right configuration", () => {
   test("with every field given is taken as it is", () => {
@@ -48,6 +48,7 @@ describe("a right configuration", () => {
         floatingIp: false,
         rclone: artifact("1.76.0"),
       },
+      alarms: { graceHours: 6, digestHour: 6, webhooks: [] },
       s3: {
         endpoint: "s3.example.com",
         region: "eu",
@@ -321,6 +322,8 @@ describe("for any input", () => {
         "egress.dns",
         "proxy.rclone",
         "keeper.keep",
+        "alarms.mail",
+        "alarms.webhooks[0]",
         "s3.identities",
         "s3.identities.writer",
       ],
@@ -349,6 +352,12 @@ describe("for any input", () => {
       "clients[1].ssh.privateKey",
       "s3.identities.writer.secretAccessKey",
       "s3.identities.keeper.secretAccessKey",
+      "alarms.mail.password",
+      "alarms.mail",
+      "alarms.webhooks",
+      "alarms.webhooks[0]",
+      "alarms.webhooks[1].url",
+      "alarms.ping",
       "clients[0].repositories[0].password",
       "clients[2].repositories[0].password",
       "s3.identities.owner.secretAcessKey",
