@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { hostCidr, StackConfig, urlPort } from "../config";
+import { AlarmsConfig, hostCidr, networksOf, StackConfig, urlHost, urlPort } from "../config";
 
 /**
  * The security groups of the stack: one around the proxy, one around every app server that it creates, and one around the
@@ -37,7 +37,7 @@ function sourcesOf(client: StackConfig["clients"][number]): string[] {
 /**
  * What the security groups let through, without duplicates and in a stable order: SSH to the proxy from
  * administrators and clients, SSH to app servers and to the keeper from administrators, and outwards DNS, time,
- * package mirrors and, from proxy and keeper, the S3 endpoint. App servers reach no S3 endpoint: they hold no credentials
+ * package mirrors and, from proxy and keeper, the S3 endpoint, and from the keeper mail server, webhooks and ping. App servers reach no S3 endpoint: they hold no credentials
  * for it. No other host of the stack reaches the keeper, and it reaches none.
  *
  * No rule is for ICMP: OpenStack lets through neighbour discovery, and what belongs to an allowed connection, "packet too
@@ -83,10 +83,25 @@ export function firewallRules(config: StackConfig, s3Endpoint: string): Firewall
     ...between("appserver", "egress", "proxy"),
     ...(keeper === undefined
       ? []
-      : [...common("keeper"), ...allow("keeper", "egress", "tcp", urlPort(s3Endpoint), config.egress.s3)]),
+      : [
+          ...common("keeper"),
+          ...allow("keeper", "egress", "tcp", urlPort(s3Endpoint), config.egress.s3),
+          ...alarmReceivers(config.alarms).flatMap(({ host, port }) =>
+            allow("keeper", "egress", "tcp", port, config.egress.alarms ?? networksOf(host)),
+          ),
+        ]),
   ];
   const byName = new Map(rules.map((rule) => [ruleName(rule), rule]));
   return [...byName.keys()].sort().map((name) => byName.get(name) as FirewallRule);
+}
+
+/** Where alarms are sent to. */
+function alarmReceivers({ mail, webhooks, ping }: AlarmsConfig): { host: string; port: number }[] {
+  const urls = [...webhooks.map(({ url }) => url), ...(ping === undefined ? [] : [ping])];
+  return [
+    ...(mail === undefined ? [] : [{ host: mail.server, port: mail.port }]),
+    ...urls.map((url) => ({ host: urlHost(url), port: urlPort(url) })),
+  ];
 }
 
 /** The address family that a rule is for. */

@@ -50,9 +50,10 @@ export function keeperSettings(config: StackConfig, s3Endpoint: string): KeeperS
   return {
     s3: { endpoint: s3Endpoint, region: s3.region, bucket: s3.bucket },
     ...(off !== undefined && { retentionOff: off }),
-    repositories: clients.flatMap(({ name: client, frozen, repositories }) =>
+    repositories: clients.flatMap(({ name: client, kind, frozen, repositories }) =>
       repositories.map(({ name, keep = keeper.keep, pins, schedule, window }) => ({
         client,
+        ...(kind === "key-only" && { keyOnly: true }),
         repository: name,
         ...(keep && { keep }),
         pins,

@@ -101,6 +101,40 @@ describe("firewall", () => {
     expect(rules(config()).filter((name) => name.includes("keeper"))).toEqual([]);
   });
 
+  const alarms = {
+    mail: { server: "192.0.2.25", from: "backups@example.com", to: ["ops@example.com"] },
+    webhooks: [
+      { name: "team", url: "https://hooks.example.com/T0/B0" },
+      { name: "own", url: "http://[2001:DB8::7]:8065/hook" },
+    ],
+    command: { path: "/usr/local/bin/page" },
+    ping: "https://ping.example.com:8444/0123",
+  };
+
+  test("the keeper reaches mail server, webhooks and ping on their ports alone, at their addresses where they are given", () => {
+    const before = rules(config({ keeper }));
+    expect(rules(config({ keeper, alarms })).filter((name) => !before.includes(name))).toEqual([
+      "keeper-egress-tcp-443-0.0.0.0/0",
+      "keeper-egress-tcp-443-::/0",
+      "keeper-egress-tcp-587-192.0.2.25/32",
+      "keeper-egress-tcp-8065-2001:db8::7/128",
+      "keeper-egress-tcp-8444-0.0.0.0/0",
+      "keeper-egress-tcp-8444-::/0",
+    ]);
+    const egress = { ...config().egress, alarms: ["198.51.100.64/26"] };
+    expect(rules(config({ keeper, alarms, egress })).filter((name) => !before.includes(name))).toEqual(
+      [443, 587, 8065, 8444].map((port) => `keeper-egress-tcp-${String(port)}-198.51.100.64/26`),
+    );
+  });
+
+  test("without ways of alarms, and for other hosts, nothing is opened", () => {
+    const egress = { ...config().egress, alarms: ["198.51.100.64/26"] };
+    expect(rules(config({ keeper, egress, alarms: { command: alarms.command } }))).toEqual(
+      rules(config({ keeper })),
+    );
+    expect(rules(config({ alarms, egress }))).toEqual(rules(config()));
+  });
+
   test("app servers reach the proxy by either family", () => {
     const between = firewallRules(config(), "https://s3.example.com").filter(({ peer }) => "group" in peer);
     expect(between.map((rule) => [rule.group, rule.direction, rule.port, ethertypeOf(rule)])).toEqual([
@@ -219,6 +253,15 @@ describe("retention", () => {
     expect(one(kept({ keeper: { keep: undefined } }))).not.toHaveProperty("keep");
   });
 
+  test("knows which repositories only their operator's key opens, who may not have begun yet", () => {
+    const keeper = { image: "i", flavor: "f", node: artifact, restic: artifact };
+    const of = buildPlan(config({ keeper })).keeper?.repositories;
+    expect(of?.map(({ client, keyOnly }) => [client, keyOnly])).toEqual([
+      ["web", undefined],
+      ["partner", true],
+    ]);
+  });
+
   test("needs a disk for the keeper", () => {
     const disks = (plan: ReturnType<typeof kept>) => plan.disksOfFlavors.map(({ host }) => host);
     expect(disks(kept())).toContain("keeper");
@@ -301,6 +344,19 @@ describe("what is probably not meant", () => {
   test("a frozen client's key is not warned of, for nobody connects", () => {
     const clients = [{ ...server, name: "old", frozen: true, ssh: { ...ssh, address: "192.0.2.7" } }];
     expect(buildPlan(config({ clients })).warnings).toEqual([]);
+  });
+
+  test("alarms that nobody sends are warned of, way by way", () => {
+    const webhooks = [1, 2].map((number) => ({
+      name: `w${String(number)}`,
+      url: "https://hooks.example.com/",
+    }));
+    const { warnings } = buildPlan(config({ alarms: { webhooks, ping: "https://ping.example.com/hush" } }));
+    expect(warnings).toEqual([
+      expect.stringMatching(/^alarms\.webhooks has no effect, .*; give keeper a host/),
+      expect.stringMatching(/^alarms\.ping has no effect/),
+    ]);
+    expect(buildPlan(config({ alarms: { graceHours: 1, quotaGib: 5 } })).warnings).toEqual([]);
   });
 
   test("a backup of the whole system without oneFileSystem is warned of", () => {
