@@ -58,7 +58,7 @@ export function explanation(resources: readonly StateResource[], { bucket }: Dep
     `Destroyed: ${String(resources.length)} resources, among them the hosts ${hosts.join(", ") || "(none)"} with their disks,`,
     "the keys of all clients, the operator's key where the stack created it, and, last, the root key.",
     held === "nothing"
-      ? `The bucket ${bucket.bucket} is empty, and goes too.`
+      ? `The bucket ${bucket.bucket} holds no backups, and goes too.`
       : `The bucket ${bucket.bucket} stays with all that it holds and with its policy. Its backups can be read by the passwords in\n` +
         "the exported file alone.",
     "Existing servers and key-only clients keep their files, with keys that open nothing.",

@@ -84,6 +84,10 @@ const PRUNED_PARTS = ["data/*", "index/*"];
 export const KEEPER_FOLDER = ".keeper/";
 /** The folder of what only the owner may say about repositories: a hold on them, and what may be forgotten. */
 export const OWNER_FOLDER = ".owner/";
+/** The folder of the status, and of the alarms that are to be sent; the writer can neither read nor change it. */
+export const STATUS_FOLDER = ".status/";
+/** All folders that hold no backups and are of no use without any. */
+export const NOTES_FOLDERS: readonly string[] = [KEEPER_FOLDER, OWNER_FOLDER, STATUS_FOLDER];
 
 /**
  * The policy of the bucket in all its forms, the strongest first. S3 services differ in what they understand and
@@ -91,9 +95,9 @@ export const OWNER_FOLDER = ".owner/";
  *
  * With a separate writer, the writer lists, reads and adds, and deletes restic's locks only. The keeper lists and reads
  * old versions too, adds packs, indexes and locks and no snapshot, key or configuration, and removes objects, which
- * versioning keeps. The writer has no access to {@link KEEPER_FOLDER}, and neither of them changes {@link OWNER_FOLDER}:
- * denied by name, for services differ in whether a "*" between slashes reaches beyond one folder. Both are denied
- * {@link DENIED}; the owner keeps every right.
+ * versioning keeps. The writer has no access to {@link KEEPER_FOLDER} and {@link STATUS_FOLDER}, and neither of them
+ * changes {@link OWNER_FOLDER}: denied by name, for services differ in whether a "*" between slashes reaches beyond one
+ * folder. Both are denied {@link DENIED}; the owner keeps every right.
  *
  * Without a separate writer everybody (the owner too) is denied the destroying actions, except for locks: that stops a
  * client and an operator's error, but an attacker with the owner's credentials can put another policy.
@@ -196,6 +200,7 @@ function withWriter(
   const objects = `${bucket}/*`;
   const place = (part: string) => `${bucket}/*/*/${part}`;
   const hosts = keeper === undefined ? { AWS: writer } : { AWS: [writer, keeper] };
+  const keepersFolders = [KEEPER_FOLDER, STATUS_FOLDER].map((folder) => `${bucket}/${folder}*`);
   const adds = ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"];
   const ofKeeper = (principal: { AWS: string }): Statement[] => [
     allow("KeeperListsVersions", principal, "s3:ListBucketVersions", bucket),
@@ -203,7 +208,7 @@ function withWriter(
     allow("KeeperAdds", principal, adds, [
       ...PRUNED_PARTS.map(place),
       `${bucket}/${LOCKS}`,
-      `${bucket}/${KEEPER_FOLDER}*`,
+      ...keepersFolders,
     ]),
     allow("KeeperRemoves", principal, "s3:DeleteObject", objects),
     {
@@ -234,7 +239,7 @@ function withWriter(
       Effect: "Deny",
       Principal: { AWS: writer },
       Action: ["s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:DeleteObject"],
-      Resource: `${bucket}/${KEEPER_FOLDER}*`,
+      Resource: keepersFolders,
     },
     {
       Sid: "OnlyOwnerDecides",

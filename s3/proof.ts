@@ -1,6 +1,6 @@
 /** Proves that a bucket's policy is in force: each identity tries what it must be able to do, and what it must not. */
 import type { S3 } from "@aws-sdk/client-s3";
-import { KEEPER_FOLDER, OWNER_FOLDER, type PolicyForm } from "../plan/bucket-policy";
+import { KEEPER_FOLDER, OWNER_FOLDER, STATUS_FOLDER, type PolicyForm } from "../plan/bucket-policy";
 import { answerOf, ofNoAnswer } from "./answers";
 import { explained, failure, patiently, putAsProxy, where, type BucketAddress } from "./client";
 import { ENCRYPTED_STATUS, NULL_VERSION, isDenied, isFull, isUnsupported } from "./services";
@@ -20,13 +20,13 @@ export const CANARY_LOCK_KEY = `${PROOF_PREFIX}locks/canary`;
 /** What the keeper must be able to put: what a prune writes, which the writer must be able to read, and others. */
 const PRUNED = ["data/keeper", "index/keeper"].map((part) => PROOF_PREFIX + part);
 const KEEPER_LOCK = `${PROOF_PREFIX}locks/keeper`;
-const KEEPER_NOTE = `${KEEPER_FOLDER}${PROOF_PREFIX}note`;
+const KEEPER_NOTES = [KEEPER_FOLDER, STATUS_FOLDER].map((folder) => `${folder}${PROOF_PREFIX}note`);
 /** What the keeper must not be able to put. */
 const KEEPER_NEVER_ADDS = ["keys/keeper", "snapshots/keeper", "config"].map((part) => PROOF_PREFIX + part);
 /** What only the owner may put. */
 const OWNER_NOTE = `${OWNER_FOLDER}${PROOF_PREFIX}note`;
 /** Everything that a proof may leave besides the canary. */
-const LEFT = [CANARY_LOCK_KEY, ...PRUNED, KEEPER_LOCK, KEEPER_NOTE, ...KEEPER_NEVER_ADDS, OWNER_NOTE];
+const LEFT = [CANARY_LOCK_KEY, ...PRUNED, KEEPER_LOCK, ...KEEPER_NOTES, ...KEEPER_NEVER_ADDS, OWNER_NOTE];
 
 /** Versions of one key to read, the newest; an attacker may have put any number. */
 const PAGE = 50;
@@ -92,7 +92,8 @@ function isIndependentOfPolicy(error: unknown): boolean {
  * Proves with a canary that the policy is in force; a policy may be stored and yet bind nobody. The writer can add
  * an object, cannot delete it or a version of it, and can delete a lock. The keeper removes the canary, which leaves a
  * delete marker, and can delete no version; the owner reads what the writer wrote and restores it. The keeper adds
- * packs, indexes, locks and its notes, which the writer can neither read nor change, and no other part of a repository;
+ * packs, indexes, locks, its notes and the status, which the writer can neither read nor change, and no other part of a
+ * repository;
  * neither of them changes what is the owner's. Neither can do anything in {@link PROVED}.
  *
  * An attacker with the writer's keys may have left any object in the canary's place: an unreadable one, a locked one, or
@@ -168,7 +169,7 @@ async function proveWith(
     return [...untried];
   }
   await mustNotTamper(canary, address, "writer", writer, inForce);
-  for (const key of [KEEPER_NOTE, OWNER_NOTE]) await mustNotChange(address, "writer", writer, key);
+  for (const key of [...KEEPER_NOTES, OWNER_NOTE]) await mustNotChange(address, "writer", writer, key);
   const { keeper } = clients;
   if (keeper !== undefined) {
     await mustNotTamper(canary, address, "keeper", keeper, inForce);
@@ -220,7 +221,7 @@ async function proveWith(
 async function proveKeeper(keeper: S3, writer: S3, address: BucketAddress): Promise<readonly string[]> {
   const Bucket = address.bucket;
   const untried: string[] = [];
-  for (const key of [...PRUNED, KEEPER_LOCK, KEEPER_NOTE]) {
+  for (const key of [...PRUNED, KEEPER_LOCK, ...KEEPER_NOTES]) {
     const added = await explained(
       address,
       `write "${key}" as the keeper`,
@@ -229,7 +230,7 @@ async function proveKeeper(keeper: S3, writer: S3, address: BucketAddress): Prom
     );
     if (added === "full") {
       untried.push("the keeper can add packs, indexes, locks and its notes");
-    } else if (key === KEEPER_NOTE) {
+    } else if (KEEPER_NOTES.includes(key)) {
       await mustBeDenied(address, "writer", `read "${key}"`, async () => {
         const { Body } = await writer.getObject({ Bucket, Key: key });
         await Body?.transformToByteArray();

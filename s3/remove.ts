@@ -1,6 +1,6 @@
 /** Removes an empty bucket. */
 import type { S3 } from "@aws-sdk/client-s3";
-import { liftedPolicy } from "../plan/bucket-policy";
+import { liftedPolicy, NOTES_FOLDERS } from "../plan/bucket-policy";
 import { answerOf } from "./answers";
 import { failure, patiently, type BucketAddress } from "./client";
 import { isDenied, isUnsupported } from "./services";
@@ -12,8 +12,12 @@ import { PATIENCE } from "./settings/setting";
 /** Whether the bucket was removed. One that stays `holds` this key, or its content is unknown. */
 export type Removal = { readonly removed: true } | { readonly removed: false; readonly holds?: string };
 
+/** What is in the bucket without any backup, too. */
+const isData = (key: string): boolean =>
+  ![CANARY_PREFIX, ...NOTES_FOLDERS].some((folder) => key.startsWith(folder));
+
 /**
- * Removes the bucket if it holds nothing but the canary: no object, no old version, no delete marker. One with data
+ * Removes the bucket if it holds nothing but canaries and notes: no object, no old version, no delete marker. One with data
  * stays, with its policy. So does one whose owner's keys are revoked: a revocation ends an intrusion, and the removal of
  * the stack must not fail because of it. A bucket that does not exist counts as removed.
  */
@@ -78,7 +82,7 @@ async function emptyAndRemove(owner: S3, bucket: string): Promise<Removal> {
   let from: Page["next"];
   do {
     const page = await listEntries(owner, bucket, from);
-    for (const entry of page.entries.filter(({ Key }) => Key.startsWith(CANARY_PREFIX))) {
+    for (const entry of page.entries.filter(({ Key }) => !isData(Key))) {
       await owner.deleteObject({
         Bucket: bucket,
         ...entry,
@@ -92,14 +96,14 @@ async function emptyAndRemove(owner: S3, bucket: string): Promise<Removal> {
 }
 
 /**
- * A key that is not below {@link CANARY_PREFIX}, or its top folder; `undefined` when there is none. Lists folders only:
- * an attacker with the writer's keys can put any number of objects below the canary's prefix.
+ * A key that is below neither {@link CANARY_PREFIX} nor {@link NOTES_FOLDERS}, or its top folder; `undefined` when there is
+ * none. Lists folders only: an attacker with the writer's keys can put any number of objects below the canary's prefix.
  */
 export async function firstData(owner: S3, bucket: string): Promise<string | undefined> {
   let from: Page["next"];
   do {
     const page = await listEntries(owner, bucket, from, "/");
-    const data = page.entries.find((entry) => !entry.Key.startsWith(CANARY_PREFIX));
+    const data = page.entries.find((entry) => isData(entry.Key));
     if (data !== undefined) {
       return data.Key;
     }

@@ -140,6 +140,7 @@ describe("the choice of the policy's form", () => {
     for (const [who, Key] of [
       [writer, ".keeper/web/main/state.json"],
       [writer, ".keeper/web/data/state"],
+      [writer, ".status/status.json"],
       [writer, ".owner/web/main/hold"],
       [keeper, ".owner/web/main/hold"],
       [keeper, ".owner/web/data/hold"],

@@ -172,6 +172,12 @@ describe("every policy", () => {
     );
   });
 
+  test("is below the 20 KB that S3 takes, with the longest names", () => {
+    const user = (name: string) => `arn:aws:iam::${"0".repeat(32)}:user/${name.repeat(64)}`;
+    const args = { bucket: "b".repeat(63), owner: user("o"), writer: user("w"), keeper: user("k") };
+    for (const { policy } of bucketPolicies(args)) expect(policy.length).toBeLessThan(20 * 1024);
+  });
+
   test("is the same for the same arguments", () => {
     fc.assert(
       fc.property(policyArgs, (args) => {
@@ -227,6 +233,8 @@ describe('every form, whether a "*" between slashes reaches beyond one folder or
     [".keeper/web/main/state.json", ALL, []],
     [".keeper/web/main/journal/one.json", ALL, []],
     [".keeper/web/locks/one", ALL, []],
+    [".status/status.json", ALL, []],
+    [".status/web/locks/one", ALL, []],
     [".owner/web/main/hold", [GET, OLD], [GET]],
     [".owner/web/data/one", [GET, OLD], [GET]],
     [".owner/web/locks/one", [GET, OLD], [GET]],
@@ -249,7 +257,11 @@ describe('every form, whether a "*" between slashes reaches beyond one folder or
   test.each([0, 1, 2, 3])("%i keeps the writer out of what a later keeper will trust", (at) => {
     const all = statements({ at, bucket: "b", owner: OWNER, writer: WRITER });
     for (const beyond of [true, false]) {
-      for (const key of [".keeper/web/main/state.json", ".owner/web/main/approval.json"]) {
+      for (const key of [
+        ".keeper/web/main/state.json",
+        ".status/outbox.json",
+        ".owner/web/main/approval.json",
+      ]) {
         expect([PUT, HIDE].filter((action) => may(all, WRITER, action, key, beyond))).toEqual([]);
       }
     }

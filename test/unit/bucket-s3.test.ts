@@ -565,7 +565,7 @@ describe("the proof", () => {
         };
       if (request.startsWith(`DELETE ${canary}`) && who === KEYS.accessKeyId)
         return { status: 204, headers: { "x-amz-version-id": "marker" } };
-      return /^DELETE .*versionId=|^(PUT|DELETE) \/vault\/\.(keeper|owner)\/|^PUT \S+\?(policy|versioning|lifecycle|publicAccessBlock)$/.test(
+      return /^DELETE .*versionId=|^(PUT|DELETE) \/vault\/\.(keeper|status|owner)\/|^PUT \S+\?(policy|versioning|lifecycle|publicAccessBlock)$/.test(
         request,
       ) && who === "WRITER"
         ? denied
@@ -784,6 +784,27 @@ describe("removing", () => {
     await s3.putObject({ Bucket: "vault", Key: "web/main/config", Body: "x" });
     expect(await removeIfEmpty(s3, address, SOON)).toEqual({ removed: false, holds: "web/main/config" });
     expect(log.some((line) => line.startsWith("DELETE"))).toBe(false);
+  });
+
+  test("notes of keeper and owner go with the bucket, and keep none without backups", async () => {
+    const { address, s3, log } = await service((request) =>
+      request.includes("?versions") ? error(501, "NotImplemented") : undefined,
+    );
+    const notes = [".keeper/web/main/state.json", ".owner/verify.json", ".status/status.json"];
+    for (const Key of notes) await s3.putObject({ Bucket: "vault", Key, Body: "x" });
+    expect(await removeIfEmpty(s3, address, SOON)).toEqual({ removed: true });
+    expect(log.filter((line) => line.startsWith("DELETE"))).toEqual([
+      ...notes.map((key) => `DELETE /vault/${key}`),
+      "DELETE /vault",
+    ]);
+  });
+
+  test("what was moved away in a recovery is data", async () => {
+    const { address, s3 } = await service((request) =>
+      request.includes("?versions") ? error(501, "NotImplemented") : undefined,
+    );
+    await s3.putObject({ Bucket: "vault", Key: ".quarantine/run/web/main/data/aa/1", Body: "x" });
+    expect(await removeIfEmpty(s3, address, SOON)).toMatchObject({ removed: false });
   });
 
   test("a canary that nobody may delete yet keeps the bucket, with its policy", async () => {

@@ -65,7 +65,7 @@ test("reports what goes and what stays, and writes out what opens the backups", 
   expect(explanation(RESOURCES, deployment, { name: "web/" })).toMatch(
     /hosts rclonesrv, web with their disks[\s\S]*bucket b stays with all that it holds/,
   );
-  expect(explanation(RESOURCES, deployment, "nothing")).toContain("is empty, and goes too");
+  expect(explanation(RESOURCES, deployment, "nothing")).toContain("holds no backups, and goes too");
   const file = JSON.stringify(exported(deployment));
   expect(file).toContain("root-key-of-all-passwords");
   expect(file).toContain('"web/main":"of web/main"');

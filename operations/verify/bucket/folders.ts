@@ -1,6 +1,6 @@
 /** What only the keeper may change, what only the owner may change, and what the keeper adds to a repository. */
 import type { S3 } from "@aws-sdk/client-s3";
-import { KEEPER_FOLDER, OWNER_FOLDER } from "../../../plan/bucket-policy";
+import { KEEPER_FOLDER, OWNER_FOLDER, STATUS_FOLDER } from "../../../plan/bucket-policy";
 import { explained, failure, putAsProxy } from "../../../s3/client";
 import { isDenied } from "../../../s3/services";
 import { versionPages } from "../../../s3/versions";
@@ -26,7 +26,11 @@ import {
 } from "./target";
 
 /** Where these probes try what no backup is. */
-const NOTES = { keeper: `${KEEPER_FOLDER}${SPARE}`, owner: `${OWNER_FOLDER}${SPARE}` };
+const NOTES = {
+  keeper: `${KEEPER_FOLDER}${SPARE}`,
+  status: `${STATUS_FOLDER}${SPARE}`,
+  owner: `${OWNER_FOLDER}${SPARE}`,
+};
 
 /** The folders that these probes may leave something in. */
 export const NOTE_FOLDERS = Object.values(NOTES);
@@ -90,18 +94,25 @@ function ownersFolder(target: BucketProbe, { role, s3 }: HostIdentity): Promise<
   );
 }
 
+/** What the keeper has for itself: where, and what it is for. */
+const KEEPERS = {
+  keeper: { id: "s3.writer-keepers-folder", what: `${KEEPER_FOLDER}, by which retention decides` },
+  status: { id: "s3.writer-status-folder", what: `${STATUS_FOLDER}, where status and alarms are` },
+} as const;
+
 /** Whether the writer can neither read nor change what the keeper notes. */
-function keepersFolder(target: BucketProbe): Promise<Finding> {
+function keepersFolder(target: BucketProbe, folder: keyof typeof KEEPERS): Promise<Finding> {
   const { writer, address } = target;
+  const { id, what } = KEEPERS[folder];
   return ring2(
     {
-      id: "s3.writer-keepers-folder",
-      tried: `the writer reads, puts and hides an object below ${KEEPER_FOLDER}, by which retention decides`,
+      id,
+      tried: `the writer reads, puts and hides an object below ${what}`,
       expected: "refused",
       remedy: PROVE,
     },
     async () => {
-      const canary = { Bucket: address.bucket, Key: `${NOTES.keeper}writer` };
+      const canary = { Bucket: address.bucket, Key: `${NOTES[folder]}writer` };
       await explained(address, "write a canary as the owner", () =>
         target.owner.putObject({ ...canary, Body: "first" }),
       );
@@ -113,19 +124,20 @@ function keepersFolder(target: BucketProbe): Promise<Finding> {
   );
 }
 
-/** Seconds to list what retention trusts. */
+/** Seconds to list what retention and alarms trust. */
 const SECONDS = 20;
 
-/** Whether nobody else put what retention trusts, also before the policy kept the writer out. */
+/** Whether nobody else put what retention and alarms trust, also before the policy kept the writer out. */
 function notes(target: BucketProbe): Promise<Finding> {
   const { owner, address, bucket } = target;
   return ring2(
     {
       id: "s3.notes",
-      tried: `the owner lists all versions below ${KEEPER_FOLDER} and ${OWNER_FOLDER}`,
+      tried: `the owner lists all versions below ${KEEPER_FOLDER}, ${STATUS_FOLDER} and ${OWNER_FOLDER}`,
       expected: "keeper and owner put them, and nobody else",
       remedy:
-        "retention may have decided by what an attacker wrote: docs/incident.md; remove it with the owner's keys",
+        "retention may have decided, or alarms not been sent, by what an attacker wrote: docs/incident.md; remove it with " +
+        "the owner's keys",
     },
     async () => {
       const { owner: own, keeper, nameOf } = await identityNames(bucket);
@@ -134,6 +146,7 @@ function notes(target: BucketProbe): Promise<Finding> {
       let count = 0;
       for (const [folder, spare, authors] of [
         [KEEPER_FOLDER, NOTES.keeper, [own, keeper]],
+        [STATUS_FOLDER, NOTES.status, [own, keeper]],
         [OWNER_FOLDER, NOTES.owner, [own]],
       ] as const) {
         for await (const page of versionPages(owner, address, folder)) {
@@ -153,12 +166,12 @@ function notes(target: BucketProbe): Promise<Finding> {
   );
 }
 
-/** Whether hosts stay out of the folders that retention trusts. */
+/** Whether hosts stay out of the folders that retention and alarms trust. */
 export function folders(target: BucketProbe): Promise<Finding>[] {
   if (target.open.writer !== undefined) {
     const about = {
       id: "s3.writer-folders",
-      tried: `the writer changes objects below ${KEEPER_FOLDER} and ${OWNER_FOLDER}`,
+      tried: `the writer changes objects below ${KEEPER_FOLDER}, ${STATUS_FOLDER} and ${OWNER_FOLDER}`,
       expected: "refused",
     };
     return [open({ ...about, remedy: PROVE }, target.open.writer, NO_WRITER)];
@@ -166,7 +179,8 @@ export function folders(target: BucketProbe): Promise<Finding>[] {
   const { keeper } = target;
   return [
     notes(target),
-    keepersFolder(target),
+    keepersFolder(target, "keeper"),
+    keepersFolder(target, "status"),
     ownersFolder(target, { role: "writer", s3: target.writer }),
     ...(keeper === undefined ? [] : [ownersFolder(target, { role: "keeper", s3: keeper })]),
   ];
@@ -179,7 +193,7 @@ export function workOfTheKeeper(target: BucketProbe, keeper: S3): Promise<Findin
     ring2(
       {
         id: "s3.keeper-adds",
-        tried: "the keeper adds a pack, an index, a lock and a note of its own; the writer reads the pack",
+        tried: "the keeper adds a pack, an index, a lock, a note and a status; the writer reads the pack",
         expected: "they can, or nothing could be pruned",
         remedy: PROVE,
       },
@@ -187,7 +201,8 @@ export function workOfTheKeeper(target: BucketProbe, keeper: S3): Promise<Findin
         allowed(target, "add canaries as the keeper", async () => {
           const pack = { Bucket, Key: `${DATA}keeper-adds` };
           await place(target, pack.Key);
-          const others = [`${SPARE}index/keeper-adds`, `${LOCK}keeper-adds`, `${NOTES.keeper}adds`];
+          const notes = [NOTES.keeper, NOTES.status].map((folder) => `${folder}adds`);
+          const others = [`${SPARE}index/keeper-adds`, `${LOCK}keeper-adds`, ...notes];
           for (const Key of [pack.Key, ...others]) await putAsProxy(keeper, { Bucket, Key, Body: "second" });
           const right = (await contentOf(target.writer, pack)) === "second";
           return { holds: right, happened: right ? "they can" : "what the writer reads is something else" };

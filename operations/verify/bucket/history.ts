@@ -4,7 +4,7 @@
  */
 import { type DeployedClient, repositoriesOf } from "../../deployment";
 import { setTimeout } from "node:timers/promises";
-import { KEEPER_FOLDER, OWNER_FOLDER } from "../../../plan/bucket-policy";
+import { NOTES_FOLDERS } from "../../../plan/bucket-policy";
 import { CANARY } from "../../../hosts/names";
 import { answerOf } from "../../../s3/answers";
 import { explained, failure } from "../../../s3/client";
@@ -18,7 +18,7 @@ import { hiddenByGate, withoutAccounted, type Hidden } from "./journal";
 import { damageInWords, judgeHistory, unreadable, type Damage } from "./damage";
 
 /** Folders without repositories of clients. */
-const NO_CLIENTS = [`${CANARY.client}/`, `${QUARANTINE}/`, KEEPER_FOLDER, OWNER_FOLDER];
+const NO_CLIENTS = [`${CANARY.client}/`, `${QUARANTINE}/`, ...NOTES_FOLDERS];
 
 /** The parts of a repository without packs and locks. */
 const PARTS = ["config", "keys/", "index/", "snapshots/"];
