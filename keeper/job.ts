@@ -4,6 +4,7 @@
  * (`application/x-ndjson`), and the guard's memory (`GET` and `PUT /keeper/memory`) is bytes that the gate only stores.
  */
 import type { StoredObject } from "./objects";
+import type { Reported } from "./reported";
 
 /** What a run may do, in this order. */
 export type Action = "guard" | "forget" | "prune" | "check";
@@ -16,6 +17,15 @@ export interface Finding {
   readonly objects: readonly string[];
   /** One sentence for the operator. */
   readonly why: string;
+}
+
+/** What a snapshot says of itself: the client's own word, or an attacker's. */
+export interface Claim {
+  /** RFC 3339. */
+  readonly time: string;
+  readonly hostname: string;
+  /** It is the report of a run that was not whole; absent: it is a backup. */
+  readonly report?: Reported;
 }
 
 /** The bounds of a run; every one of them ends the run with a finding or an error, never with a crash. */
@@ -72,6 +82,6 @@ export interface Result {
   /** Whether every pack is verified now. */
   readonly verified: boolean;
   readonly readBytes: number;
-  /** What snapshots claim, by ID: for reports alone. Only of those that this run read: each is read once. */
-  readonly claims: Readonly<Record<string, { readonly time: string; readonly hostname: string }>>;
+  /** What snapshots claim, by ID: nothing is forgotten because of it. Only of those that this run read: each is read once. */
+  readonly claims: Readonly<Record<string, Claim>>;
 }

@@ -1,5 +1,5 @@
 /** What the gate remembers of a repository, `.keeper/CLIENT/REPOSITORY/state.json`; times in milliseconds since 1970. */
-import type { Action, Finding } from "./job";
+import type { Action, Claim, Finding } from "./job";
 import type { ObjectType } from "./objects";
 
 /** How an action went when it was last tried. */
@@ -87,11 +87,6 @@ export interface RepositoryState {
   /** When the cycle that is going on began, and when one last ended: then all data had been read. */
   readonly cycleBegan?: number;
   readonly allDataRead?: number;
-  /** What snapshots claim, by ID: for reports alone. */
-  readonly claims: Readonly<
-    Record<
-      string,
-      { readonly time: string; readonly hostname: string; readonly report?: "partial" | "failed" }
-    >
-  >;
+  /** What snapshots claim, by ID: nothing is forgotten because of it. */
+  readonly claims: Readonly<Record<string, Claim>>;
 }

@@ -364,18 +364,18 @@ finish() { # finish RESULT STATUS WHY
     # What could not reach the repository a moment ago cannot report there.
     case $2:${kind-0} in
       1[012]:* | *:2[12]) ;;
-      *) send_report || say "the report of this run did not reach the repository" ;;
+      *) send_report "$1" || say "the report of this run did not reach the repository" ;;
     esac
   fi
   exit "$2"
 }
 
 # The report of a run that was not whole: a snapshot of one small file, in the series that its tag makes, for an operator
-# who cannot reach this host.
-send_report() {
+# who cannot reach this host. The second tag is for the keeper, which reads no file.
+send_report() { # send_report partial|failed
   choose_cache
   report | (run_restic backup --quiet --stdin --stdin-filename restic-backup-report.json --tag secure-backups-report \
-    >/dev/null 2>&1 8>&-)
+    --tag "secure-backups-$1" >/dev/null 2>&1 8>&-)
 }
 
 report() {

@@ -88,12 +88,19 @@ export interface Snapshot {
   readonly hostname: string;
   /** ID of the tree blob of its root. */
   readonly tree: string;
+  readonly tags: readonly string[];
 }
 
 /** @throws FormatError */
 export function readSnapshot(plain: Buffer): Snapshot {
-  const { time, hostname = "", tree } = readObject(plain, MAX_SNAPSHOT, SNAPSHOT) as Record<string, string>;
-  return { time, hostname, tree } as Snapshot;
+  const {
+    time,
+    hostname = "",
+    tree,
+    tags = [],
+  } = readObject(plain, MAX_SNAPSHOT, SNAPSHOT) as unknown as Pick<Snapshot, "time" | "tree"> &
+    Partial<Snapshot>;
+  return { time, hostname, tree, tags };
 }
 
 const LOCK = {

@@ -1,5 +1,5 @@
 /** What the gate reads from outside: a repository's state, the owner's approval, and a worker's result. */
-import type { Action, Finding, Result } from "../job";
+import type { Action, Claim, Finding, Result } from "../job";
 import { isObjectId } from "../objects";
 import { printable } from "../printable";
 import type { Approval, RepositoryState } from "../state";
@@ -61,6 +61,15 @@ function readFinding(value: unknown): Finding {
   return { kind: text(kind), objects: list(objects).slice(0, MOST_NAMED).map(text), why: text(why) };
 }
 
+function readClaim(value: unknown): Claim {
+  const { time, hostname, report } = record(value);
+  return {
+    time: text(time),
+    hostname: text(hostname),
+    ...(report === "partial" || report === "failed" ? { report } : {}),
+  };
+}
+
 /**
  * Reads a result. A worker parses what an attacker wrote, so its form is not taken for granted.
  *
@@ -90,10 +99,7 @@ export function readResult(value: unknown): Result {
     claims: Object.fromEntries(
       Object.entries(record(result["claims"]))
         .filter(([id]) => isObjectId(id))
-        .map(([id, claim]) => {
-          const { time, hostname } = record(claim);
-          return [id, { time: text(time), hostname: text(hostname) }];
-        }),
+        .map(([id, claim]) => [id, readClaim(claim)]),
     ),
   };
 }

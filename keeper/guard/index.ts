@@ -4,9 +4,10 @@
  */
 import { createHash } from "node:crypto";
 import { readIndex, readKey, readPack, readSnapshot, unpack } from "../format";
-import type { Bounds, Result } from "../job";
+import type { Bounds, Claim, Result } from "../job";
 import { isObjectId, type StoredObject } from "../objects";
 import { printable } from "../printable";
+import { reportedBy } from "../reported";
 import { append, claimsDigest, Packs } from "./claims";
 import { Findings, nameOf } from "./findings";
 import { unlock, type OpenKey } from "./keys";
@@ -85,7 +86,7 @@ const treeDigest = (tree: string) => Buffer.from(tree, "hex").toString("latin1",
 
 class Guard {
   readonly findings = new Findings();
-  readonly claims: Record<string, { time: string; hostname: string }> = {};
+  readonly claims: Record<string, Claim> = {};
   opened: OpenKey | undefined;
   readBytes = 0;
   fresh = 0;
@@ -227,7 +228,8 @@ class Guard {
       if (snapshot === undefined) {
         continue;
       }
-      const { time, hostname } = snapshot;
+      const { time, hostname, tags } = snapshot;
+      const report = reportedBy(tags);
       const tree = treeDigest(snapshot.tree);
       this.#read.set(object, tree);
       if (all || !known.has(tree)) {
@@ -237,6 +239,7 @@ class Guard {
         this.claims[object.id] = {
           time: printable(time, CLAIM_LENGTH),
           hostname: printable(hostname, CLAIM_LENGTH),
+          ...(report === undefined ? {} : { report }),
         };
       }
     }

@@ -4,6 +4,7 @@ import { withHold } from "../hold";
 import { identityNames } from "../identity-names";
 import { moment, printableLines } from "../printable";
 import { S3Store } from "../../keeper/gate/store";
+import { REPORT_TAG } from "../../keeper/reported";
 import { withS3 } from "../../s3/with-s3";
 import { apply } from "./apply";
 import type { RecoverRequest } from "./arguments";
@@ -18,7 +19,7 @@ import {
   warnings,
 } from "./recovery";
 import { describePlan, describeSnapshots } from "./report";
-import { latestBackup, readSnapshots, REPORT_TAG, requirePrograms, restic, Snapshot } from "./restic";
+import { latestBackup, readSnapshots, requirePrograms, restic, Snapshot } from "./restic";
 
 /** Seconds for restic to list the snapshots. */
 const SNAPSHOTS_SECONDS = 600;

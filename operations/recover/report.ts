@@ -1,7 +1,8 @@
 /** A plan as text for the operator who has to decide on it. */
 import type { Entry } from "../../s3/history";
 import { moment, printable } from "../printable";
-import { REPORT_TAG, Snapshot } from "./restic";
+import { REPORT_TAG } from "../../keeper/reported";
+import { Snapshot } from "./restic";
 import { Action, Kind, KINDS, kindOf, Plan } from "./plan";
 
 /** How many files are listed for each kind of action, and paths for each snapshot. */

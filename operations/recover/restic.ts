@@ -33,9 +33,6 @@ export interface Captured {
   seconds: number;
 }
 
-/** The tag of the snapshots in which a client reports runs that were not whole; restic-backup sets it. */
-export const REPORT_TAG = "secure-backups-report";
-
 const snapshotsFormat = z
   .array(
     z.object({

@@ -46,7 +46,10 @@ const state = z.object({
   nextPart: part.optional(),
   cycleBegan: time.optional(),
   allDataRead: time.optional(),
-  claims: z.record(z.string(), z.object({ time: z.string(), hostname: z.string() })),
+  claims: z.record(
+    z.string(),
+    z.object({ time: z.string(), hostname: z.string(), report: z.enum(["partial", "failed"]).optional() }),
+  ),
 });
 
 const approval = z.object({ at: time, forget: z.array(objectId), versions: z.array(z.string()) });

@@ -21,7 +21,8 @@ function snapshotLine(id: string, state: StateDocument | undefined): string {
   const arrived = Object.hasOwn(state?.arrivals ?? {}, id) ? state?.arrivals[id] : undefined;
   const claim = Object.hasOwn(state?.claims ?? {}, id) ? state?.claims[id] : undefined;
   const when = arrived === undefined ? "arrived at an unknown time" : `arrived ${moment(arrived)}`;
-  return `${id} ${when}${claim === undefined ? "" : `, claims ${claim.time} on ${claim.hostname}`}`;
+  const report = claim?.report === undefined ? "" : `, reports that a run was ${claim.report}`;
+  return `${id} ${when}${claim === undefined ? "" : `, claims ${claim.time} on ${claim.hostname}`}${report}`;
 }
 
 function pauseLines({ pauses }: PlannedDocument): string[] {

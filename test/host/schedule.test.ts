@@ -91,10 +91,10 @@ async function status(repository: string) {
   return { code, result, why, problems };
 }
 
-/** The newest report of a run that was not whole. */
-async function report(repository: string) {
+/** The newest report of a run that ended like this. */
+async function report(repository: string, result: "partial" | "failed") {
   const { stdout } = await sh(
-    `restic-backup ${repository} dump --tag secure-backups-report latest /restic-backup-report.json`,
+    `restic-backup ${repository} dump --tag secure-backups-report,secure-backups-${result} latest /restic-backup-report.json`,
   );
   return JSON.parse(stdout) as Record<string, unknown>;
 }
@@ -212,7 +212,7 @@ describe("dumps", () => {
         why: `the command "stdin" failed with status ${String(exit)}: nothing was backed up`,
       });
       expect(await snapshots("main")).toBe(before);
-      expect(await report("main")).toMatchObject({ result: "failed", status: 1, by: "timer" });
+      expect(await report("main", "failed")).toMatchObject({ result: "failed", status: 1, by: "timer" });
     }
   });
 });
@@ -275,7 +275,7 @@ describe("a run", () => {
       result: "partial",
       problems: ['not there: /gone\\"x'],
     });
-    expect(await report("main")).toMatchObject({
+    expect(await report("main", "partial")).toMatchObject({
       result: "partial",
       status: 3,
       problems: ['not there: /gone\\"x'],

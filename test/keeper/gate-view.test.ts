@@ -160,14 +160,23 @@ describe("what comes from outside", () => {
       keyId: ID,
       findings: Array(500).fill(finding),
       done: { guard: { ok: "yes", detail: "d" }, other: { ok: true, detail: "" } },
-      claims: { [ID]: { time: "t", hostname: "h\u202e", more: 1 }, x: { time: "t", hostname: "h" } },
+      claims: {
+        [ID]: { time: "t", hostname: "h\u202e", more: 1 },
+        [OTHER]: { time: "t", hostname: "h", report: "partial" },
+        ["ef".repeat(32)]: { time: "t", hostname: "h", report: "whole" },
+        x: { time: "t", hostname: "h" },
+      },
     });
     expect(read.findings).toHaveLength(100);
     expect(read.findings[0]?.kind).toHaveLength(1000);
     expect(read.findings[0]?.objects).toHaveLength(1000);
     expect(read.findings[0]?.why).toBe("a | b?[0m");
     expect(read.done).toEqual({ guard: { ok: false, detail: "d" } });
-    expect(read.claims).toEqual({ [ID]: { time: "t", hostname: "h?" } });
+    expect(read.claims).toEqual({
+      [ID]: { time: "t", hostname: "h?" },
+      [OTHER]: { time: "t", hostname: "h", report: "partial" },
+      ["ef".repeat(32)]: { time: "t", hostname: "h" },
+    });
   });
 
   test.each([

@@ -180,6 +180,25 @@ describe.each([1, 2] as const)("honest repositories of version %s", (version) =>
     expect(repository.memory.serialize().length).toBe(16 + 65 * repository.objects().length);
   });
 
+  test("the reports of runs that were not whole are claimed as such, and with other tags nothing is", async () => {
+    const repository = create(version);
+    const tagged = (tags: string) => repository.backup({ report: tags }, "--tag", tags);
+    const failed = tagged("secure-backups-report,secure-backups-failed");
+    const partial = tagged("mine,secure-backups-partial,secure-backups-report");
+    const older = tagged("secure-backups-report");
+    const both = tagged("secure-backups-report,secure-backups-partial,secure-backups-failed");
+    const others = [
+      tagged("secure-backups-failed"),
+      tagged("Secure-Backups-Report"),
+      repository.backup({ a: "b" }),
+    ];
+    const { claims } = await repository.guard();
+    expect(Object.fromEntries(Object.entries(claims).map(([id, { report }]) => [id, report]))).toEqual({
+      ...{ [failed]: "failed", [partial]: "partial", [older]: "failed", [both]: "failed" },
+      ...Object.fromEntries(others.map((id) => [id, undefined])),
+    });
+  });
+
   test("backups side by side hold the same blobs in different packs", async () => {
     const repository = create(version);
     repository.backup({ a: randomBytes(MIB) });

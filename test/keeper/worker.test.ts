@@ -113,6 +113,16 @@ test("a round guards, forgets, prunes, checks, and leaves the rest whole", async
   ]);
 });
 
+test("the state says which snapshots are reports", async () => {
+  const tags = "secure-backups-report,secure-backups-partial";
+  expect(await restic(bench.folder, "backup", "--tag", tags, bench.source)).toMatchObject({ code: 0 });
+  bench.load(Date.now());
+  expect(await run()).toBe(0);
+  expect(Object.values(bench.kept.claims).filter(({ report }) => report !== undefined)).toMatchObject([
+    { report: "partial" },
+  ]);
+});
+
 test("where nothing is due nothing is done", async () => {
   expect(await run()).toBe(0);
   await bench.stop();

@@ -32,7 +32,7 @@ const state: RepositoryState = {
   verified: true,
   arrivals: { [name(1)]: NOW - 40 * DAY, [name(3)]: NOW - DAY },
   claims: {
-    [name(1)]: { time: "2026-10-20T12:00:00Z", hostname: "web" },
+    [name(1)]: { time: "2026-10-20T12:00:00Z", hostname: "web", report: "failed" },
     [name(3)]: { time: "2099-01-01T00:00:00Z", hostname: "web\u001b[2J" },
   },
   tried: {
@@ -82,7 +82,7 @@ describe("plan", () => {
       "web/main",
       "  decided 2026-11-29T12:00:00Z",
       "  2 snapshots to forget, 3 stay; this waits for approval: 2 snapshots of 5 would go, for the first time",
-      `    ${name(1)} arrived 2026-10-20T12:00:00Z, claims 2026-10-20T12:00:00Z on web`,
+      `    ${name(1)} arrived 2026-10-20T12:00:00Z, claims 2026-10-20T12:00:00Z on web, reports that a run was failed`,
       `    ${name(2)} arrived at an unknown time`,
       "  stands still:",
       "    waits-for-approval: 2 snapshots of 5 would go",

@@ -235,6 +235,24 @@ describe("a backup", () => {
     });
   });
 
+  test.each([
+    [3, "partial"],
+    [1, "failed"],
+  ])("with restic's status %d leaves a report, tagged as one and as %s", (restic, result) => {
+    inDirectory((directory) => {
+      backup(directory, {
+        restic: `case "$*" in *--stdin*) cat >report; echo "$*" >args ;; *) exit ${restic} ;; esac`,
+      });
+      const args = readFileSync(join(directory, "args"), "utf8");
+      expect(args).toContain(`--stdin-filename restic-backup-report.json --tag secure-backups-report`);
+      expect(args.trim()).toMatch(new RegExp(` --tag secure-backups-report --tag secure-backups-${result}$`));
+      expect(JSON.parse(readFileSync(join(directory, "report"), "utf8"))).toMatchObject({
+        result,
+        status: restic,
+      });
+    });
+  });
+
   test("that ends before its first attempt keeps no problems of the run before", () => {
     inDirectory((directory) => {
       expect(backup(directory, { paths: ["/not there"] }).status).toBe(3);
