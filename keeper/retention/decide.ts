@@ -1,5 +1,5 @@
 /** What a run on a repository may do: decided from what S3 lists and what was remembered, and from nothing else. */
-import type { Action, Job } from "../job";
+import type { Action, Claim, Job } from "../job";
 import type { StoredObject } from "../objects";
 import type { ApprovalLimits, KeeperSettings, KeptRepository } from "../settings";
 import type { Approval, Pause, Plan, PutAgain, RepositoryState } from "../state";
@@ -52,8 +52,9 @@ export function decide(observed: Observed): Decision {
   const arrivals = mergedArrivals(state?.arrivals ?? {}, observed.snapshots);
   const snapshots = observed.snapshots.map(({ id }) => ({ id, arrived: arrivals[id] ?? NaN }));
   const { plan, forget, why } = planned(observed, snapshots);
-  const last = lastOf(snapshots);
-  const overdue = last === undefined ? undefined : overdueAt(repository, last);
+  const last = lastOf(snapshots.filter(({ id }) => claimOf(state, id)?.report === undefined));
+  const lastBackup = lastOf(backupsOf(snapshots, state));
+  const overdue = lastBackup === undefined ? undefined : overdueAt(repository, lastBackup);
   const again = unjudged(observed.putAgain, observed.approval);
   const parts = partsOf(observed.dataBytes, settings.bounds.readBytes);
   const readable = parts <= Math.min(MOST_PARTS, settings.noncurrentVersionDays);
@@ -62,8 +63,8 @@ export function decide(observed: Observed): Decision {
     ...standing(settings, repository, state),
     ...(readable ? [] : [tooLarge(parts, settings.noncurrentVersionDays)]),
     ...(observed.held ? [held(repository)] : []),
-    ...(last !== undefined && overdue !== undefined && overdue < now
-      ? [silent(repository, last, overdue)]
+    ...(lastBackup !== undefined && overdue !== undefined && overdue < now
+      ? [silent(repository, lastBackup, overdue)]
       : []),
     ...(again.length > 0 ? [putAgain(repository, again)] : []),
     ...(why === undefined ? [] : [waits(repository, why)]),
@@ -106,7 +107,9 @@ function planned(
 ): { plan?: Plan; forget: readonly string[]; why?: string } {
   const { keep, pins } = repository;
   if (keep === undefined) return { forget: [] };
-  const kept = keptBy(keep, pins, snapshots, now);
+  // By arrivals alone, which no client and no worker can forge; what they claim to be reports may only add to what stays.
+  const backups = snapshots.filter(({ id }) => isBackup(claimOf(state, id)));
+  const kept = new Set([...keptBy(keep, pins, snapshots, now), ...keptBy(keep, pins, backups, now)]);
   const ids = snapshots.map(({ id }) => id).sort();
   const goes = ids.filter((id) => !kept.has(id));
   const approved = new Set(approval?.forget);
@@ -132,6 +135,25 @@ function needsApproval(
   if (unapproved > snapshots) return `${goes}, more than ${snapshots} at once`;
   if (unapproved > share * all) return `${goes}, more than ${Math.round(share * 100)} % at once`;
   return undefined;
+}
+
+/** What a snapshot said of itself when the guard read it; absent: it has not. */
+const claimOf = (state: RepositoryState | undefined, id: string): Claim | undefined =>
+  state !== undefined && Object.hasOwn(state.claims, id) ? state.claims[id] : undefined;
+
+/** Whether a snapshot was read and is no report of a run that was not whole. */
+const isBackup = (claim: Claim | undefined): boolean => claim !== undefined && claim.report === undefined;
+
+/**
+ * The snapshots that show that the client backs up: those that are known to be backups. What no guard has read yet counts
+ * as well, unless the client's last word that was read is a report: then it may be the next one.
+ */
+function backupsOf(snapshots: readonly Arrival[], state: RepositoryState | undefined): readonly Arrival[] {
+  const claims = snapshots.map(({ id, arrived }) => ({ id, arrived, claim: claimOf(state, id) }));
+  const read = claims.filter(({ claim }) => claim !== undefined);
+  const last = lastOf(read);
+  const reports = read.some(({ arrived, claim }) => arrived === last && !isBackup(claim));
+  return claims.filter(({ claim }) => isBackup(claim) || (claim === undefined && !reports));
 }
 
 /** The last known arrival. */

@@ -187,6 +187,55 @@ describe("what pauses", () => {
     }
   });
 
+  describe("reports of runs that were not whole", () => {
+    const claim = { time: "", hostname: "" };
+    const claimsOf = (reports: (n: number) => boolean, from = 1) =>
+      Object.fromEntries(
+        Array.from({ length: 60 - from }, (_, at) => [
+          name(at + from),
+          { ...claim, ...(reports(at + from) ? { report: "failed" as const } : {}) },
+        ]),
+      );
+
+    test("are no backups: a client that leaves nothing else is silent, and the newest of them is not waited for", () => {
+      const state = { ...RUNNING, claims: claimsOf((n) => n < 4) };
+      const decision = deciding({ state });
+      expect(kinds(decision)).toEqual(["silent"]);
+      expect(decision.pauses[0]?.why).toContain("the last snapshot arrived 2026-11-25T04:00Z");
+      expect(kinds(deciding({ state: { ...RUNNING, claims: claimsOf((n) => n === 1) } }))).toEqual([]);
+      // The newest may be a backup where the last word was one, however long ago it was.
+      const later = { ...RUNNING, claims: claimsOf(() => false, 4) };
+      expect(kinds(deciding({ state: later }))).toEqual([]);
+    });
+
+    test("that were read are nothing that arrived", () => {
+      const forgot = { ...RUNNING.tried, forget: tried(NOW - 2 * DAY) };
+      const schedule = { ...repository, schedule: "none" };
+      const claims = claimsOf((n) => n < 3, 0);
+      expect(kinds(deciding({ repository: schedule, state: { ...RUNNING, tried: forgot, claims } }))).toEqual(
+        ["nothing-arrived"],
+      );
+    });
+
+    test("never have a backup age out, and a claim to be one has nothing forgotten", () => {
+      const goes = (claims: RepositoryState["claims"]) =>
+        deciding({
+          repository: { ...repository, keep: { ...KEEP, within: 0, weeks: 0 }, schedule: "none" },
+          state: { ...RUNNING, claims },
+        }).plan?.forget;
+      const all = Array.from({ length: 11 }, (_, n) => name(n + 7));
+      expect(goes({})).toEqual(all);
+      // The seven days of the last backups stay beside those of the reports.
+      expect(goes(claimsOf((n) => n < 7))).toEqual(Array.from({ length: 4 }, (_, n) => name(n + 14)));
+      fc.assert(
+        fc.property(fc.array(fc.boolean(), { minLength: 18, maxLength: 18 }), (reports) => {
+          const less = goes(claimsOf((n) => reports[n] === true)) ?? [];
+          expect(all).toEqual(expect.arrayContaining([...less]));
+        }),
+      );
+    });
+  });
+
   test("objects that were put again no longer pause once each of their versions was judged", () => {
     const judged = (...versions: string[]) =>
       kinds(deciding({ putAgain, approval: { at: NOW, forget: [], versions } }));
