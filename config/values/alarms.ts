@@ -25,12 +25,18 @@ export function webUrlProblem(text: string): Problem {
     : "has a user or password before the host, which is not sent; give a URL that holds its secret in path or query";
 }
 
-/** A program on a host. */
+/** What the keeper's services do not see, or see empty. */
+const HIDDEN_FOLDERS = ["/home", "/root", "/run/user", "/tmp", "/var/tmp"];
+
+/** A program that a service of the keeper runs. */
 export function commandPathProblem(text: string): Problem {
   if (!text.startsWith("/"))
     return 'is not absolute; begin it with a slash, for example "/usr/local/bin/send-alarm"';
   const normal = normalPath(text);
-  return normal === text && text !== "/"
+  if (normal !== text || text === "/")
+    return "is not the plain path of a program; write it without //, . and ..";
+  const hidden = HIDDEN_FOLDERS.find((folder) => text.startsWith(`${folder}/`));
+  return hidden === undefined
     ? undefined
-    : "is not the plain path of a program; write it without //, . and ..";
+    : `lies in ${hidden}, which the keeper's services do not see; put it elsewhere, for example into /usr/local/bin`;
 }

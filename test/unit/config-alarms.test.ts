@@ -208,6 +208,11 @@ describe("an error in one field", () => {
       path,
       `alarms.command.path: "${path}" ${NO_PATH}`,
     ]),
+    ...["/home", "/root", "/tmp"].map((folder): Case => [
+      "alarms.command.path",
+      `${folder}/send`,
+      `alarms.command.path: "${folder}/send" lies in ${folder}, which the keeper's services do not see; put it elsewhere, for example into /usr/local/bin`,
+    ]),
     ["alarms.command.args", ["a\0b"], `alarms.command.args[0]: "a\\u0000b" ${CONTROL}`],
     [
       "egress.alarms",
