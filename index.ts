@@ -91,6 +91,7 @@ export = async () => {
       host,
       keeper,
       settings: plan.keeper as KeeperSettings,
+      alarms: config.alarms,
       found: found.hosts[keeper.name] as HostLookups,
       s3: backupBucket.keeper as S3Credentials,
       bucket: backupBucket.bucket,

@@ -63,6 +63,7 @@ export function deploymentOf(args: DeploymentArgs): pulumi.Output<Deployment> {
         bucket,
         proxy: { ...proxy, rclone: plan.config.proxy.rclone },
         ...(keeper && { keeper }),
+        alarms: plan.config.alarms,
         restic: plan.config.restic,
         clients,
         canary,

@@ -1,7 +1,8 @@
 import { remote } from "@pulumi/command";
 import * as pulumi from "@pulumi/pulumi";
-import { Artifact, KeeperConfig } from "../config";
+import { AlarmsConfig, Artifact, KeeperConfig } from "../config";
 import {
+  alarmWaysInWords,
   bundleKeeper,
   KEEPER_PROGRAM,
   keeperInstall,
@@ -28,6 +29,7 @@ export interface KeeperArgs {
   host: HostEnvironment;
   keeper: KeeperConfig;
   settings: KeeperSettings;
+  alarms: AlarmsConfig;
   /** What the host is created with, as far as the configuration only names it. */
   found: HostLookups;
   /** The keeper's own credentials. */
@@ -52,7 +54,7 @@ export class Keeper extends pulumi.ComponentResource {
   readonly installed: remote.Command;
 
   constructor(name: string, args: KeeperArgs, opts?: pulumi.ComponentResourceOptions) {
-    const { keeper, settings } = args;
+    const { keeper, settings, alarms } = args;
     const shown = ({ version, sha256, url }: Artifact) => `${version} (sha256 ${sha256}) from ${url}`;
     // A preview works out with the schedule what a keep keeps.
     const keep: Record<string, ShownKeep | typeof NOTHING_FORGOTTEN> = Object.fromEntries(
@@ -64,7 +66,13 @@ export class Keeper extends pulumi.ComponentResource {
     super(
       "secure-backups:index:Keeper",
       name,
-      { name: keeper.name, node: shown(keeper.node), restic: shown(keeper.restic), keep },
+      {
+        name: keeper.name,
+        node: shown(keeper.node),
+        restic: shown(keeper.restic),
+        keep,
+        alarms: alarmWaysInWords(alarms),
+      },
       opts,
     );
     const parent = { parent: this };
@@ -98,6 +106,7 @@ export class Keeper extends pulumi.ComponentResource {
           restic: keeper.restic,
           settings,
           s3,
+          alarms,
           repositories: repositories.flat(),
         }),
       );

@@ -28,6 +28,7 @@ export { type FileSpec, rendered } from "./manifest";
 export { type Bundle, bundleKeeper } from "./keeper/bundle";
 export { keeperInstall, keeperProgramInstall } from "./keeper/install";
 export {
+  alarmWaysInWords,
   KEEPER_FILES,
   KEEPER_PROGRAM,
   KEEPER_SETTINGS,
@@ -41,6 +42,7 @@ export {
   PASSWORDS,
 } from "./keeper/manifest";
 export { renderKeeperSshd } from "./keeper/sshd";
+export { STATUS_PAGES } from "./keeper/units";
 export {
   AUTHORIZED_KEYS,
   CANARY,

@@ -1,4 +1,5 @@
 import {
+  AlarmsConfig,
   Artifact,
   ClientConfig,
   KeyPair,
@@ -98,7 +99,7 @@ export const repositoriesOf = (clients: readonly DeployedClient[]): RepositoryNa
   );
 
 /** The version of {@link Deployment}: another one whenever a field is added that tools rely on, or changes its meaning. */
-export const DEPLOYMENT_VERSION = 5;
+export const DEPLOYMENT_VERSION = 6;
 
 /**
  * All that the operator's tools need to know of a deployed stack, so that they need no configuration of their own:
@@ -121,6 +122,8 @@ export interface Deployment {
   };
   /** Absent: there is none, and nothing is forgotten. */
   keeper?: DeployedKeeper;
+  /** From when on something is amiss, and who is told; it holds secrets. */
+  alarms: AlarmsConfig;
   /** The restic of the clients; absent: their distribution's. */
   restic?: Artifact;
   clients: DeployedClient[];

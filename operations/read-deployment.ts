@@ -1,3 +1,4 @@
+import type { AlarmsConfig } from "../config";
 import { Deployment, DEPLOYMENT_VERSION } from "./deployment";
 import { Interrupted, run } from "./transport/run";
 
@@ -45,12 +46,16 @@ export function deploymentIn(outputs: Readonly<Record<string, unknown>>, stack: 
   const deployment = outputs[name] as Partial<Deployment>;
   if (deployment.version === DEPLOYMENT_VERSION) return deployment as Deployment;
   const version = deployment.version as number | undefined;
-  if (version === WITHOUT_KEEPER) return { ...(deployment as Deployment), version: DEPLOYMENT_VERSION };
-  if (version === WITHOUT_SCHEDULES) return completed(deployment as Deployment);
+  if (version === WITHOUT_ALARMS || version === WITHOUT_KEEPER || version === WITHOUT_SCHEDULES) {
+    return completed(deployment as Deployment, version);
+  }
   throw new Error(
     `the output "${name}" of ${stack} is not this version's: run pulumi up, or work in a checkout of the version that did it last`,
   );
 }
+
+/** The version of the description that knew no alarms. */
+const WITHOUT_ALARMS = 5;
 
 /** The version of the description that 0.2.0 left, which knew no keeper. */
 const WITHOUT_KEEPER = 4;
@@ -58,7 +63,12 @@ const WITHOUT_KEEPER = 4;
 /** The version of the description that 0.1.0 left, whose repositories had no schedule. */
 const WITHOUT_SCHEDULES = 3;
 
-function completed(before: Deployment): Deployment {
+/** What a configuration without `alarms` has. */
+const NO_ALARMS: AlarmsConfig = { graceHours: 6, digestHour: 6, webhooks: [] };
+
+function completed(before: Deployment, version: number): Deployment {
+  const known: Deployment = { ...before, version: DEPLOYMENT_VERSION, alarms: NO_ALARMS };
+  if (version !== WITHOUT_SCHEDULES) return known;
   const clients = before.clients.map((client) => ({
     ...client,
     repositories: client.repositories.map((repository) => ({
@@ -67,7 +77,7 @@ function completed(before: Deployment): Deployment {
       window: 0,
     })),
   }));
-  return { ...before, version: DEPLOYMENT_VERSION, project: "0.1.0", clients };
+  return { ...known, project: "0.1.0", clients };
 }
 
 function named(stack: string | undefined): string {

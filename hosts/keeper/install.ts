@@ -12,6 +12,7 @@ import {
   passwordFile,
   PASSWORDS,
 } from "./manifest";
+import { WATCHER } from "./units";
 
 /** The install of the keeper's program: a command of its own, for it is large and changes with a version alone. */
 export function keeperProgramInstall({ content, sha256 }: Bundle): HostInstall {
@@ -24,8 +25,8 @@ export function keeperProgramInstall({ content, sha256 }: Bundle): HostInstall {
 }
 
 /**
- * The install of the keeper: Node, restic, settings, S3 keys, a password for each repository, units; ends the work on
- * repositories that are gone and on those of frozen clients, and restarts the gate where something of it changed.
+ * The install of the keeper: Node, restic, settings, S3 keys, ways of alarms, a password for each repository, units; ends
+ * the work on repositories that are gone and on those of frozen clients, and restarts the gate where something of it changed.
  *
  * @throws Error for values that cannot be rendered
  */
@@ -45,6 +46,7 @@ export function keeperInstall({
     parameters: {
       SB_PROGRAM: KEEPER_PROGRAM.path,
       SB_PASSWORDS: PASSWORDS,
+      SB_WATCHER: WATCHER,
       SB_REPOSITORIES: repositories.map(keptName).join(" "),
       SB_LIVE: settings.repositories
         .filter(({ frozen }) => !frozen)
@@ -63,7 +65,7 @@ export function keeperInstall({
     groups: {
       dirs: keeperDirs(repositories),
       passwords: repositories.map((repository) => rendered(passwordFile(repository), repository)),
-      settings: [put(FILES.settings), put(FILES.s3), put(FILES.instances)],
+      settings: [put(FILES.settings), put(FILES.s3), put(FILES.alarms), put(FILES.instances)],
       sshd_config: [put(FILES.sshdConfig)],
       units: [
         put(FILES.round),
@@ -72,6 +74,8 @@ export function keeperInstall({
         put(FILES.dueUnit),
         put(FILES.roundUnit),
         put(FILES.roundTimer),
+        put(FILES.watchUnit),
+        put(FILES.watchTimer),
       ],
     },
   });

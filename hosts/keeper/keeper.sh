@@ -50,6 +50,12 @@ change_access() {
   end_workers
 }
 
+make_watcher() {
+  ! id "$SB_WATCHER" >/dev/null 2>&1 || return 0
+  useradd -r -U -M -d /nonexistent -s /usr/sbin/nologin "$SB_WATCHER" || fail "cannot make the user $SB_WATCHER on $(hostname): see the line above"
+  say "made user $SB_WATCHER"
+}
+
 units_sum() {
   cat /etc/systemd/system/keeper-* | sha256sum
 }
@@ -59,7 +65,7 @@ put_units_in_force() {
   put_units
   [ "$(cat /run/keeper-units 2>/dev/null)" != "$(units_sum)" ] || return 0
   systemctl daemon-reload
-  systemctl restart keeper-round.timer
+  systemctl restart keeper-round.timer keeper-watch.timer
   units_sum >/run/keeper-units
 }
 
@@ -76,7 +82,8 @@ put_sshd_config
 reload_sshd
 keep_time
 step "compared the clock with S3's" check_clock
+make_watcher
 put_units_in_force
-systemctl enable --quiet keeper-gate.service keeper-round.timer
+systemctl enable --quiet keeper-gate.service keeper-round.timer keeper-watch.timer
 start_gate
-systemctl start keeper-round.timer
+systemctl start keeper-round.timer keeper-watch.timer

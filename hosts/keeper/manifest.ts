@@ -1,11 +1,19 @@
 /** Every file of the keeper but its program. */
-import type { S3Credentials } from "../../config";
+import type { AlarmsConfig, S3Credentials } from "../../config";
 import type { Keep, KeeperSettings } from "../../keeper/settings";
 import { hostScript } from "../install";
 import { FileSpec } from "../manifest";
 import { LIBRARY, plainName } from "../names";
 import { renderKeeperSshd } from "./sshd";
-import { renderDueUnit, renderGateUnit, renderRoundTimer, renderRoundUnit, renderWorkerUnit } from "./units";
+import {
+  renderDueUnit,
+  renderGateUnit,
+  renderRoundTimer,
+  renderRoundUnit,
+  renderWatchTimer,
+  renderWatchUnit,
+  renderWorkerUnit,
+} from "./units";
 
 /** A repository whose password the keeper has. */
 export interface KeeperRepository {
@@ -20,6 +28,7 @@ export interface KeeperValues {
   settings: KeeperSettings;
   /** The keeper's own credentials. */
   s3: S3Credentials;
+  alarms: AlarmsConfig;
   /** All of the settings' repositories. */
   repositories: readonly KeeperRepository[];
 }
@@ -51,6 +60,22 @@ export function keptInWords(keep: Keep | undefined): string {
   );
 }
 
+/** By which ways alarms are sent, in words for a preview: of a URL and of a command only what is no secret. */
+export function alarmWaysInWords({ mail, webhooks, command, ping }: AlarmsConfig): string[] {
+  const origin = (url: string) => new URL(url).origin;
+  return [
+    ...(mail === undefined
+      ? []
+      : [
+          `e-mail to ${mail.to.join(", ")} by ${mail.server} port ${String(mail.port)}, ${mail.security}` +
+            (mail.user === undefined ? "" : `, as ${mail.user}`),
+        ]),
+    ...webhooks.map(({ name, url, form }) => `webhook ${name} (${form}) at ${origin(url)}`),
+    ...(command === undefined ? [] : [`command ${command.path}`]),
+    ...(ping === undefined ? [] : [`ping of ${origin(ping)}`]),
+  ];
+}
+
 /** Sorts the fields of every object, for `JSON.stringify`: settings that were in Pulumi's state have another order. */
 const sortedFields = (_: string, value: unknown): unknown =>
   typeof value === "object" && value !== null && !Array.isArray(value)
@@ -76,6 +101,14 @@ export const KEEPER_FILES = {
       `${JSON.stringify({ accessKeyId, secretAccessKey })}\n`,
     digestKey: ({ s3 }) => s3.secretAccessKey,
   },
+  alarms: {
+    path: `${KEEPER_SETTINGS}/alarms.json`,
+    ...PRIVATE,
+    content: ({ alarms }: Pick<KeeperValues, "alarms">) => `${JSON.stringify(alarms, sortedFields, 2)}\n`,
+    // A password for mail may be weak.
+    digestKey: ({ s3 }) => s3.secretAccessKey,
+    concerns: ({ alarms }) => alarmWaysInWords(alarms),
+  },
   /** The names that a round starts workers for, one a line; a name that it is given and that is not here starts none. */
   instances: {
     path: `${KEEPER_SETTINGS}/instances`,
@@ -94,6 +127,8 @@ export const KEEPER_FILES = {
   dueUnit: { path: "/etc/systemd/system/keeper-due.service", ...OPEN, content: renderDueUnit },
   roundUnit: { path: "/etc/systemd/system/keeper-round.service", ...OPEN, content: renderRoundUnit },
   roundTimer: { path: "/etc/systemd/system/keeper-round.timer", ...OPEN, content: renderRoundTimer },
+  watchUnit: { path: "/etc/systemd/system/keeper-watch.service", ...OPEN, content: renderWatchUnit },
+  watchTimer: { path: "/etc/systemd/system/keeper-watch.timer", ...OPEN, content: renderWatchTimer },
   sshdConfig: {
     path: "/etc/ssh/sshd_config.d/00-secure-backups.conf",
     ...OPEN,

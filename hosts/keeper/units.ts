@@ -2,6 +2,12 @@
 import { LIBRARY } from "../names";
 import { KERNEL_PROTECTED, SERVICE_CALLS } from "../units";
 
+/** The watcher's user, the same at every run: the status that it leaves stays its own, and a dynamic user's nobody reads. */
+export const WATCHER = "keeper-watch";
+
+/** The folder of the status on the keeper itself, which everybody there may read. */
+export const STATUS_PAGES = "/run/keeper-status";
+
 /** The folder of the gate's sockets. */
 export const SOCKETS = "/run/keeper-gate";
 
@@ -18,9 +24,9 @@ const NODE = `${LIBRARY}/node --disallow-code-generation-from-strings`;
 const PROGRAM = `${LIBRARY}/keeper.js`;
 
 /** What every process of the keeper is kept from. V8 compiles code at run time, so MemoryDenyWriteExecute cannot be. */
-const CONFINED = `Environment=HOME=/tmp TMPDIR=/tmp
-DynamicUser=yes
-UMask=0077
+const confined = (user = "DynamicUser=yes", umask = "0077") => `Environment=HOME=/tmp TMPDIR=/tmp
+${user}
+UMask=${umask}
 CapabilityBoundingSet=
 NoNewPrivileges=yes
 ProtectSystem=strict
@@ -68,7 +74,7 @@ Restart=on-failure
 RestartSec=10s
 TimeoutStopSec=1min
 InaccessiblePaths=/etc/keeper/passwords
-${CONFINED}
+${confined()}
 RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
 MemoryMax=1G
 TasksMax=64
@@ -95,7 +101,7 @@ TimeoutStopSec=1min
 Nice=10
 # The address of a socket has 107 bytes at most, and two names may have 63 each.
 BindPaths=${SOCKETS}/%I/socket:/run/keeper-socket
-${CONFINED}
+${confined()}
 ${ALONE}
 MemoryMax=1G
 TasksMax=64
@@ -116,7 +122,7 @@ ExecStart=${NODE} ${PROGRAM} due --sockets ${SOCKETS}
 StandardOutput=truncate:/run/keeper-due
 TimeoutStartSec=6min
 BindPaths=${SOCKETS}/.round
-${CONFINED}
+${confined()}
 ${ALONE}
 MemoryMax=512M
 TasksMax=32
@@ -150,6 +156,54 @@ Description=Starts the keeper's rounds
 OnCalendar=hourly
 RandomizedDelaySec=15min
 Persistent=yes
+
+[Install]
+WantedBy=timers.target
+`;
+}
+
+/**
+ * The watcher: it has the keeper's S3 keys, the ways of alarms and the network, and no password. The configured command
+ * runs as it and may be anywhere on the host, so no more is hidden from it than from other users.
+ */
+export function renderWatchUnit(): string {
+  return `${WRITTEN}
+
+[Unit]
+Description=The keeper's look at all backups
+Wants=network-online.target
+After=network-online.target time-sync.target
+
+[Service]
+Type=oneshot
+ExecStart=${NODE} --use-system-ca ${PROGRAM} watch --settings /etc/keeper/keeper.json --page ${STATUS_PAGES}
+LoadCredential=s3.json:/etc/keeper/s3.json
+LoadCredential=alarms.json:/etc/keeper/alarms.json
+RuntimeDirectory=keeper-status
+RuntimeDirectoryMode=0755
+RuntimeDirectoryPreserve=yes
+# It ends before its next start.
+TimeoutStartSec=14min
+TimeoutStopSec=10s
+InaccessiblePaths=/etc/keeper/passwords
+${confined(`User=${WATCHER}`, "0022")}
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+MemoryMax=1G
+TasksMax=64
+`;
+}
+
+/** The watcher's timer: it starts when it can, for a round that was missed is of no use. */
+export function renderWatchTimer(): string {
+  return `${WRITTEN}
+
+[Unit]
+Description=Starts the keeper's looks at all backups
+
+[Timer]
+OnCalendar=*:0/15
+RandomizedDelaySec=2min
+AccuracySec=1s
 
 [Install]
 WantedBy=timers.target

@@ -1,5 +1,6 @@
 import { Code, codeSpan, cut, fit, Sentence, size } from "./markdown";
 import { PreviewFormatError, readPreview, Step } from "./model";
+import { alarms } from "./sections/alarms";
 import { bucket } from "./sections/bucket";
 import { clients } from "./sections/clients";
 import { files } from "./sections/files";
@@ -25,13 +26,14 @@ const SECTIONS: {
   sentences: (steps: Step[], now: number) => Iterable<Sentence>;
   danger: number;
 }[] = [
-  { title: "Clients and repositories", sentences: clients, danger: 6 },
-  { title: "Keys", sentences: keys, danger: 4 },
+  { title: "Clients and repositories", sentences: clients, danger: 7 },
+  { title: "Keys", sentences: keys, danger: 5 },
   { title: "Hosts", sentences: hosts, danger: 1 },
-  { title: "Network", sentences: network, danger: 5 },
+  { title: "Network", sentences: network, danger: 6 },
   { title: "Bucket", sentences: bucket, danger: 2 },
   { title: "Retention", sentences: retention, danger: 3 },
-  { title: "Files on hosts", sentences: files, danger: 7 },
+  { title: "Alarms", sentences: alarms, danger: 4 },
+  { title: "Files on hosts", sentences: files, danger: 8 },
 ];
 
 /** The hidden line by which a stack's comment is found again, so that it is updated and not added to. */

@@ -13,12 +13,18 @@ const MIN_CHARACTERS = 8;
 
 /** All secrets of the stack; `tooShort` names those that cannot be searched for. */
 export function stackSecrets(deployment: Deployment): { secrets: Secret[]; tooShort: string[] } {
-  const { bucket, proxy, clients, canary, repositoryRootKey } = deployment;
+  const { alarms, bucket, proxy, clients, canary, repositoryRootKey } = deployment;
   const values: [name: string, value: string | undefined][] = [
     ["the S3 secret key of the owner", bucket.owner.secretAccessKey],
     ["the S3 secret key of the writer", bucket.writer?.secretAccessKey],
     ["the S3 secret key of the keeper", bucket.keeper?.secretAccessKey],
     ["the repository root key", repositoryRootKey],
+    ["the password for mail", alarms.mail?.password],
+    ...alarms.webhooks.map(({ name, url }): [string, string | undefined] => [
+      `the URL of the webhook ${name}`,
+      beyondTheHost(url),
+    ]),
+    ["the URL of the ping", alarms.ping && beyondTheHost(alarms.ping)],
     ...clients.flatMap(({ name, repositories }) =>
       repositories.map(({ name: repository, password }): [string, string] => [
         `the password of ${name}/${repository}`,
@@ -49,6 +55,10 @@ export function stackSecrets(deployment: Deployment): { secrets: Secret[]; tooSh
     tooShort: given.filter(([, value]) => value.length < MIN_CHARACTERS).map(([name]) => name),
   };
 }
+
+/** A URL that has more than a host's name: it may be a password. */
+const beyondTheHost = (url: string): string | undefined =>
+  url === new URL(url).origin || url === `${new URL(url).origin}/` ? undefined : url;
 
 /**
  * The value inside a longer base64 text, the encoding in which hosts get their files: it has one of three alignments,

@@ -53,6 +53,7 @@ export function sampleDeployment(overrides: Partial<Deployment> = {}): Deploymen
       address: SAMPLE_HOST.host,
       rclone: { version: "1.76.0", url: "https://x", sha256: "0" },
     },
+    alarms: { graceHours: 6, digestHour: 6, webhooks: [] },
     clients: [],
     canary: { publicKey: ed25519(1), privateKey: "the canary's key" },
     network: {

@@ -71,6 +71,7 @@ function install(repositories: readonly KeptRepository[]) {
     restic: artifact("restic"),
     settings: settingsOf(repositories),
     s3: { accessKeyId: keeper.accessKeyId, secretAccessKey: keeper.secretAccessKey },
+    alarms: sampleDeployment().alarms,
     repositories: repositories.map(({ client, repository }) => ({ client, repository, password: PASSWORD })),
   });
 }

@@ -109,6 +109,7 @@ END`);
   await owner.s3.putObject({ Bucket: BUCKET, Key: "web/main/config", Body: "the config of web/main" });
   deployment = {
     version: DEPLOYMENT_VERSION,
+    alarms: { graceHours: 6, digestHour: 6, webhooks: [] },
     project: PROJECT_VERSION,
     stack: "0123456789abcdef",
     bucket: {

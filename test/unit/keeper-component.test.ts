@@ -21,6 +21,16 @@ const CONFIG = {
     restic: { version: "0.19.1", ...ARTIFACT },
     keep: { within: 30, weeks: 8 },
   },
+  alarms: {
+    mail: {
+      server: "mail.example.com",
+      user: "backups",
+      password: "hush mail",
+      from: "backups@example.com",
+      to: ["ops@example.com"],
+    },
+    webhooks: [{ name: "team", url: "https://hooks.example.com/T0/hush" }],
+  },
   s3: {
     endpoint: "s3.example.com",
     region: "eu-central-1",
@@ -88,11 +98,14 @@ describe("the program", () => {
 });
 
 describe("the keeper", () => {
+  /** The files that an install brings. */
+  const carriedTo = (host: string) =>
+    [...stdin(host).matchAll(/^install_file '?([^' ]*)'? .* <<'EOF'\n([^]*?)^EOF$/gm)].map(
+      ([, path = "", base64 = ""]) => [path, Buffer.from(base64, "base64").toString("utf8")] as const,
+    );
+  const content = (path: string) => carriedTo("keepersrv").find(([name]) => name === path)?.[1];
+
   test("has its own S3 keys and each repository's password, a frozen client's too", () => {
-    const carried = [
-      ...stdin("keepersrv").matchAll(/^install_file '?([^' ]*)'? .* <<'EOF'\n([^]*?)^EOF$/gm),
-    ].map(([, path = "", base64 = ""]) => [path, Buffer.from(base64, "base64").toString("utf8")] as const);
-    const content = (path: string) => carried.find(([name]) => name === path)?.[1];
     expect(JSON.parse(content("/etc/keeper/s3.json") ?? "")).toEqual({
       accessKeyId: deployment.bucket.keeper?.accessKeyId,
       secretAccessKey: deployment.bucket.keeper?.secretAccessKey,
@@ -128,12 +141,28 @@ describe("the keeper", () => {
   test("no other host gets its S3 keys or another's password", () => {
     const secret = deployment.bucket.keeper?.secretAccessKey ?? "";
     for (const name of ["rclonesrv", "web"]) {
-      const texts = [...stdin(name).matchAll(/<<'EOF'\n([^]*?)^EOF$/gm)].map(([, text = ""]) =>
-        Buffer.from(text, "base64").toString("utf8"),
-      );
+      const texts = carriedTo(name).map(([, text]) => text);
       expect(texts.length).toBeGreaterThan(0);
       expect(texts.join("\n")).not.toContain(secret);
     }
+  });
+
+  test("has the ways of alarms, with their secrets, as no other host does", () => {
+    expect(JSON.parse(content("/etc/keeper/alarms.json") ?? "")).toEqual(deployment.alarms);
+    expect(deployment.alarms.mail?.password).toBe("hush mail");
+    for (const name of ["rclonesrv", "web"]) {
+      const texts = carriedTo(name).map(([, text]) => text);
+      expect(texts.length).toBeGreaterThan(0);
+      expect(texts.join("\n")).not.toContain("hush");
+    }
+  });
+
+  test("shows by which ways alarms are sent, and no resource shows their secrets", () => {
+    expect(only("secure-backups:index:Keeper", "keepersrv").inputs["alarms"]).toEqual([
+      "e-mail to ops@example.com by mail.example.com port 587, starttls, as backups",
+      "webhook team (json) at https://hooks.example.com",
+    ]);
+    expect(JSON.stringify(resources.map(({ inputs }) => inputs))).not.toContain("hush");
   });
 
   test("shows what each repository keeps", () => {

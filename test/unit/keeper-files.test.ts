@@ -9,6 +9,8 @@ import {
   keeperProgramInstall,
   type KeeperValues,
   passwordFile,
+  PASSWORDS,
+  STATUS_PAGES,
 } from "../../hosts";
 import type { KeeperSettings } from "../../keeper/settings";
 import { attempt, inDirectory } from "./files-tools";
@@ -40,6 +42,25 @@ const SETTINGS: KeeperSettings = {
 const VALUES: KeeperValues = {
   settings: SETTINGS,
   s3: { accessKeyId: "1111222233334444", secretAccessKey: "aaaabbbbccccdddd" },
+  alarms: {
+    graceHours: 6,
+    digestHour: 6,
+    mail: {
+      server: "mail.example.com",
+      port: 587,
+      security: "starttls",
+      user: "backups",
+      password: "hush mail",
+      from: "backups@example.com",
+      to: ["ops@example.com", "night@example.com"],
+    },
+    webhooks: [
+      { name: "team", url: "https://hooks.example.com/T0/hush", form: "slack" },
+      { name: "own", url: "http://[2001:db8::7]:8065/hush", form: "json" },
+    ],
+    command: { path: "/usr/local/bin/page", args: ["--key", "hush"] },
+    ping: "https://ping.example.com/hush",
+  },
   repositories: [
     { client: "app-srv", repository: "main", password: ` it's "odd" \\ $HOME %n ` },
     { client: "db", repository: "main", password: "password of db" },
@@ -62,6 +83,13 @@ describe("every file of the keeper", () => {
     },
   );
 
+  test("the ways of alarms do not depend on the order of their fields", () => {
+    const { webhooks, ...others } = VALUES.alarms;
+    const alarms = { webhooks, ...others };
+    expect(KEEPER_FILES.alarms.content({ alarms })).toBe(KEEPER_FILES.alarms.content(VALUES));
+    expect(JSON.parse(KEEPER_FILES.alarms.content(VALUES))).toEqual(VALUES.alarms);
+  });
+
   test("the settings' content does not depend on the order of their fields", () => {
     const backwards = (value: unknown): unknown =>
       Array.isArray(value)
@@ -83,10 +111,14 @@ describe("every file of the keeper", () => {
 
   test("only root reads the S3 keys and the passwords, and a preview shows neither", () => {
     const { files } = install().summary;
-    const secrets = [KEEPER_FILES.s3.path, ...VALUES.repositories.map((one) => passwordFile(one).path)];
+    const secrets = [
+      KEEPER_FILES.s3.path,
+      KEEPER_FILES.alarms.path,
+      ...VALUES.repositories.map((one) => passwordFile(one).path),
+    ];
     for (const path of secrets) expect(files[path]).toMatchObject({ mode: "0600", owner: "root:root" });
     const shown = JSON.stringify(install().summary);
-    for (const secret of ["aaaabbbb", "odd", "password of db"]) expect(shown).not.toContain(secret);
+    for (const secret of ["aaaabbbb", "odd", "password of db", "hush"]) expect(shown).not.toContain(secret);
   });
 
   test("a password is its file's content to the byte", () => {
@@ -94,6 +126,16 @@ describe("every file of the keeper", () => {
     expect(passwordFile({ client: "app-srv", repository: "main" }).content(first as never)).toBe(
       ` it's "odd" \\ $HOME %n `,
     );
+  });
+
+  test("a preview says in words by which ways alarms are sent", () => {
+    expect(install().summary.files[KEEPER_FILES.alarms.path]?.concerns).toEqual([
+      "e-mail to ops@example.com, night@example.com by mail.example.com port 587, starttls, as backups",
+      "webhook team (slack) at https://hooks.example.com",
+      "webhook own (json) at http://[2001:db8::7]:8065",
+      "command /usr/local/bin/page",
+      "ping of https://ping.example.com",
+    ]);
   });
 
   test("a preview says in words what each repository keeps", () => {
@@ -128,6 +170,66 @@ describe("every file of the keeper", () => {
       const { output } = attempt("systemd-analyze", ["verify", "--man=no", "--generators=no", ...paths]);
       const own = output.split("\n").filter((line) => line.includes("keeper"));
       expect(own).toEqual([]);
+    });
+  });
+});
+
+describe("the watcher", () => {
+  const unit = KEEPER_FILES.watchUnit.content();
+  const settings = (text: string, key: string) =>
+    text
+      .split("\n")
+      .filter((line) => line.startsWith(`${key}=`))
+      .map((line) => line.slice(key.length + 1));
+
+  test("has the keeper's S3 keys and the ways of alarms, and no password of a repository", () => {
+    expect(settings(unit, "LoadCredential")).toEqual([
+      `s3.json:${KEEPER_FILES.s3.path}`,
+      `alarms.json:${KEEPER_FILES.alarms.path}`,
+    ]);
+    expect(settings(unit, "InaccessiblePaths")).toEqual([PASSWORDS]);
+    for (const { content } of [KEEPER_FILES.gateUnit, KEEPER_FILES.workerUnit, KEEPER_FILES.dueUnit]) {
+      expect(content()).not.toContain("alarms");
+    }
+  });
+
+  // systemd puts the kept folder of a dynamic user below /run/private, which only root passes.
+  test("leaves the status where every user of the host can read it, and no other process writes", () => {
+    expect(settings(unit, "ExecStart")[0]).toMatch(new RegExp(` --page ${STATUS_PAGES}$`));
+    expect(`/run/${String(settings(unit, "RuntimeDirectory")[0])}`).toBe(STATUS_PAGES);
+    expect(settings(unit, "RuntimeDirectoryMode")).toEqual(["0755"]);
+    expect(settings(unit, "UMask")).toEqual(["0022"]);
+    expect(settings(unit, "DynamicUser")).toEqual([]);
+    const [user] = settings(unit, "User");
+    expect(install().script).toContain(`\nSB_WATCHER='${String(user)}'\n`);
+  });
+
+  test("ends before its next start", () => {
+    expect(settings(unit, "TimeoutStartSec")).toEqual(["14min"]);
+    expect(settings(KEEPER_FILES.watchTimer.content(), "OnCalendar")).toEqual(["*:0/15"]);
+  });
+
+  test("is kept from what the gate is kept from", () => {
+    const OWN =
+      /^(Description|ExecStart|LoadCredential|Type|User|DynamicUser|UMask|RuntimeDirectory.*|Restart.*|Timeout.*|WantedBy)=/;
+    const kept = (text: string) => text.split("\n").filter((line) => line.includes("=") && !OWN.test(line));
+    expect(kept(unit)).toEqual(kept(KEEPER_FILES.gateUnit.content()));
+  });
+
+  test("is rated as safe by systemd as the gate is", () => {
+    inDirectory((directory) => {
+      for (const { path, content } of [KEEPER_FILES.watchUnit, KEEPER_FILES.gateUnit]) {
+        const file = join(directory, path.split("/").at(-1) as string);
+        writeFileSync(file, content());
+        const rated = attempt("systemd-analyze", [
+          "security",
+          "--no-pager",
+          "--offline=yes",
+          "--threshold=16",
+          file,
+        ]);
+        expect(rated).toMatchObject({ status: 0 });
+      }
     });
   });
 });

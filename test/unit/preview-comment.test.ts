@@ -378,6 +378,24 @@ describe("dangers of a change of the configuration", () => {
     expect(change(true, false).plain).toContain("are no longer given up");
   });
 
+  test("a way by which alarms are no longer sent is a danger, and so is the end of the last one", () => {
+    const ways = (before: string[], after: string[]): ReturnType<typeof explained> =>
+      explained(update("secure-backups:index:Keeper", { alarms: before }, { alarms: after }));
+    const [mail, hook] = ["e-mail to ops@example.com", "webhook `team`"];
+    expect(ways([mail], [mail])).toMatchObject({ dangers: [], plain: expect.not.stringContaining("alarms") });
+    expect(ways([mail], [mail, hook])).toMatchObject({
+      dangers: [],
+      plain: expect.stringContaining("alarms are sent by `` webhook `team` ``"),
+    });
+    expect(ways([mail, hook], [hook]).dangers).toEqual([
+      "alarms are no longer sent by `e-mail to ops@example.com`",
+    ]);
+    const none = ways([mail], []);
+    expect(none.dangers).toHaveLength(1);
+    expect(none.plain).toContain("nobody is told when something is amiss");
+    expect(ways([], []).plain).not.toContain("nobody is told");
+  });
+
   test("keeping old versions for less time and weakening the object lock are dangers", () => {
     const lock = (mode: string, days: number) => ({ retention: { mode, days } });
     const change = (before: object, after: object): ReturnType<typeof explained> =>

@@ -3,9 +3,12 @@ import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "@jest/globals";
+import { parseStackConfig } from "../../config";
 import { readDeployment } from "../../operations/read-deployment";
+import { smallest } from "../harness/config-errors";
 
 const SECRET = "the owner's secret";
+const NO_ALARMS = { graceHours: 6, digestHour: 6, webhooks: [] };
 const PATH = process.env.PATH;
 let folder: string;
 
@@ -53,6 +56,7 @@ describe("the stack's deployment", () => {
     const read = {
       version: DEPLOYMENT_VERSION,
       project: "0.1.0",
+      alarms: NO_ALARMS,
       clients: [{ name: "web", repositories: [{ ...repository, schedule: "none", window: 0 }] }],
     };
     prints({ operations: described });
@@ -61,10 +65,21 @@ describe("the stack's deployment", () => {
     expect(await readDeployment()).toEqual({ ...read, stack: "0123456789abcdef" });
   });
 
-  test("is read from the output of version 0.2.0, which knew no keeper", async () => {
-    const described = { version: 4, project: "0.2.0", clients: [] };
+  test.each([
+    ["of version 0.2.0, which knew no keeper", { version: 4, project: "0.2.0" }],
+    ["that knew no alarms", { version: 5, project: "0.2.1", keeper: { name: "keepersrv" } }],
+  ])("is read from the output %s", async (_what, of) => {
+    const described = { ...of, clients: [] };
     prints({ deployment: described });
-    expect(await readDeployment()).toEqual({ ...described, version: DEPLOYMENT_VERSION });
+    expect(await readDeployment()).toEqual({
+      ...described,
+      version: DEPLOYMENT_VERSION,
+      alarms: NO_ALARMS,
+    });
+  });
+
+  test("of a version before has the alarms of a configuration that says nothing of them", () => {
+    expect(parseStackConfig(smallest()).alarms).toEqual(NO_ALARMS);
   });
 
   test.each([

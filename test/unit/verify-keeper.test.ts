@@ -4,6 +4,8 @@ import { unitsSeen } from "../../operations/verify/hosts/keeper";
 const UNITS = [
   "keeper-gate.service",
   "keeper-round.timer",
+  "keeper-watch.timer",
+  "keeper-watch.service",
   "keeper-round.service",
   "keeper-due.service",
   "keeper-worker@x-x.service",
@@ -30,6 +32,8 @@ test("the keeper's units as the stack wrote them pass", () => {
 
 test.each([
   ["keeper-gate.service", { ActiveState: "failed" }, "is failed"],
+  ["keeper-watch.timer", { ActiveState: "inactive" }, "is inactive"],
+  ["keeper-watch.service", { DropInPaths: "/run/systemd/system/x.conf" }, "is changed by"],
   ["keeper-round.timer", { UnitFileState: "disabled" }, "is disabled"],
   ["keeper-worker@x-x.service", { DropInPaths: "/etc/systemd/system/x.conf" }, "is changed by"],
   ["keeper-due.service", { NeedDaemonReload: "yes" }, "is not yet read"],
@@ -41,5 +45,6 @@ test.each([
 
 test("a unit that is at rest between its runs passes, and one that is not there fails", () => {
   expect(unitsSeen(shown("keeper-round.service", { ActiveState: "inactive" })).holds).toBe(true);
+  expect(unitsSeen(shown("keeper-watch.service", { ActiveState: "failed" })).holds).toBe(true);
   expect(unitsSeen(shown().replace(/^Id=keeper-due.service$/m, "Id=other"))).toMatchObject({ holds: false });
 });

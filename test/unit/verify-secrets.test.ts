@@ -26,6 +26,23 @@ const OPERATIONS = sampleDeployment({
       ],
     },
   ],
+  alarms: {
+    ...sampleDeployment().alarms,
+    mail: {
+      server: "mail.example.com",
+      port: 587,
+      security: "starttls",
+      user: "backups",
+      password: "password of mail",
+      from: "backups@example.com",
+      to: ["ops@example.com"],
+    },
+    webhooks: [
+      { name: "team", url: "https://hooks.example.com/T0/B0", form: "slack" },
+      { name: "open", url: "https://hooks.example.com/", form: "json" },
+    ],
+    ping: "https://ping.example.com?id=0123",
+  },
   canary: { publicKey: "ssh-ed25519 AAAC", privateKey: pem() },
 });
 const { secrets, tooShort } = stackSecrets(OPERATIONS);
@@ -36,6 +53,9 @@ describe("every secret of the stack is looked for", () => {
       "the S3 secret key of the owner",
       "the S3 secret key of the writer",
       "the repository root key",
+      "the password for mail",
+      "the URL of the webhook team",
+      "the URL of the ping",
       "the password of web/main",
       "the canary's private key",
       "the operator's private key",
@@ -46,7 +66,7 @@ describe("every secret of the stack is looked for", () => {
   });
 
   test("no value of Deployment that is secret is missing", () => {
-    const secretFields = /^(secretAccessKey|privateKey|password|repositoryRootKey)$/;
+    const secretFields = /^(secretAccessKey|privateKey|password|repositoryRootKey|ping)$/;
     JSON.stringify(OPERATIONS, (field, value: unknown) => {
       if (secretFields.test(field) && value !== "short")
         expect([field, secretsIn(`before ${String(value)} after`, secrets)]).not.toEqual([field, []]);
@@ -55,9 +75,12 @@ describe("every secret of the stack is looked for", () => {
   });
 
   test("finds no public value", () => {
-    expect(secretsIn("OWNERID WRITERID ssh-ed25519 AAAA https://s3.example debian short", secrets)).toEqual(
-      [],
-    );
+    expect(
+      secretsIn(
+        "OWNERID WRITERID ssh-ed25519 AAAA https://s3.example https://hooks.example.com/ debian short",
+        secrets,
+      ),
+    ).toEqual([]);
   });
 });
 

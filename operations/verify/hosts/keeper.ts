@@ -32,8 +32,14 @@ import {
 const NODE_PROGRAM = `${LIBRARY}/node`;
 
 /** The units that must run, and those that run at times; the instance stands for all of its template. */
-const RUNNING = ["keeper-gate.service", "keeper-round.timer"];
-const UNITS = [...RUNNING, "keeper-round.service", "keeper-due.service", "keeper-worker@x-x.service"];
+const RUNNING = ["keeper-gate.service", "keeper-round.timer", "keeper-watch.timer"];
+const UNITS = [
+  ...RUNNING,
+  "keeper-round.service",
+  "keeper-due.service",
+  "keeper-worker@x-x.service",
+  "keeper-watch.service",
+];
 
 /** The parameters of inspect.sh on the keeper. */
 export function keeperParameters({ bucket }: Deployment, keeper: DeployedKeeper): Record<string, string> {
@@ -66,12 +72,12 @@ export function judgeKeeper(
     expected,
     remedy,
   });
-  const { bucket } = deployment;
+  const { bucket, alarms } = deployment;
   const repositories: KeeperRepository[] = deployment.clients.flatMap(({ name: client, repositories }) =>
     repositories.map(({ name: repository, password }) => ({ client, repository, password })),
   );
   // A stack whose bucket knows no keeper has none.
-  const values: KeeperValues = { settings, s3: bucket.keeper ?? bucket.owner, repositories };
+  const values: KeeperValues = { settings, s3: bucket.keeper ?? bucket.owner, alarms, repositories };
   const written = [
     ...Object.values(KEEPER_FILES).map((file: FileSpec<KeeperValues>) => rendered(file, values)),
     ...repositories.map((repository) => rendered(passwordFile(repository), repository)),
@@ -96,7 +102,11 @@ export function judgeKeeper(
       },
     ),
     judge(
-      about("keeper.content", "settings, keys, passwords and units of the keeper", "what the stack wrote"),
+      about(
+        "keeper.content",
+        "settings, keys, passwords, ways of alarms and units of the keeper",
+        "what the stack wrote",
+      ),
       () => contentSeen(facts, written, deployment.project),
     ),
     judge(
@@ -111,7 +121,7 @@ export function judgeKeeper(
         );
       },
     ),
-    judge(about("keeper.units", "the keeper's units", "gate and timer run; nothing changes a unit"), () =>
+    judge(about("keeper.units", "the keeper's units", "gate and timers run; nothing changes a unit"), () =>
       unitsSeen(facts("keeper_units")),
     ),
     judge(
