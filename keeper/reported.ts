@@ -9,7 +9,7 @@ const FAILED_TAG = "secure-backups-failed";
 export type Reported = "partial" | "failed";
 
 /** What a snapshot with these tags reports; `undefined`: it is a backup. Older clients do not say it: then it is `failed`. */
-export function reportedBy(tags: readonly string[]): Reported | undefined {
+export function reportOf(tags: readonly string[]): Reported | undefined {
   if (!tags.includes(REPORT_TAG)) return undefined;
   return tags.includes(PARTIAL_TAG) && !tags.includes(FAILED_TAG) ? "partial" : "failed";
 }

@@ -7,7 +7,7 @@ import { readIndex, readKey, readPack, readSnapshot, unpack } from "../format";
 import type { Bounds, Claim, Result } from "../job";
 import { isObjectId, type StoredObject } from "../objects";
 import { printable } from "../printable";
-import { reportedBy } from "../reported";
+import { reportOf } from "../reported";
 import { append, claimsDigest, Packs } from "./claims";
 import { Findings, nameOf } from "./findings";
 import { unlock, type OpenKey } from "./keys";
@@ -229,7 +229,7 @@ class Guard {
         continue;
       }
       const { time, hostname, tags } = snapshot;
-      const report = reportedBy(tags);
+      const report = reportOf(tags);
       const tree = treeDigest(snapshot.tree);
       this.#read.set(object, tree);
       if (all || !known.has(tree)) {

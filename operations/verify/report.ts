@@ -1,4 +1,4 @@
-import { printable } from "../printable";
+import { wrap } from "../printable";
 import { Finding, Ring, Verdict } from "./probe";
 
 /** The number of findings of a ring by verdict. */
@@ -88,23 +88,4 @@ function block({ ring, id, tried, expected, happened, verdict, remedy }: Finding
     ),
     "",
   ].join("\n");
-}
-
-/** Breaks a text into lines of at most `width` characters, between words where possible. */
-export function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(/\s+/).filter(Boolean).map(printable)) {
-    let rest = word;
-    if (line !== "" && line.length + 1 + rest.length > width) {
-      lines.push(line);
-      line = "";
-    }
-    while (rest.length > width) {
-      lines.push(rest.slice(0, width));
-      rest = rest.slice(width);
-    }
-    line = line === "" ? rest : `${line} ${rest}`;
-  }
-  return line === "" && lines.length > 0 ? lines : [...lines, line];
 }

@@ -12,11 +12,23 @@ import { command as keeper } from "../../scripts/keeper";
 import { command as password } from "../../scripts/password";
 import { command as recover } from "../../scripts/recover";
 import { command as ssh } from "../../scripts/ssh";
+import { command as status } from "../../scripts/status";
 import { command as verify } from "../../scripts/verify";
 
 jest.setTimeout(60_000);
 
-const COMMANDS = [destroy, freezeCommand, instructions, keeper, password, recover, ssh, thawCommand, verify];
+const COMMANDS = [
+  destroy,
+  freezeCommand,
+  instructions,
+  keeper,
+  password,
+  recover,
+  ssh,
+  status,
+  thawCommand,
+  verify,
+];
 
 /** Runs a command in this process. */
 async function run(command: OperatorCommand, ...args: string[]) {
@@ -75,6 +87,8 @@ test.each<[string, OperatorCommand, string[], RegExp]>([
   ["names besides --all", thawCommand, ["--all", "web"], /leave the names out/],
   ["new keys of a client that is frozen", freezeCommand, ["--new-keys", "web"], /'--new-keys'/],
   ["an operand of destroy", destroy, ["prod"], /too many arguments/],
+  ["an operand of status", status, ["prod"], /too many arguments/],
+  ["a status that repaints no terminal", status, ["--watch", "--json"], /repaints a terminal: standard output is none/],
   ["an operand of verify", verify, ["prod"], /too many arguments/],
   ["a ring that there is not", verify, ["--ring", "4"], /Allowed choices are 1, 2, 3/],
   [

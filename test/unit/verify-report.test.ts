@@ -3,7 +3,8 @@ import fc from "fast-check";
 import { Finding, runProbe, Undecided, Verdict } from "../../operations/verify/probe";
 import { verify } from "../../operations/verify/verify";
 import { sampleBucket, sampleDeployment } from "../harness/sample-deployment";
-import { exitStatus, renderReport, sortFindings, summarize, wrap } from "../../operations/verify/report";
+import { wrap } from "../../operations/printable";
+import { exitStatus, renderReport, sortFindings, summarize } from "../../operations/verify/report";
 
 const finding = (verdict: Verdict, change: Partial<Finding> = {}): Finding => ({
   ring: 1,

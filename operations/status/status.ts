@@ -1,0 +1,122 @@
+/** Shows how all backups are. */
+import { setTimeout } from "node:timers/promises";
+import { S3Store } from "../../keeper/gate/store";
+import { isAmiss, isStale } from "../../keeper/status/order";
+import type { Status } from "../../keeper/status/schema";
+import { withS3 } from "../../s3/with-s3";
+import { EXIT, UsageError } from "../exit-status";
+import { printable } from "../printable";
+import { readDeployment } from "../read-deployment";
+import { readStatus } from "./read-status";
+import { renderTable, staleLine } from "./table";
+
+/** What is asked for. */
+export interface StatusRequest {
+  /** @default the selected one */
+  stack?: string;
+  /** Whether a program reads it: the document, and nothing else. @default false */
+  json?: boolean;
+  /** Whether to show it again and again. @default false */
+  watch?: boolean;
+}
+
+/** Where it is shown. */
+export interface Screen {
+  /** Characters of a line, and lines; absent: it is no terminal. */
+  readonly size?: { readonly columns: number; readonly rows: number };
+  readonly write: (text: string) => void;
+  /** What a program that reads the document must not get. */
+  readonly complain: (line: string) => void;
+}
+
+/** How often `--watch` looks. */
+const PAUSE = 30_000;
+
+/** 0: all is well. 1: something is amiss. 2: it is older than it should be, so nobody knows. */
+export function exitStatusOf(status: Status, now: number): number {
+  if (isStale(status, now)) return EXIT.unknown;
+  return isAmiss(status, now) ? EXIT.failed : EXIT.done;
+}
+
+/**
+ * Shows a status once.
+ *
+ * @param keeper name of the keeper's host
+ * @param now milliseconds since 1970
+ * @returns the exit status
+ */
+export function show(
+  status: Status,
+  keeper: string,
+  now: number,
+  { json = false }: StatusRequest,
+  screen: Screen,
+): number {
+  if (json) {
+    if (isStale(status, now)) screen.complain(staleLine(status, keeper, now));
+    screen.write(`${JSON.stringify(status, undefined, 2)}\n`);
+  } else {
+    screen.write(`${renderTable(status, now, keeper, screen.size?.columns)}\n`);
+  }
+  return exitStatusOf(status, now);
+}
+
+/** Clears a terminal. */
+const CLEAR = "\u001b[2J\u001b[H";
+
+/**
+ * Shows a status on a terminal until the operator interrupts it: what is amiss first, as much as there is room for.
+ *
+ * @param look reads the status; where it throws that is shown, and the next look may succeed
+ * @param sleep waits for so many milliseconds
+ */
+export async function keepShowing(
+  look: () => Promise<Status>,
+  keeper: string,
+  screen: Screen,
+  now: () => number = Date.now,
+  sleep: (ms: number) => Promise<unknown> = setTimeout,
+): Promise<never> {
+  for (;;) {
+    const text = await look().then(
+      (status) => renderTable(status, now(), keeper, screen.size?.columns),
+      (error: unknown) =>
+        `could not be read: ${printable(error instanceof Error ? error.message : String(error))}`,
+    );
+    const lines = text.split("\n").slice(0, (screen.size?.rows ?? Infinity) - 1);
+    screen.write(`${CLEAR}${lines.join("\n")}\n`);
+    await sleep(PAUSE);
+  }
+}
+
+/** This process's standard output. */
+function ownScreen(): Screen {
+  const { stdout } = process;
+  return {
+    // A terminal may change its size.
+    get size() {
+      return stdout.isTTY ? { columns: stdout.columns, rows: stdout.rows } : undefined;
+    },
+    write: (text) => void stdout.write(text),
+    complain: (line) => void process.stderr.write(`status: ${line}\n`),
+  };
+}
+
+/**
+ * Shows the status of a deployed stack.
+ *
+ * @returns the exit status
+ * @throws Error where there is none, or it cannot be read
+ */
+export async function status(request: StatusRequest): Promise<number> {
+  const screen = ownScreen();
+  if (request.watch === true && (screen.size === undefined || request.json === true)) {
+    throw new UsageError("--watch repaints a terminal: standard output is none, or --json is given");
+  }
+  const { bucket, keeper } = await readDeployment(request.stack);
+  if (keeper === undefined) throw new Error("the stack has no keeper");
+  const look = (): Promise<Status> =>
+    withS3(bucket, bucket.owner, (s3) => readStatus(new S3Store(s3, bucket), keeper.name));
+  if (request.watch === true) return await keepShowing(look, keeper.name, screen);
+  return show(await look(), keeper.name, Date.now(), request, screen);
+}

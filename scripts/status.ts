@@ -1,0 +1,20 @@
+import { EXIT } from "../operations/exit-status";
+import { status, type StatusRequest } from "../operations/status/status";
+import { OperatorCommand, start } from "./command";
+
+export const command = new OperatorCommand(
+  "status",
+  "Shows how all backups are, what is amiss first. Reads what the keeper left in the bucket, with the owner's keys; the " +
+    "keeper's host is not contacted.",
+  { failure: EXIT.unknown },
+)
+  .option("--json", "the document itself, see docs/status.schema.json (npm run --silent status -- --json)")
+  .option("--watch", "shows it every 30 seconds, until Ctrl-C")
+  .addHelpText(
+    "after",
+    `
+Exit status: 0 all is well; 1 something is amiss; 2 the status is older than it should be, or cannot be read.`,
+  )
+  .does((request: StatusRequest) => status(request));
+
+if (require.main === module) void start(command);
