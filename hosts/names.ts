@@ -1,5 +1,8 @@
 import { createHash } from "node:crypto";
 import { KeyPair, RepositorySettings } from "../config";
+import { CANARY } from "../keeper/settings";
+
+export { CANARY };
 
 /** The rclone remote of the proxy: the section of its rclone.conf. */
 export const REMOTE = "s3-resticrepo";
@@ -18,9 +21,6 @@ export const LIBRARY = "/usr/local/lib/secure-backups";
 
 /** Where a client keeps its settings, one directory for each repository. */
 export const CLIENT_SETTINGS = "/etc/restic-backup";
-
-/** The client that the stack creates for its own tests; no configuration can name one like it. Its key is on no host. */
-export const CANARY = { client: ".canary", repository: "verify" } as const;
 
 /** The right of one client's key to append to one repository. */
 export interface Grant extends Pick<KeyPair, "publicKey"> {

@@ -7,6 +7,9 @@ import type { Bounds } from "./job";
 export type { AlarmsConfig } from "../config/schema/alarms";
 export type { ApprovalLimits, Keep } from "../config/schema/keeper";
 
+/** The client that the stack creates for its own tests; no configuration can name one like it. Its key is on no host. */
+export const CANARY = { client: ".canary", repository: "verify" } as const;
+
 /** What the keeper knows of one repository. */
 export interface KeptRepository {
   readonly client: string;

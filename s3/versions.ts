@@ -80,12 +80,37 @@ function entry(listed: Listed, { text: key, isText }: Key, marker: boolean): Ent
   };
 }
 
+/** A name right below a prefix: of a folder, which ends with a slash, or of an object. */
+export interface Name {
+  /** In full. */
+  readonly name: string;
+  /** Whether it is not valid UTF-8, so that no request can name it; `name` has U+FFFD in place of invalid bytes. */
+  readonly nameless?: true;
+}
+
 /**
  * The folders right below a prefix (empty: the bucket itself) of which the bucket has any version, in full and with
  * their slash, sorted. Those whose names are not UTF-8 are left out: no request can name them.
  */
 export async function listFolders(s3: S3, address: BucketAddress, prefix: string): Promise<string[]> {
   const folders = new Set<string>();
+  for await (const page of namePages(s3, address, prefix)) {
+    for (const { name, nameless } of page) {
+      if (nameless !== true && name !== prefix && name.endsWith("/")) folders.add(name);
+    }
+  }
+  return [...folders];
+}
+
+/**
+ * The names right below a prefix page by page: folders of which the bucket has any version, and objects that are not
+ * hidden. A name may come twice.
+ */
+export async function* namePages(
+  s3: S3,
+  address: BucketAddress,
+  prefix: string,
+): AsyncGenerator<Name[], void> {
   let position: Position = {};
   for (;;) {
     const page = await explained(address, `list the folders below ${prefix}`, () =>
@@ -98,19 +123,23 @@ export async function listFolders(s3: S3, address: BucketAddress, prefix: string
       }),
     );
     const encoded = page.EncodingType === "url";
-    const found = (page.CommonPrefixes ?? []).map(({ Prefix }) => keyOf(Prefix, encoded));
-    for (const { text, isText } of found) if (isText) folders.add(text);
-    if (page.IsTruncated !== true) return [...folders];
+    const folders = (page.CommonPrefixes ?? []).map(({ Prefix }) => keyOf(Prefix, encoded));
+    const objects = (page.Versions ?? []).filter(({ IsLatest }) => IsLatest === true);
+    yield [...folders, ...objects.map(({ Key }) => keyOf(Key, encoded))].map(({ text, isText }) => ({
+      name: text,
+      ...(isText ? {} : { nameless: true }),
+    }));
+    if (page.IsTruncated !== true) return;
     const file = [page.Versions, page.DeleteMarkers]
       .flatMap((list) => list?.at(-1) ?? [])
       .map(({ Key }) => keyOf(Key, encoded))
       .reduce(later, undefined);
-    const last = later(file, found.at(-1));
+    const last = later(file, folders.at(-1));
     if (last !== undefined && (last !== file || !last.isText)) {
       // After a folder the next page skips its content.
       const past = last === file ? last.bytes : Buffer.concat([last.bytes, Buffer.from([0xff])]);
       const next = firstTextAfter(past);
-      if (next?.startsWith(prefix) !== true) return [...folders];
+      if (next?.startsWith(prefix) !== true) return;
       position = following(address, "folders", position, { KeyMarker: next });
     } else {
       position = following(address, "folders", position, endOf(page, file));
@@ -122,7 +151,7 @@ export async function listFolders(s3: S3, address: BucketAddress, prefix: string
       KeyMarker.endsWith("/") &&
       (await listVersions(s3, address, KeyMarker, 1)).length > 0
     ) {
-      folders.add(KeyMarker);
+      yield [{ name: KeyMarker }];
     }
   }
 }

@@ -33,7 +33,7 @@ export interface JournalRecord {
 const MOST_BYTES = 1024 * 1024;
 
 /** The day of a time, as the names of records begin. */
-const dayOf = (at: number): string => new Date(at).toISOString().slice(0, 10);
+export const dayOf = (at: number): string => new Date(at).toISOString().slice(0, 10);
 
 /** Writes a record. */
 export async function writeRecord(store: Store, record: JournalRecord): Promise<void> {
@@ -74,6 +74,28 @@ export function parseRecord(name: RepositoryName, content: Buffer): JournalRecor
 }
 
 /**
+ * The records of a repository one by one, in no order.
+ *
+ * @param days milliseconds since 1970 of the days (UTC) of interest. @default all
+ * @throws Error where a record is not understood, or S3 fails
+ */
+export async function* journalRecords(
+  store: Pick<Store, "versions" | "get">,
+  name: RepositoryName,
+  days?: readonly number[],
+): AsyncGenerator<JournalRecord> {
+  const folder = journalFolder(name);
+  for (const day of new Set(days?.map(dayOf) ?? [""])) {
+    for await (const page of store.versions(folder + day)) {
+      for (const { key, latest, marker } of page) {
+        const content = latest && !marker ? await contentOf(store, key, MOST_BYTES) : undefined;
+        if (content !== undefined) yield parseRecord(name, content);
+      }
+    }
+  }
+}
+
+/**
  * The records of a repository, in the order of time.
  *
  * @param days milliseconds since 1970 of the days (UTC) of interest. @default all
@@ -84,18 +106,8 @@ export async function readJournal(
   name: RepositoryName,
   days?: readonly number[],
 ): Promise<JournalRecord[]> {
-  const folder = journalFolder(name);
-  const keys = new Set<string>();
-  for (const prefix of days === undefined ? [folder] : days.map((day) => folder + dayOf(day))) {
-    for await (const page of store.versions(prefix)) {
-      for (const { key, latest, marker } of page) if (latest && !marker) keys.add(key);
-    }
-  }
   const records: JournalRecord[] = [];
-  for (const key of keys) {
-    const content = await contentOf(store, key, MOST_BYTES);
-    if (content !== undefined) records.push(parseRecord(name, content));
-  }
+  for await (const record of journalRecords(store, name, days)) records.push(record);
   return records.sort((one, other) => one.at - other.at);
 }
 

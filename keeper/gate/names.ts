@@ -20,6 +20,12 @@ export const journalFolder = (name: RepositoryName): string => `.keeper/${nameOf
 /** The folder that only the bucket's owner may write to. */
 export const OWNERS = ".owner/";
 
+/** The result of the operator's last `verify`. */
+export const VERIFY_RECORD = `${OWNERS}verify.json`;
+
+/** By this the owner asks for a test of the alarms; only its time counts. */
+export const ALARMS_TEST = `${OWNERS}alarms-test`;
+
 /** What only the bucket's owner may write about a repository. */
 export const ownerKey = (name: RepositoryName, file: "hold" | "approval.json" | "run"): string =>
   `${OWNERS}${nameOf(name)}/${file}`;

@@ -54,8 +54,8 @@ export interface Store {
 /** The bucket of an S3 service. */
 export class S3Store implements Store {
   constructor(
-    private readonly s3: S3,
-    private readonly address: BucketAddress,
+    protected readonly s3: S3,
+    protected readonly address: BucketAddress,
   ) {}
 
   versions(prefix: string): AsyncIterable<readonly Entry[]> {

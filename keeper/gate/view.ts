@@ -14,10 +14,10 @@ export interface Seen extends StoredObject {
 export const LISTED = ["snapshots", "index", "data", "keys"] as const satisfies readonly ObjectType[];
 
 /** Versions of an object, on average, that a listing reads before it gives up. */
-const VERSIONS = 4;
+export const VERSIONS = 4;
 
 /** Entries of any listing that are read, however few objects it may have. */
-const PAGE = 1000;
+export const PAGE = 1000;
 
 /** A repository with more objects than the bounds allow. */
 export class TooMany extends Error {}
@@ -26,7 +26,7 @@ export class TooMany extends Error {}
 export const labelOf = ({ type, id }: Pick<StoredObject, "type" | "id">): string => `${type}/${id}`;
 
 /** The same text in memory of its own: a part of an answer of S3's would keep all of the answer in memory. */
-const detached = (text: string): string => Buffer.from(text).toString();
+export const detached = (text: string): string => Buffer.from(text).toString();
 
 /** An object that is being listed; without a version S3 shows a marker. */
 type Draft = { -readonly [Field in keyof Seen]: Seen[Field] };
@@ -111,8 +111,8 @@ export async function listRepository(
   return { objects };
 }
 
-/** A lock that is shorter makes restic's unlock and prune panic. */
-const SHORTEST_LOCK = 16;
+/** Bytes: a lock that is shorter makes restic's unlock and prune panic. */
+export const SHORTEST_LOCK = 16;
 
 /** Locks, by what becomes of them. */
 export interface Locks {

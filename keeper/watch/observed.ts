@@ -62,6 +62,8 @@ export interface Observed {
   readonly quota?: number;
   /** Names at the bucket's top, and among a client's repositories, that belong to no repository of the stack. */
   readonly beside: Suspects;
+  /** What of the bucket itself could not be read, in sentences; absent: nothing. */
+  readonly errors?: readonly string[];
   readonly verify?: VerifyRecord;
   /** When the owner last asked for a test of the alarms. */
   readonly testAsked?: number;

@@ -8,7 +8,7 @@ import { type Deployment, repositoriesOf } from "../deployment";
 import { EXIT, UsageError } from "../exit-status";
 import { isHeld, putHold, removeHold } from "../hold";
 import { printableLines } from "../printable";
-import { readPlanned, readApproval, readState, writeApproval } from "./documents";
+import { readPlanned, readApproval, readState, writeApproval } from "../../keeper/documents";
 import { describePlan, describeState, isAmiss } from "./report";
 
 /** What can be asked of it. */

@@ -3,7 +3,7 @@ import type { Action } from "../../keeper/job";
 import { claimFits } from "../../keeper/retention";
 import { counted } from "../../keeper/words";
 import { moment } from "../printable";
-import type { PlannedDocument, StateDocument } from "./documents";
+import type { PlannedDocument, StateDocument } from "../../keeper/documents";
 
 const DAY = 86_400_000;
 

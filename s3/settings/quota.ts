@@ -5,7 +5,11 @@ import { QUOTA_HEADERS } from "../services";
 export type Quota = number | "none" | "unknown";
 
 /** Reads the quota; the service's operator alone sets one. */
-export async function readQuota(owner: S3, bucket: string): Promise<Quota> {
+export const readQuota = async (owner: S3, bucket: string): Promise<Quota> =>
+  quotaIn(await headersOf(owner, bucket));
+
+/** The headers of the answer to a HEAD of the bucket, by their lower-case names. */
+export async function headersOf(s3: S3, bucket: string): Promise<Readonly<Record<string, string>>> {
   const { HeadBucketCommand } = await import("@aws-sdk/client-s3");
   const head = new HeadBucketCommand({ Bucket: bucket });
   let headers: Record<string, string> = {};
@@ -18,7 +22,12 @@ export async function readQuota(owner: S3, bucket: string): Promise<Quota> {
     },
     { step: "deserialize", priority: "low" },
   );
-  await owner.send(head);
+  await s3.send(head);
+  return headers;
+}
+
+/** The quota that the headers of an answer report. */
+export function quotaIn(headers: Readonly<Record<string, string>>): Quota {
   const reported = QUOTA_HEADERS.flatMap((name) => headers[name] ?? []);
   const limits = reported.map(Number).filter((bytes) => bytes >= 0);
   return reported.length === 0 ? "unknown" : limits.length === 0 ? "none" : Math.min(...limits);

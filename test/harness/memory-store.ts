@@ -8,6 +8,7 @@ interface MemoryVersion {
   readonly modified: number;
   /** Absent: a delete marker. */
   readonly body?: Buffer;
+  readonly by?: string | undefined;
 }
 
 export class MemoryStore implements Store {
@@ -15,6 +16,8 @@ export class MemoryStore implements Store {
   readonly keys = new Map<string, MemoryVersion[]>();
   /** What was changed and looked for, as `put KEY`, `hide KEY`, `head KEY`, `get KEY` and `versions PREFIX`. */
   readonly calls: string[] = [];
+  /** Who puts and hides; @default the service does not report it */
+  identity: string | undefined;
   /** Runs before each call; may throw in its place. */
   before: (call: string) => Promise<void> | void = () => undefined;
   private count = 0;
@@ -28,9 +31,9 @@ export class MemoryStore implements Store {
   }
 
   /** Adds a version at a time, in milliseconds since 1970; returns it. */
-  add(key: string, body: Buffer | undefined, modified = Date.now()): string {
+  add(key: string, body: Buffer | undefined, modified = Date.now(), by = this.identity): string {
     const versionId = `v${(this.count += 1)}`;
-    this.keys.set(key, [...(this.keys.get(key) ?? []), { versionId, modified, ...(body && { body }) }]);
+    this.keys.set(key, [...(this.keys.get(key) ?? []), { versionId, modified, by, ...(body && { body }) }]);
     return versionId;
   }
 
@@ -46,7 +49,7 @@ export class MemoryStore implements Store {
       .sort();
   }
 
-  private async called(call: string): Promise<void> {
+  protected async called(call: string): Promise<void> {
     this.calls.push(call);
     await this.before(call);
   }
@@ -55,7 +58,7 @@ export class MemoryStore implements Store {
     await this.called(`versions ${prefix}`);
     for (const key of [...this.keys.keys()].filter((one) => one.startsWith(prefix)).sort()) {
       const versions = this.keys.get(key) ?? [];
-      yield versions.toReversed().map(({ versionId, modified, body }, at) => ({
+      yield versions.toReversed().map(({ versionId, modified, body, by }, at) => ({
         key,
         versionId,
         marker: body === undefined,
@@ -63,6 +66,7 @@ export class MemoryStore implements Store {
         modified,
         size: body?.length ?? 0,
         etag: "",
+        ...(by === undefined ? {} : { by }),
       }));
     }
   }

@@ -1,7 +1,7 @@
 /** What verify makes of an object's history. */
 import { describe, expect, test } from "@jest/globals";
 import type { Entry } from "../../s3/history";
-import { withoutAccounted } from "../../operations/verify/bucket/journal";
+import { withoutAccounted } from "../../keeper/gate/accounted";
 import { damageInWords, judgeHistory, unreadable, type Damage } from "../../operations/verify/bucket/damage";
 
 const OWNER = "the owner's ID";

@@ -4,6 +4,8 @@
  */
 import { type DeployedClient, repositoriesOf } from "../../deployment";
 import { setTimeout } from "node:timers/promises";
+import { hiddenByGate, withoutAccounted, type Hidden } from "../../../keeper/gate/accounted";
+import { S3Store } from "../../../keeper/gate/store";
 import { NOTES_FOLDERS } from "../../../plan/bucket-policy";
 import { CANARY } from "../../../hosts/names";
 import { answerOf } from "../../../s3/answers";
@@ -14,7 +16,6 @@ import { historiesOf, isVersion, QUARANTINE, type Entry, type Version } from "..
 import { listFolders, listVersions, versionPages } from "../../../s3/versions";
 import { Undecided, type Finding, type Seen } from "../probe";
 import { LOCK, NO_VERSIONS, open, place, ring2, type BucketProbe } from "./target";
-import { hiddenByGate, withoutAccounted, type Hidden } from "./journal";
 import { damageInWords, judgeHistory, unreadable, type Damage } from "./damage";
 
 /** Folders without repositories of clients. */
@@ -197,10 +198,12 @@ function judgeIn(
   owner: string,
   keeper: string | undefined,
 ): (history: readonly Entry[]) => Promise<void> {
+  const store = new S3Store(target.owner, target.address);
   const journals = new Map<string, Promise<Hidden>>();
   const journalOf = (key: string, id: string): Promise<Hidden> => {
-    const prefix = /^[^/]*\/[^/]*\//.exec(key)?.[0] ?? "";
-    const journal = journals.get(prefix) ?? hiddenByGate(target, prefix, id);
+    const [client = "", repository = ""] = key.split("/", 2);
+    const prefix = `${client}/${repository}/`;
+    const journal = journals.get(prefix) ?? hiddenByGate(store, { client, repository }, id);
     journals.set(prefix, journal);
     return journal;
   };

@@ -1,9 +1,10 @@
 /** What the keeper wrote about a repository (an attacker with its keys can write that, too), and what the owner answers. */
 import { z } from "zod";
-import { keptKey, ownerKey, type RepositoryName } from "../../keeper/gate/names";
-import { contentOf, type Store } from "../../keeper/gate/store";
-import { isObjectId, OBJECT_TYPES } from "../../keeper/objects";
-import type { Approval } from "../../keeper/state";
+import { keptKey, ownerKey, type RepositoryName, VERIFY_RECORD } from "./gate/names";
+import { contentOf, type Store } from "./gate/store";
+import { isObjectId, OBJECT_TYPES } from "./objects";
+import type { Approval } from "./state";
+import type { VerifyRecord } from "./watch/observed";
 
 /** Most bytes of one document. */
 const MOST_BYTES = 256 * 1024 * 1024;
@@ -12,7 +13,13 @@ const objectId = z.string().refine(isObjectId);
 /** What the calendar has. */
 const time = z.number().min(0).max(8.64e15);
 const finding = z.object({ kind: z.string(), objects: z.array(z.string()), why: z.string() });
-const tried = z.object({ at: time, ok: z.boolean(), detail: z.string(), succeeded: time.optional() });
+const tried = z.object({
+  at: time,
+  ok: z.boolean(),
+  detail: z.string(),
+  succeeded: time.optional(),
+  failingSince: time.optional(),
+});
 const part = z.object({ part: z.number(), of: z.number() });
 
 const planned = z.object({
@@ -52,6 +59,9 @@ const state = z.object({
   ),
 });
 
+const count = z.number().int().min(0);
+const verifyRecord = z.object({ at: time, passed: count, failed: count, unknown: count });
+
 const approval = z.object({ at: time, forget: z.array(objectId), versions: z.array(z.string()) });
 
 /** What the gate decided last. */
@@ -59,8 +69,13 @@ export type PlannedDocument = z.infer<typeof planned>;
 /** What the keeper remembers. */
 export type StateDocument = z.infer<typeof state>;
 
-async function read<T>(store: Pick<Store, "get">, key: string, form: z.ZodType<T>): Promise<T | undefined> {
-  const content = await contentOf(store, key, MOST_BYTES);
+async function read<T>(
+  store: Pick<Store, "get">,
+  key: string,
+  form: z.ZodType<T>,
+  most = MOST_BYTES,
+): Promise<T | undefined> {
+  const content = await contentOf(store, key, most);
   if (content === undefined) return undefined;
   let json: unknown;
   try {
@@ -80,24 +95,34 @@ async function read<T>(store: Pick<Store, "get">, key: string, form: z.ZodType<T
 /**
  * What the keeper's gate decided last; `undefined`: nothing yet.
  *
+ * @param most bytes. @default 256 MiB
  * @throws Error where it is not in the form of this version
  */
 export const readPlanned = (
   store: Pick<Store, "get">,
   name: RepositoryName,
-): Promise<PlannedDocument | undefined> => read(store, keptKey(name, "plan.json"), planned);
+  most?: number,
+): Promise<PlannedDocument | undefined> => read(store, keptKey(name, "plan.json"), planned, most);
 
 /** The same for what it remembers. */
 export const readState = (
   store: Pick<Store, "get">,
   name: RepositoryName,
-): Promise<StateDocument | undefined> => read(store, keptKey(name, "state.json"), state);
+  most?: number,
+): Promise<StateDocument | undefined> => read(store, keptKey(name, "state.json"), state, most);
 
 /** The owner's approval. */
 export const readApproval = (
   store: Pick<Store, "get">,
   name: RepositoryName,
-): Promise<Approval | undefined> => read(store, ownerKey(name, "approval.json"), approval);
+  most?: number,
+): Promise<Approval | undefined> => read(store, ownerKey(name, "approval.json"), approval, most);
+
+/** What the operator's last `verify` found. */
+export const readVerifyRecord = (
+  store: Pick<Store, "get">,
+  most?: number,
+): Promise<VerifyRecord | undefined> => read(store, VERIFY_RECORD, verifyRecord, most);
 
 /** Replaces the owner's approval. */
 export async function writeApproval(
