@@ -325,7 +325,7 @@ rclone=/usr/local/lib/secure-backups/rclone
 bucket=s3-resticrepo:${before.bucket.bucket}
 list=$(mktemp)
 cd "$(mktemp -d)"
-$rclone lsf -R --files-only --exclude '/.keeper/**' --exclude '/.owner/**' "$bucket" >"$list"
+$rclone lsf -R --files-only --exclude '/.keeper/**' --exclude '/.owner/**' --exclude '/.status/**' "$bucket" >"$list"
 while read -r name; do mkdir -p "$(dirname "$name")" && echo garbage >"$name"; done <"$list"
 for attempt in "delete $bucket" "delete --s3-versions $bucket" "backend versioning $bucket Suspended" "purge $bucket"; do
   $rclone --retries 1 $attempt >"$list" 2>&1 && echo 'went through'

@@ -98,6 +98,34 @@ async function putAll(...installs: HostInstall[]): Promise<string> {
 
 const sh = async (text: string): Promise<string> => (await host.ssh.sh(text)).stdout.trim();
 
+/** What a shell script sees that runs in a unit in its program's place: each line it prints, by the line's first word. */
+async function lookFrom(
+  file: string,
+  unit: string,
+  script: string,
+): Promise<Partial<Record<string, string>>> {
+  const text = await sh(
+    `mkdir -p '/run/systemd/system/${file}.d'
+cat >/usr/local/bin/look <<'END'
+#!/bin/sh
+${script}
+END
+chmod 0755 /usr/local/bin/look
+printf '[Service]\\nExecStart=\\nExecStart=/usr/local/bin/look\\n' >'/run/systemd/system/${file}.d/look.conf'
+systemctl daemon-reload
+journalctl --rotate --quiet
+systemctl start '${unit}'
+journalctl --sync
+journalctl --quiet --output=cat _COMM=look -u '${unit}' -n 50
+journalctl --quiet --output=cat -u '${unit}' -n 50 | grep -E '^[a-z]+( |$)'
+rm -r '/run/systemd/system/${file}.d' /usr/local/bin/look
+systemctl daemon-reload`,
+  );
+  const lines = text.split("\n").map((line) => line.split(/ (.*)/s, 2));
+  // The journal keeps no blank at the end of a line.
+  return Object.fromEntries(lines.map(([what = "", found = ""]) => [what, found.trim()] as const));
+}
+
 beforeAll(async () => {
   folder = fs.mkdtempSync(path.join(os.tmpdir(), "keeper-host-"));
   bucket = address();
@@ -132,8 +160,9 @@ test("without its program nothing of the keeper is installed", async () => {
 
 test("program and host are installed, and the gate serves as a user of its own", async () => {
   await putAll(keeperProgramInstall(bundleKeeper()), install([MAIN, OLD]));
-  expect(await sh("systemctl is-active keeper-gate.service keeper-round.timer")).toBe("active\nactive");
-  expect(await sh("systemctl is-enabled keeper-gate.service keeper-round.timer")).toBe("enabled\nenabled");
+  const units = "keeper-gate.service keeper-round.timer keeper-watch.timer";
+  expect(await sh(`systemctl is-active ${units}`)).toBe("active\nactive\nactive");
+  expect(await sh(`systemctl is-enabled ${units}`)).toBe("enabled\nenabled\nenabled");
   const user = await sh(
     "ps -o user= -p $(systemctl show keeper-gate.service --property=MainPID --value) | tr -d ' '",
   );
@@ -148,7 +177,7 @@ test("program and host are installed, and the gate serves as a user of its own",
 test("nobody but root passes the folder of the sockets, or reads keys and passwords", async () => {
   const unreadable = await sh(
     `for file in /run/keeper-gate/.round /run/keeper-gate/app-srv/main/socket /etc/keeper/s3.json \\
-      /etc/keeper/passwords/app-srv/main; do
+      /etc/keeper/alarms.json /etc/keeper/passwords/app-srv/main; do
       ! runuser -u nobody -- test -e $file || runuser -u nobody -- test ! -r $file || echo "$file"
     done`,
   );
@@ -157,7 +186,9 @@ test("nobody but root passes the folder of the sockets, or reads keys and passwo
 
 test("a second install changes nothing and restarts nothing", async () => {
   const started = () =>
-    sh("systemctl show keeper-gate.service keeper-round.timer --property=ActiveEnterTimestampMonotonic");
+    sh(
+      "systemctl show keeper-gate.service keeper-round.timer keeper-watch.timer --property=ActiveEnterTimestampMonotonic",
+    );
   const before = await started();
   const text = await putAll(keeperProgramInstall(bundleKeeper()), install([MAIN, OLD]));
   expect(text).not.toMatch(/changed|removed|started|ended/);
@@ -203,28 +234,7 @@ describe("a worker", () => {
       'echo "written $(find / -xdev -type d -writable ! -path "/proc/*" 2>/dev/null | tr "\\n" " ")"',
       'echo "id $(id -u)"',
     ].join("\n");
-    const text = await sh(
-      `mkdir -p '/run/systemd/system/keeper-worker@.service.d'
-cat >/usr/local/bin/look <<'END'
-#!/bin/sh
-${look}
-END
-chmod 0755 /usr/local/bin/look
-printf '[Service]\\nExecStart=\\nExecStart=/usr/local/bin/look\\n' >'/run/systemd/system/keeper-worker@.service.d/look.conf'
-systemctl daemon-reload
-journalctl --rotate --quiet
-systemctl start '${UNIT}'
-journalctl --sync
-journalctl --quiet --output=cat _COMM=look -u '${UNIT}' -n 50
-journalctl --quiet --output=cat -u '${UNIT}' -n 50 | grep -E '^[a-z]+( |$)'
-rm -r '/run/systemd/system/keeper-worker@.service.d' /usr/local/bin/look
-systemctl daemon-reload`,
-    );
-    const lines = text.split("\n").map((line) => line.split(/ (.*)/s, 2));
-    // The journal keeps no blank at the end of a line.
-    const seen = Object.fromEntries(
-      lines.map(([what, found = ""]) => [what, found.trim()] as const),
-    ) as Partial<Record<string, string>>;
+    const seen = await lookFrom("keeper-worker@.service", UNIT, look);
     expect(seen).toMatchObject({
       password: createHash("sha256").update(PASSWORD).digest("hex"),
       credentials: "password",
@@ -250,6 +260,43 @@ systemctl daemon-reload`,
     expect(await exposure(UNIT)).toBeLessThanOrEqual(0.5);
     expect(await exposure("keeper-due.service")).toBeLessThanOrEqual(0.5);
     expect(await exposure("keeper-gate.service")).toBeLessThanOrEqual(1.5);
+    expect(await exposure("keeper-watch.service")).toBeLessThanOrEqual(1.5);
+  });
+});
+
+describe("the watcher", () => {
+  test("has S3 keys and ways of alarms, no password, and may run the host's programs", async () => {
+    const look = [
+      'echo "credentials $(ls -A "$CREDENTIALS_DIRECTORY" | tr "\\n" " ")"',
+      'echo "ways $(sha256sum <"$CREDENTIALS_DIRECTORY/alarms.json" | cut -d " " -f 1)"',
+      'echo "passwords $(ls -A /etc/keeper/passwords 2>/dev/null | wc -l)"',
+      'echo "programs $(test -x /usr/local/lib/secure-backups/node && test -d /opt && echo there)"',
+      'echo "capabilities $(sed -n "s/^CapEff:\\t//p" /proc/self/status)"',
+      'echo "sockets $(ls -A /run/keeper-gate 2>/dev/null | wc -l)"',
+      'echo "user $(id -un)"',
+    ].join("\n");
+    expect(await lookFrom("keeper-watch.service", "keeper-watch.service", look)).toMatchObject({
+      credentials: "alarms.json s3.json",
+      ways: await sh("sha256sum </etc/keeper/alarms.json | cut -d ' ' -f 1"),
+      passwords: "0",
+      programs: "there",
+      capabilities: "0000000000000000",
+      sockets: "0",
+      user: "keeper-watch",
+    });
+  });
+
+  test("leaves a status that stays after its run, that everybody reads and nobody else changes", async () => {
+    const write = "date >/run/keeper-status/status.json && echo written";
+    const seen = await lookFrom("keeper-watch.service", "keeper-watch.service", write);
+    expect(seen).toHaveProperty("written");
+    expect(await sh("stat -c '%U %a %n' /run/keeper-status /run/keeper-status/status.json")).toBe(
+      "keeper-watch 755 /run/keeper-status\nkeeper-watch 644 /run/keeper-status/status.json",
+    );
+    expect(await sh("runuser -u nobody -- cat /run/keeper-status/status.json | wc -l")).toBe("1");
+    expect(await sh("runuser -u nobody -- touch /run/keeper-status/x 2>/dev/null || echo refused")).toBe(
+      "refused",
+    );
   });
 });
 

@@ -372,7 +372,11 @@ describe("one weakness at a time is named, and nothing else", () => {
   });
 
   test.each<[string, string[], string[]]>([
-    ["the writer may change what the keeper notes", ["WriterKeepsOut"], ["s3.writer-keepers-folder"]],
+    [
+      "the writer may change what the keeper notes",
+      ["WriterKeepsOut"],
+      ["s3.writer-keepers-folder", "s3.writer-status-folder"],
+    ],
     [
       "hosts may change what only the owner may say",
       ["OnlyOwnerDecides"],
@@ -409,6 +413,7 @@ describe("one weakness at a time is named, and nothing else", () => {
     );
     for (const [Key, by, words] of [
       [".keeper/web/main/state.json", writer, /^\.keeper\/web\/main\/state\.json is by the writer, of 20/],
+      [".status/outbox.json", writer, /^\.status\/outbox\.json is by the writer, of 20/],
       [
         ".owner/web/main/approval.json",
         keeper,
