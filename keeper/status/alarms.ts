@@ -11,22 +11,22 @@ const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 const GIB = 1024 ** 3;
 
-/** Checks read all data every fortnight by default; later than that by twice as much and a week is not their pace. */
+/** By default all data is read within a fortnight: this is more than twice that. */
 const CHECK_LATE = 35 * DAY;
-/** Where reading all data takes longer than that by its own pace, it may be late by one of its turns. */
-const CHECK_TURN = 7 * DAY;
+/** Old versions that are kept for long let a check take longer than that by its own pace; it may lose a week. */
+const CHECK_SLACK = 7 * DAY;
 /** What a large upload adds is verified within days; a repository that takes longer than that stands still. */
 const UNVERIFIED = 7 * DAY;
 /** Actions have their turn daily and are repeated within hours: one that did not succeed for so long does not by itself. */
 const STUCK = 3 * DAY;
 /** A date that does not fit is seen within days, and its snapshot may stay for years. */
 const FORGED = 30 * DAY;
-/** restic renews its locks every five minutes: no command runs for two days and is not stuck. */
+/** restic replaces its lock every five minutes: an older one belongs to no command that runs. */
 const LOCK = 48 * HOUR;
 /** What a repository is compared with, and on how many days of these something must be known. */
 const COMPARED = 30;
 const LEAST_KNOWN = 7;
-/** Below that, a repository doubles and halves by chance. */
+/** A smaller repository doubles and halves by chance. */
 const LEAST_BYTES = GIB;
 const SHRUNK = 0.5;
 const GROWN = 10;
@@ -34,6 +34,12 @@ const GROWN = 10;
 const QUOTA = 0.9;
 /** As verify has it; from a quarter of an hour on S3 refuses. */
 const CLOCK = 60_000;
+
+/** Characters of an alarm's sentence: much of it may be an attacker's. */
+const MOST_TEXT = 1000;
+/** Keys that it names, and characters of each. */
+const MOST_NAMED = 3;
+const MOST_NAME = 120;
 
 /** How grave each kind is: critical is what loses backups, or is no accident. */
 const SEVERITY: Readonly<Record<AlarmKind, Alarm["severity"]>> = {
@@ -85,11 +91,13 @@ type Rule = (about: About) => readonly Found[];
 
 const nameOf = ({ client, repository }: RepositoryStatus): string => `${client}/${repository}`;
 
-/** What is typed on the client, where that can be reached. */
-const onClient = ({ row: { client }, kept }: About, command: string): string =>
-  kept?.keyOnly === true
+/** What is typed on the client. Behind the canary is no machine: verify alone works with it. */
+const onClient = ({ row: { client }, kept }: About, command: string): string => {
+  if (kept === undefined) return "npm run verify";
+  return kept.keyOnly === true
     ? `ask the operator of ${client} for: ${command}`
     : `npm run ssh -- ${client}, and there as root: ${command}`;
+};
 
 /** What shows more of the keeper's work. */
 const status = ({ row }: About): string => `npm run keeper -- status ${nameOf(row)}`;
@@ -103,7 +111,7 @@ const recover = ({ row: { client, repository, canary } }: About, since: number |
 
 /** Keys that an attacker may have chosen, a few, in one line. */
 const named = ({ some, count }: Suspects): string => {
-  const names = some.slice(0, 3).map((key) => printable(key, 120));
+  const names = some.slice(0, MOST_NAMED).map((key) => printable(key, MOST_NAME));
   return `${names.join(", ")}${count > names.length ? `, and ${count - names.length} more` : ""}`;
 };
 
@@ -219,7 +227,7 @@ const checkLate: Rule = (about) => {
   const base = allDataRead ?? cycleBegan ?? present(seen)[0]?.arrived;
   if (base === undefined) return [];
   const parts = nextPart?.of ?? 1;
-  const late = Math.max(CHECK_LATE, parts * daysBetweenChecks(settings, parts) * DAY + CHECK_TURN);
+  const late = Math.max(CHECK_LATE, parts * daysBetweenChecks(settings, parts) * DAY + CHECK_SLACK);
   if (now - base <= late) return [];
   const last = allDataRead === undefined ? "never yet" : `last ${minute(allDataRead)}`;
   return [
@@ -283,7 +291,7 @@ const lock: Rule = (about) => {
       kind: "lock",
       since: oldest,
       text: `a lock stands since ${minute(oldest)}: while it does, nothing is pruned or checked`,
-      next: row.canary ? "npm run verify" : onClient(about, `restic-backup ${row.repository} unlock`),
+      next: onClient(about, `restic-backup ${row.repository} unlock`),
     },
   ];
 };
@@ -307,7 +315,7 @@ const shrunk: Rule = (about) => {
   return [
     {
       kind: "shrunk",
-      text: `it has ${bytes(row.bytes)}, and had ${bytes(usual)} on most days of the last ${COMPARED}`,
+      text: `it has ${bytes(row.bytes)}; the median of the last ${COMPARED} days is ${bytes(usual)}`,
       next: recover(about, now - DAY),
     },
   ];
@@ -320,7 +328,7 @@ const grown: Rule = (about) => {
   return [
     {
       kind: "grown",
-      text: `${bytes(row.added)} arrived within a day, and ${bytes(usual)} on most days of the last ${COMPARED} with a backup`,
+      text: `${bytes(row.added)} arrived within a day; the median of the last ${COMPARED} days with any is ${bytes(usual)}`,
       next: onClient(about, `restic-backup ${row.repository} snapshots`),
     },
   ];
@@ -410,7 +418,7 @@ export function alarmsOf({ now, settings, observed, repositories, quota, previou
       ...(row && { client: row.client, repository: row.repository }),
       canary: row?.canary ?? false,
       since: since ?? before.get(id)?.since ?? first,
-      text,
+      text: printable(text, MOST_TEXT),
       next,
     };
   };
@@ -436,11 +444,11 @@ export function alarmsOf({ now, settings, observed, repositories, quota, previou
     const about = { now, settings, row, seen, kept: kept.get(nameOf(row)) };
     alarms.push(...RULES.flatMap((rule) => rule(about)).map((found) => raise(found, row)));
   });
-  return alarms.sort(byGravity);
+  return [...new Map(alarms.map((one) => [one.id, one])).values()].sort(byGravity);
 }
 
 const rank = ({ canary, severity }: Alarm): number => (canary ? 2 : severity === "critical" ? 0 : 1);
 
 /** The gravest first, then the oldest. */
-export const byGravity = (one: Alarm, other: Alarm): number =>
+const byGravity = (one: Alarm, other: Alarm): number =>
   rank(one) - rank(other) || one.since - other.since || (one.id < other.id ? -1 : 1);

@@ -33,7 +33,11 @@ export interface Judging {
 
 /** How the backups are. The ways by which alarms are sent are left empty. */
 export function judge({ now, by, settings, watch, observed, previous }: Judging): Status {
-  const repositories = observed.repositories.map((seen) =>
+  // What a keeper left that is no longer there is history: no guard will read what came since.
+  const all = observed.repositories.map((seen) =>
+    by === "keeper" ? seen : { ...seen, state: undefined, planned: undefined },
+  );
+  const repositories = all.map((seen) =>
     rowOf(now, watch, seen, find(settings.repositories, seen), find(previous?.repositories, seen)),
   );
   const quota = watch.quotaGib === undefined ? observed.quota : watch.quotaGib * 1024 ** 3;
@@ -55,13 +59,20 @@ export function judge({ now, by, settings, watch, observed, previous }: Judging)
     ...(retentionOff !== undefined && { retentionOff }),
     ...(verify !== undefined && { verify }),
     repositories,
-    alarms: alarmsOf({ now, settings, observed, repositories, quota, previous: previous?.alarms ?? [] }),
+    alarms: alarmsOf({
+      now,
+      settings,
+      observed: { ...observed, repositories: all },
+      repositories,
+      quota,
+      previous: previous?.alarms ?? [],
+    }),
     ways: [],
   };
 }
 
 /** The one of the same name. */
-export const find = <T extends { readonly client: string; readonly repository: string }>(
+const find = <T extends { readonly client: string; readonly repository: string }>(
   all: readonly T[] | undefined,
   { client, repository }: { readonly client: string; readonly repository: string },
 ): T | undefined => all?.find((one) => one.client === client && one.repository === repository);
@@ -89,7 +100,7 @@ function rowOf(
     frozen: kept?.frozen ?? false,
     schedule: kept?.schedule ?? "none",
   };
-  if (error !== undefined) return { ...(before ?? UNSEEN), ...known, error };
+  if (error !== undefined) return { ...UNSEEN, ...known, ...before, error };
 
   const snapshots = present(seen);
   const last = lastBackupOf(snapshots);

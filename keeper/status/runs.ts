@@ -23,7 +23,8 @@ const at = <T>(record: Readonly<Record<string, T>> | undefined, key: string): T 
 const byArrival = (one: Snapshot, other: Snapshot): number =>
   one.arrived - other.arrived || Number(isReport(one)) - Number(isReport(other));
 
-const isReport = ({ claim }: Snapshot): boolean => claim?.report !== undefined;
+/** Whether a snapshot is known to be the report of a run that was not whole. */
+export const isReport = ({ claim }: Snapshot): boolean => claim?.report !== undefined;
 
 /** The snapshots that are there, in the order of arrival. */
 export function present({
@@ -31,7 +32,10 @@ export function present({
   state,
 }: Pick<ObservedRepository, "snapshots" | "state">): readonly Snapshot[] {
   return snapshots
-    .map(({ id, arrived }) => snapshotOf(id, Math.min(arrived, at(state?.arrivals, id) ?? arrived), state))
+    .map(({ id, arrived }) => {
+      const times = [arrived, at(state?.arrivals, id) ?? NaN].filter(isTime);
+      return snapshotOf(id, Math.min(...times), state);
+    })
     .filter(({ arrived }) => isTime(arrived))
     .sort(byArrival);
 }
@@ -82,6 +86,3 @@ export function lastBackupOf(snapshots: readonly Snapshot[]): Snapshot | undefin
 /** Whether the date that a snapshot claims does not fit its arrival. */
 export const isForged = ({ claim, arrived }: Snapshot): boolean =>
   claim !== undefined && !claimFits(arrived, claim.time);
-
-/** Whether a snapshot is known to be the report of a run that was not whole. */
-export { isReport };
