@@ -8,6 +8,7 @@ import { detached, PAGE, SHORTEST_LOCK, VERSIONS } from "../gate/view";
 import { isObjectId, OBJECT_TYPES, type ObjectType } from "../objects";
 import { printable } from "../printable";
 import type { Planned } from "../state";
+import { dayOf } from "../words";
 import { Histories, type ObjectHistory } from "./histories";
 import { type Identities, judgeHidden, overwrittenSince } from "./judgements";
 import type { ObservedRepository } from "./observed";
@@ -34,6 +35,9 @@ const RECORDS = 50_000;
 /** Snapshots of one repository: hourly ones of more than five years. */
 const SNAPSHOTS = 50_000;
 
+/** Snapshots that are gone whose arrivals are remembered, those that arrived last: hourly ones of all days. */
+const GONE = DAYS * 24;
+
 /** Objects of a finding that are remembered. */
 const NAMED = 20;
 
@@ -48,7 +52,7 @@ export interface Round {
   readonly now: () => number;
   /** Objects of a repository. */
   readonly objects: number;
-  /** Snapshots of all repositories that may still be remembered. */
+  /** Snapshots of all repositories, gone ones included, that may still be remembered. */
   snapshotsLeft: number;
 }
 
@@ -97,9 +101,6 @@ export async function observeRepository(
     };
   }
 }
-
-/** The day of a time, `YYYY-MM-DD`. */
-const dayOf = (at: number): string => new Date(at).toISOString().slice(0, 10);
 
 /**
  * What an object is by its key below the repository; `undefined`: restic gives no such name. Of locks each name.
@@ -193,7 +194,7 @@ class Look {
       hidden: this.hidden.all,
       overwritten: this.overwritten.all,
       accountedUntil: Math.min(at - MARGIN, unaccounted - 1),
-      ...(state === undefined ? {} : { state: remembered(state, snapshots) }),
+      ...(state === undefined ? {} : { state: this.remembered(state) }),
       // Its form was checked, but for the kinds of pauses, which are only shown.
       ...(planned === undefined ? {} : { planned: planned as Planned }),
     };
@@ -302,18 +303,27 @@ class Look {
     this.waiting.clear();
     this.days.clear();
   }
-}
 
-/** Of a state what one has to know of the snapshots that are there: an attacker's may be large. */
-function remembered(state: StateDocument, snapshots: readonly { readonly id: string }[]): StateDocument {
-  const of = <T>(record: Readonly<Record<string, T>>): Record<string, T> =>
-    Object.fromEntries(
-      snapshots.flatMap(({ id }) => (Object.hasOwn(record, id) ? [[id, record[id] as T] as const] : [])),
-    );
-  return {
-    ...state,
-    arrivals: of(state.arrivals),
-    claims: of(state.claims),
-    findings: state.findings.map((finding) => ({ ...finding, objects: finding.objects.slice(0, NAMED) })),
-  };
+  /** A state without what nobody asks for: an attacker's may be large. */
+  private remembered(state: StateDocument): StateDocument {
+    const { snapshots, round } = this;
+    const there = new Set(snapshots.map(({ id }) => id));
+    const gone = Object.entries(state.arrivals)
+      .filter(([id, arrived]) => !there.has(id) && arrived >= this.about.at - DAYS * DAY)
+      .sort(([, one], [, other]) => other - one)
+      .slice(0, Math.min(GONE, Math.max(0, round.snapshotsLeft)))
+      .map(([id]) => id);
+    round.snapshotsLeft -= gone.length;
+    const ids = [...there, ...gone];
+    const of = <T>(record: Readonly<Record<string, T>>): Record<string, T> =>
+      Object.fromEntries(
+        ids.flatMap((id) => (Object.hasOwn(record, id) ? [[id, record[id] as T] as const] : [])),
+      );
+    return {
+      ...state,
+      arrivals: of(state.arrivals),
+      claims: of(state.claims),
+      findings: state.findings.map((finding) => ({ ...finding, objects: finding.objects.slice(0, NAMED) })),
+    };
+  }
 }

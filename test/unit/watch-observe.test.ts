@@ -134,10 +134,24 @@ describe("a repository", () => {
       },
     };
     store.add(".keeper/web/main/state.json", Buffer.from(JSON.stringify(state)));
+    const { snapshots } = await main();
+    expect(snapshots.map(({ arrived }) => arrived)).toEqual([NOW - 40 * DAY, NOW - 2 * HOUR]);
+  });
+
+  test("has of the state what is known of snapshots that are there, or were within the days that count", async () => {
+    put(snapshot(1), 50, NOW - 130 * DAY);
+    const claim = { time: "t", hostname: "h" };
+    const state = {
+      ...NEW_STATE,
+      arrivals: { [id(1)]: NOW - 130 * DAY, [id(2)]: NOW - 121 * DAY, [id(3)]: NOW - 119 * DAY },
+      claims: { [id(1)]: { ...claim, report: "failed" }, [id(2)]: claim, [id(3)]: claim, [id(4)]: claim },
+      findings: [{ kind: "k", objects: Array.from({ length: 1000 }, (_, n) => `index/${n}`), why: "w" }],
+    };
+    store.add(".keeper/web/main/state.json", Buffer.from(JSON.stringify(state)));
     const seen = await main();
-    expect(seen.snapshots.map(({ arrived }) => arrived)).toEqual([NOW - 40 * DAY, NOW - 2 * HOUR]);
-    expect(seen.state?.arrivals).toEqual({ [id(1)]: NOW - 40 * DAY });
-    expect(Object.keys(seen.state?.claims ?? {})).toEqual([id(1)]);
+    expect(seen.state?.arrivals).toEqual({ [id(1)]: NOW - 130 * DAY, [id(3)]: NOW - 119 * DAY });
+    expect(seen.state?.claims).toEqual({ [id(1)]: { ...claim, report: "failed" }, [id(3)]: claim });
+    expect(seen.state?.findings[0]?.objects).toHaveLength(20);
   });
 
   test("has what the gate decided, and the owner's hold while that is not hidden", async () => {
@@ -344,6 +358,32 @@ describe("a hidden object", () => {
     put(pack(2));
     hide(pack(2), since, "K");
     expect((await main({ identities: { owner: "K", keeper: "K" } })).hidden.some).toEqual([pack(2)]);
+  });
+
+  test("is fine among any number, for which the journal is read twice", async () => {
+    const count = 60_000;
+    const group = 1000;
+    for (let first = 0; first < count; first += group) {
+      const entries = Array.from({ length: group }, (_, n) => {
+        const key = pack(first + n);
+        const versionId = put(key, 1);
+        hide(key, since, "K");
+        return { key, action: "hide" as const, versionId, size: 1, why: "prune" as const };
+      });
+      store.identity = "K";
+      await writeRecord(store, { version: 1, at: since, ...MAIN, run: "r", entries });
+    }
+    put(pack(count));
+    hide(pack(count), since, "K");
+    const context = contextOf([kept("web", "main")]);
+    const { settings } = context;
+    const bounds = { ...settings.bounds, objects: count };
+    expect((await main({ settings: { ...settings, bounds } })).hidden).toMatchObject({
+      count: 1,
+      some: [pack(count)],
+    });
+    const lists = store.calls.filter((call) => call === "versions .keeper/web/main/journal/2026-06-15");
+    expect(lists).toHaveLength(2);
   });
 
   test("counts as an error where a record is not understood", async () => {
