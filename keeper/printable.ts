@@ -9,7 +9,7 @@ export const printable = (text: string, most: number): string =>
   text
     .trim()
     // Each run of spaces is looked at once: an attacker's may be megabytes long.
-    .replace(/\s+/g, (spaces) => (/[\r\n]/.test(spaces) ? " | " : spaces))
+    .replace(/\s+/g, (spaces) => (/[\r\n\u2028\u2029]/.test(spaces) ? " | " : spaces))
     .replace(/\p{C}/gu, "?")
     .slice(0, most);
 

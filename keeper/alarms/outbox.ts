@@ -1,33 +1,40 @@
-/** What was raised and what is still to be sent, `.status/outbox.json`. */
-import type { Alarm } from "../status/schema";
+/** What was raised and what is still to be sent, `.status/outbox.json`. Times are milliseconds since 1970. */
+import { z } from "zod";
+import { alarmSchema } from "../status/schema";
 
+const time = z.number().int();
+
+export const transitionSchema = z.object({
+  what: z.enum(["raised", "cleared"]),
+  at: time.meta({ description: "when a round saw it" }),
+  alarm: alarmSchema,
+});
 /** What is told of an alarm: that it is there, or that it is gone. */
-export interface Transition {
-  readonly what: "raised" | "cleared";
-  /** In milliseconds since 1970. */
-  readonly at: number;
-  readonly alarm: Alarm;
-}
+export type Transition = z.infer<typeof transitionSchema>;
 
-/** What one way has still to send. */
-export interface WayOutbox {
+const way = z.object({
   /** In the order of time. */
-  readonly pending: readonly Transition[];
+  pending: z.array(transitionSchema),
+  /** How many transitions before those are not kept any more. */
+  leftOut: z.number().int().min(0).optional(),
   /** When something was last sent. */
-  readonly sent?: number;
-  readonly failingSince?: number;
-  readonly error?: string;
-  /** The last test that the owner asked for. */
-  readonly test?: { readonly at: number; readonly ok: boolean; readonly detail: string };
+  sent: time.optional(),
+  failingSince: time.optional(),
+  error: z.string().optional(),
+  /** The last test, and when the owner asked for it. */
+  test: z.object({ at: time, ok: z.boolean(), detail: z.string() }).optional(),
   /** The day of the last daily summary, `YYYY-MM-DD`. */
-  readonly digest?: string;
-}
+  digest: z.string().optional(),
+});
+/** What one way has still to send. */
+export type WayOutbox = z.infer<typeof way>;
 
-/** The whole document. */
-export interface Outbox {
-  readonly version: 1;
+export const outboxSchema = z.object({
+  version: z.literal(1),
   /** The alarms that were raised and not cleared, by their IDs. */
-  readonly raised: Readonly<Record<string, Alarm>>;
+  raised: z.record(z.string(), alarmSchema),
   /** By the names of the ways. */
-  readonly ways: Readonly<Record<string, WayOutbox>>;
-}
+  ways: z.record(z.string(), way),
+});
+/** The whole document. */
+export type Outbox = z.infer<typeof outboxSchema>;

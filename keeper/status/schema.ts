@@ -32,7 +32,7 @@ export const ALARM_KINDS = [
 ] as const;
 export type AlarmKind = (typeof ALARM_KINDS)[number];
 
-const alarm = z.object({
+export const alarmSchema = z.object({
   id: z.string().meta({ description: "kind, client and repository: the same as long as the alarm lasts" }),
   kind: z.enum(ALARM_KINDS),
   severity: z.enum(["critical", "warning"]),
@@ -44,7 +44,7 @@ const alarm = z.object({
   next: z.string().meta({ description: "what to type next" }),
 });
 /** Something that is amiss now. */
-export type Alarm = z.infer<typeof alarm>;
+export type Alarm = z.infer<typeof alarmSchema>;
 
 const tried = z.object({ at: time, ok: z.boolean(), detail: z.string(), succeeded: time.optional() });
 
@@ -144,7 +144,7 @@ export const statusSchema = z
     retentionOff: z.string().optional().meta({ description: "why nothing is forgotten" }),
     verify: z.object({ at: time, passed: count, failed: count, unknown: count }).optional(),
     repositories: z.array(repository),
-    alarms: z.array(alarm),
+    alarms: z.array(alarmSchema),
     ways: z.array(way),
   })
   .meta({ title: "Status of secure-backups" });

@@ -3,6 +3,7 @@ import { printable, visible } from "../../keeper/printable";
 
 test("a text becomes one line without control characters", () => {
   expect(printable("  one \r\n\n two\t three\u001b[0m \u202e\n", 100)).toBe("one | two? three?[0m ?");
+  expect(printable("one\u2028two\u2029three", 100)).toBe("one | two | three");
   expect(printable("abcdef", 3)).toBe("abc");
 });
 
