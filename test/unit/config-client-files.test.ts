@@ -30,7 +30,7 @@ function read(change: object): StackConfig {
       `secure-backups:${key}`,
       typeof value === "string" ? value : JSON.stringify(value),
     ]);
-  const secret = ["access", "s3", "clients", "clientSecrets"].map((key) => `secure-backups:${key}`);
+  const secret = ["access", "alarms", "s3", "clients", "clientSecrets"].map((key) => `secure-backups:${key}`);
   pulumi.runtime.setAllConfig(Object.fromEntries(config) as Record<string, string>, secret);
   return readStackConfig();
 }
