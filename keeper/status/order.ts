@@ -24,7 +24,7 @@ export function amissFirst({ repositories, alarms }: Pick<Status, "repositories"
     .map((row) => {
       const name = `${row.client}/${row.repository}`;
       const { order = Infinity, alarms: own = [] } = byRepository.get(name) ?? {};
-      return { row, name, order: row.canary ? Infinity : order, alarms: own };
+      return { row, name, order, alarms: own };
     })
     .sort(
       (one, other) =>

@@ -323,6 +323,13 @@ const EVERYTHING = alarmsOf({
   },
 });
 
+test("the median of an even number of days lies between the two in the middle", () => {
+  const [few = [], many = []] = [2, 6].map((n) => known(8, { bytes: n * GIB }).days);
+  const days = [...few.slice(0, 4), ...many.slice(4)];
+  expect(idsOf({ days, seen: { bytes: 2 * GIB - 1 } })).toEqual(["shrunk web/main"]);
+  expect(idsOf({ days, seen: { bytes: 2 * GIB } })).toEqual([]);
+});
+
 describe("what is no alarm", () => {
   test.each<[string, Change]>([
     ["a silent client's pause, which is overdue by itself", { seen: pausedFor("silent") }],
@@ -368,6 +375,8 @@ describe("what is no alarm", () => {
     expect(idsOf({ seen: old, state: { allDataRead: undefined } })).toEqual(["check-late web/main"]);
     const cycle = { allDataRead: undefined, cycleBegan: NOW - 35 * DAY - 1 };
     expect(idsOf({ state: cycle })).toEqual(["check-late web/main"]);
+    const again = { allDataRead: NOW - 35 * DAY - 1, cycleBegan: NOW - DAY };
+    expect(idsOf({ state: again })).toEqual(["check-late web/main"]);
     const slow = { allDataRead: NOW - (8 * 7 + 7) * DAY - 1, nextPart: { part: 8, of: 8 } };
     expect(idsOf({ settings: { noncurrentVersionDays: 365 }, state: slow })).toEqual(["check-late web/main"]);
   });
@@ -454,6 +463,8 @@ describe("an alarm", () => {
     expect(status.alarms).toMatchObject([hidden, { id: "unreadable web/main", since: NOW + HOUR }]);
     const later = statusOf({ seen: error, now: NOW + 2 * HOUR, previous: status });
     expect(later.alarms).toEqual(status.alarms);
+    const other = alarmsOf({ seen: { ...error, error: "denied" }, previous: status });
+    expect(other).toMatchObject([hidden, { since: NOW + HOUR, text: "it could not be listed: denied" }]);
     expect(idsOf({ previous: later })).toEqual([]);
   });
 
@@ -482,7 +493,7 @@ const anySuspects = fc.record({
 
 test("alarms have IDs of their own and the form of the schema, whatever was seen", () => {
   const anyRepository = fc.record({
-    error: fc.option(fc.string(), { nil: undefined }),
+    error: fc.option(fc.string({ unit: "binary" }), { nil: undefined }),
     unknown: anySuspects,
     hidden: anySuspects,
     forged: anySuspects,

@@ -311,6 +311,16 @@ describe("the client's own word", () => {
       { result: "partial", since: LAST - DAY },
       0,
     ],
+    [
+      "failed runs around a whole one",
+      [
+        [2, "failed"],
+        [1, "whole"],
+        [0, "failed"],
+      ],
+      { result: "failed", since: LAST },
+      1,
+    ],
     ["nothing that a guard has read", [[1], [0]], undefined, 0],
   ])("%s", (_, snapshots, reported, lastBackup) => {
     const row = rowOf(snapshotsOf(...snapshots));
@@ -334,6 +344,7 @@ describe("the next backup", () => {
     ["*-*-* 03:00", "28T21:40", "29T21:00"],
     ["*-*-* 03:00", "28T13:10", "29T13:00"],
     ["Mon *-*-* 03:00", "23T02:10", "30T02:00"],
+    ["Mon *-*-* 03:00", "22T13:10", "29T13:00"],
     ["*:0/15", "29T03:10", "29T03:15"],
   ])("of %s after %s is due at %s", (schedule, base, due) => {
     expect(dueAfter(schedule, at(base))).toBe(at(due));
