@@ -18,7 +18,7 @@ export interface AlarmsConfig {
    */
   readonly digestHour: number;
   /**
-   * GiB that the bucket may have, old versions included; at nine tenths of it an alarm is sent.
+   * GiB that the bucket may have, old versions included, 1 to 8000000; at nine tenths of it an alarm is sent.
    * @default what the S3 service says, where it says so
    */
   readonly quotaGib?: number;
@@ -127,11 +127,14 @@ const command = mapping(
 
 const hours = (what: string, least: number, most: number) => within(what, least, most).default(6);
 
+/** In bytes still a whole number that is exact. */
+const MOST_GIB = 8_000_000;
+
 export const alarms = mapping(
   {
     graceHours: hours("a number of hours", 1, 720),
     digestHour: hours("an hour of the day", 0, 23),
-    quotaGib: within("a number of GiB", 1, 1_000_000_000).optional(),
+    quotaGib: within("a number of GiB", 1, MOST_GIB).optional(),
     mail: mail.optional(),
     // A URL in the list's place is a secret, too.
     webhooks: list(webhook, "list the webhooks, each with name and url, or write []", 0, withoutText).default(

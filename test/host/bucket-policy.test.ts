@@ -185,6 +185,16 @@ describe("the choice of the policy's form", () => {
       Statement: document.Statement.filter(({ Sid }) => !sids.includes(Sid)),
     });
   }
+  /** The strongest form, which keeps the writer out of this alone. */
+  function keepingOut(Resource: string): string {
+    const document = JSON.parse(strongestPolicy({ bucket: at.bucket, ...arns() })) as {
+      Statement: Statement[];
+    };
+    return JSON.stringify({
+      ...document,
+      Statement: document.Statement.map((one) => (one.Sid === "WriterKeepsOut" ? { ...one, Resource } : one)),
+    });
+  }
   /** The strongest form, but for one action: one identity may do it, or nobody may. */
   function weakened(action: string, who?: Role): string {
     const document = JSON.parse(strongestPolicy({ bucket: at.bucket, ...arns() })) as {
@@ -233,6 +243,11 @@ describe("the choice of the policy's form", () => {
       "lets the writer into the keeper's folder",
       () => without("WriterKeepsOut"),
       /the writer could write "\.keeper\//,
+    ],
+    [
+      "lets the writer into the status",
+      () => keepingOut(`arn:aws:s3:::${at.bucket}/.keeper/*`),
+      /the writer could write "\.status\//,
     ],
     [
       "lets the writer into the owner's folder",

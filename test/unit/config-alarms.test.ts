@@ -94,7 +94,7 @@ describe("an error in one field", () => {
     [
       "alarms.quotaGib",
       "500",
-      'alarms.quotaGib: "500" is not a number of GiB; write a number from 1 to 1000000000 without quotes',
+      'alarms.quotaGib: "500" is not a number of GiB; write a number from 1 to 8000000 without quotes',
     ],
     [
       "alarms.mail",

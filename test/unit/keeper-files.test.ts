@@ -204,6 +204,14 @@ describe("the watcher", () => {
     expect(install().script).toContain(`\nSB_WATCHER='${String(user)}'\n`);
   });
 
+  test("and the ways of alarms may change without a restart of the gate, which would end what workers do", () => {
+    const gate = readFileSync(join(__dirname, "../../hosts/keeper/gate.sh"), "utf8");
+    const summed = [...gate.matchAll(/\/etc\/\S+/g)].map(([path]) => path);
+    expect(summed.sort()).toEqual(
+      [KEEPER_FILES.settings, KEEPER_FILES.s3, KEEPER_FILES.gateUnit].map(({ path }) => path).sort(),
+    );
+  });
+
   test("ends before its next start", () => {
     expect(settings(unit, "TimeoutStartSec")).toEqual(["14min"]);
     expect(settings(KEEPER_FILES.watchTimer.content(), "OnCalendar")).toEqual(["*:0/15"]);
