@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { printable } from "../printable";
 import { type Alarm, alarmSchema } from "../status/schema";
+import { counted, minute } from "../words";
 import { type Transition, transitionSchema } from "./outbox";
 
 /** Most characters of a subject, of one of an alarm's sentences, and of the words of a message. */
@@ -129,15 +130,6 @@ const about = ({ client, repository }: Alarm): string =>
 
 const inWords = ({ kind }: Alarm): string => kind.replaceAll("-", " ");
 
-const counted = (number: number, one: string, several = `${one}s`): string =>
-  `${number} ${number === 1 ? one : several}`;
-
-/** A time as it is read; of one that no calendar has, nothing. */
-export const timeInWords = (time: number): string => {
-  const date = new Date(time);
-  return Number.isNaN(date.getTime()) ? "?" : `${date.toISOString().slice(0, 16).replace("T", " ")} UTC`;
-};
-
 function subjectOf({ changes: { amiss, over }, leftOut, digest, test }: Parts): string[] {
   const critical = amiss.filter(({ alarm }) => alarm.severity === "critical").length;
   const first = amiss[0]?.alarm;
@@ -155,7 +147,7 @@ function subjectOf({ changes: { amiss, over }, leftOut, digest, test }: Parts): 
 }
 
 function digestLine({ repositories, amiss, alarms }: NonNullable<Parts["digest"]>): string {
-  const all = counted(repositories, "repository", "repositories");
+  const all = `${repositories} ${repositories === 1 ? "repository" : "repositories"}`;
   if (alarms.length === 0) return repositories === 1 ? "the repository is well" : `all ${all} are well`;
   const bucket = alarms.some(({ repository }) => repository === undefined) ? "the bucket" : "";
   const some = amiss === 0 ? "" : `${amiss} of ${all}`;
@@ -166,11 +158,16 @@ function digestLine({ repositories, amiss, alarms }: NonNullable<Parts["digest"]
 function textOf(bucket: string, at: number, { changes, leftOut, digest, test }: Parts): string[] {
   const { amiss, over } = changes;
   const sections = [
-    [`Backups in ${bucket}, ${timeInWords(at)}`],
+    [`Backups in ${bucket}, ${minute(at)}`],
     ...(amiss.length === 0 ? [] : [[`${counted(amiss.length, "new alarm")}:`], ...amiss.map(raisedLines)]),
     ...(over.length === 0
       ? []
-      : [[`${counted(over.length, "alarm is", "alarms are")} over:`, ...over.map(overLine)]]),
+      : [
+          [
+            `${counted(over.length, "alarm")} ${over.length === 1 ? "is" : "are"} over:`,
+            ...over.map(overLine),
+          ],
+        ]),
     ...(leftOut === 0
       ? []
       : [[`${counted(leftOut, "earlier change")} could not be sent in time and would be too much here.`]]),
@@ -184,17 +181,17 @@ function textOf(bucket: string, at: number, { changes, leftOut, digest, test }: 
 }
 
 const raisedLines = ({ alarm, raised }: Change): string[] => [
-  `${about(alarm)}: ${inWords(alarm)} (${alarm.severity}), since ${timeInWords(alarm.since)}` +
+  `${about(alarm)}: ${inWords(alarm)} (${alarm.severity}), since ${minute(alarm.since)}` +
     (raised > 1 ? `, raised ${raised} times since the last message` : ""),
   `  ${alarm.text}`,
   `  Next: ${alarm.next}`,
 ];
 
 const overLine = ({ alarm, cleared = 0 }: Change): string =>
-  `- ${about(alarm)}: ${inWords(alarm)}, ${timeInWords(alarm.since)} to ${timeInWords(cleared)}`;
+  `- ${about(alarm)}: ${inWords(alarm)}, ${minute(alarm.since)} to ${minute(cleared)}`;
 
 const standingLine = (alarm: Alarm): string =>
-  `- ${about(alarm)}: ${inWords(alarm)} (${alarm.severity}), since ${timeInWords(alarm.since)}. Next: ${alarm.next}`;
+  `- ${about(alarm)}: ${inWords(alarm)} (${alarm.severity}), since ${minute(alarm.since)}. Next: ${alarm.next}`;
 
 /** As many of the lines as fit, and where some do not, that there is more. */
 export function fitting(lines: readonly string[], most: number, size: (line: string) => number): string[] {

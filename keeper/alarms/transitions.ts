@@ -1,6 +1,7 @@
 /** What each way has to send: decided from what a round saw and what was sent before. */
 import type { AlarmsConfig } from "../settings";
 import type { Alarm, Status, WayStatus } from "../status/schema";
+import { dayOf } from "../words";
 import type { Outbox, Transition, WayOutbox } from "./outbox";
 
 /** The way that no alarm is sent by: a request after each whole round. */
@@ -38,9 +39,6 @@ const waysOf = (config: AlarmsConfig): string[] => [
   ...messengers(config),
   ...(config.ping === undefined ? [] : [PING]),
 ];
-
-/** The day of a time, in UTC. */
-export const dayOf = (time: number): string => new Date(time).toISOString().slice(0, 10);
 
 /** The alarms that are sent, by ID: not the canary's. */
 const sentAlarms = (alarms: readonly Alarm[]): Map<string, Alarm> =>

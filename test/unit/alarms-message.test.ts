@@ -34,20 +34,20 @@ describe("in words", () => {
   test("what is amiss comes first, then what is over", () => {
     const { subject, text } = message({ transitions: [cleared(LOCK), raised(QUOTA), raised(OVERDUE)] });
     expect(subject).toBe("[backups-prod] 2 new alarms (1 critical), 1 over");
-    expect(text).toBe(`Backups in backups-prod, 2027-03-14 06:02 UTC
+    expect(text).toBe(`Backups in backups-prod, 2027-03-14T06:02Z
 
 2 new alarms:
 
-db1/main: overdue (critical), since 2027-03-12 09:00 UTC
+db1/main: overdue (critical), since 2027-03-12T09:00Z
   No backup has arrived since 2027-03-11 02:02 UTC.
   Next: ssh db1 restic-backup --status
 
-the bucket: quota (warning), since 2027-03-14 00:02 UTC
+the bucket: quota (warning), since 2027-03-14T00:02Z
   Something is amiss with the bucket.
   Next: npm run keeper -- status --stack prod
 
 1 alarm is over:
-- web1/main: lock, 2027-03-14 00:02 UTC to 2027-03-14 06:02 UTC
+- web1/main: lock, 2027-03-14T00:02Z to 2027-03-14T06:02Z
 
 What is amiss now: npm run status`);
   });
@@ -67,7 +67,7 @@ What is amiss now: npm run status`);
     const { subject, text } = message({ transitions: changes });
     expect(subject).toBe("[backups-prod] db1/main: overdue, 1 over");
     expect(text).toContain(
-      "db1/main: overdue (critical), since 2027-03-12 09:00 UTC, raised 2 times since the last message\n",
+      "db1/main: overdue (critical), since 2027-03-12T09:00Z, raised 2 times since the last message\n",
     );
     expect(text).toContain("1 alarm is over:\n- web1/main: lock,");
   });
@@ -76,7 +76,7 @@ What is amiss now: npm run status`);
     const { subject, text } = message({ digest: { repositories: 12, alarms: [] } });
     expect(subject).toBe("[backups-prod] all 12 repositories are well");
     expect(text.split("\n")).toEqual([
-      "Backups in backups-prod, 2027-03-14 06:02 UTC",
+      "Backups in backups-prod, 2027-03-14T06:02Z",
       "",
       "Daily summary: all 12 repositories are well.",
       "",
@@ -107,7 +107,7 @@ What is amiss now: npm run status`);
 
   test("a time that no calendar has does no harm", () => {
     const { text } = message({ transitions: [raised({ ...OVERDUE, since: 9e15 })] });
-    expect(text).toContain("overdue (critical), since ?\n");
+    expect(text).toContain("overdue (critical), since an unknown time\n");
   });
 
   test("of thousands of alarms as many are listed as a mail may hold", () => {

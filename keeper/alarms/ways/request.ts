@@ -39,9 +39,10 @@ async function statusOf(response: Response): Promise<number> {
   return response.status;
 }
 
-/** The code of what fetch failed by, such as ` (ECONNREFUSED)`. */
+/** Why fetch failed, as far as it does not quote the URL: such as ` (ECONNREFUSED)`. */
 function codeOf(error: unknown): string {
-  const { cause } = error as { cause?: { code?: unknown } };
+  const { cause } = error as { cause?: { code?: unknown; message?: unknown } };
+  if (cause?.message === "bad port") return ": web requests may not go to this port";
   const code = cause?.code;
   return typeof code === "string" && /^[A-Z0-9_]+$/.test(code) ? ` (${code})` : "";
 }
