@@ -12,7 +12,7 @@ const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;
 
 /** The bounds that no configuration changes. */
-const BOUNDS: Omit<KeeperSettings["bounds"], "readBytes"> = {
+export const BOUNDS: Omit<KeeperSettings["bounds"], "readBytes"> = {
   // 4.5 TiB in packs of restic's default size, more in larger ones; gate and worker hold a listing in memory.
   objects: 300_000,
   // restic begins a new index after 50,000 blobs, about 8 MiB of JSON.

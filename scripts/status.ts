@@ -5,7 +5,7 @@ import { OperatorCommand, start } from "./command";
 export const command = new OperatorCommand(
   "status",
   "Shows how all backups are, what is amiss first. Reads what the keeper left in the bucket, with the owner's keys; the " +
-    "keeper's host is not contacted.",
+    "keeper's host is not contacted. Without a keeper it lists the bucket itself.",
   { failure: EXIT.unknown },
 )
   .option("--json", "the document itself, see docs/status.schema.json (npm run --silent status -- --json)")

@@ -7,7 +7,8 @@ import { withS3 } from "../../s3/with-s3";
 import { EXIT, UsageError } from "../exit-status";
 import { printable } from "../printable";
 import { readDeployment } from "../read-deployment";
-import { readStatus } from "./read-status";
+import { look } from "./look";
+import { readStatus } from "../keeper-status";
 import { renderTable, staleLine } from "./table";
 
 /** What is asked for. */
@@ -103,20 +104,26 @@ function ownScreen(): Screen {
 }
 
 /**
- * Shows the status of a deployed stack.
+ * Shows the status of a deployed stack: what its keeper left, or without one what is seen from here.
  *
  * @returns the exit status
- * @throws Error where there is none, or it cannot be read
+ * @throws Error where it cannot be read
  */
 export async function status(request: StatusRequest): Promise<number> {
   const screen = ownScreen();
   if (request.watch === true && (screen.size === undefined || request.json === true)) {
     throw new UsageError("--watch repaints a terminal: standard output is none, or --json is given");
   }
-  const { bucket, keeper } = await readDeployment(request.stack);
-  if (keeper === undefined) throw new Error("the stack has no keeper");
-  const look = (): Promise<Status> =>
-    withS3(bucket, bucket.owner, (s3) => readStatus(new S3Store(s3, bucket), keeper.name));
-  if (request.watch === true) return await keepShowing(look, keeper.name, screen);
-  return show(await look(), keeper.name, Date.now(), request, screen);
+  const deployment = await readDeployment(request.stack);
+  const { bucket, keeper } = deployment;
+  if (keeper === undefined && request.watch === true) {
+    throw new Error("--watch needs a keeper: without one each look lists the whole bucket");
+  }
+  const read = (): Promise<Status> =>
+    keeper === undefined
+      ? look(deployment)
+      : withS3(bucket, bucket.owner, (s3) => readStatus(new S3Store(s3, bucket), keeper.name));
+  const name = keeper?.name ?? "";
+  if (request.watch === true) return await keepShowing(read, name, screen);
+  return show(await read(), name, Date.now(), request, screen);
 }

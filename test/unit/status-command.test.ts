@@ -3,7 +3,7 @@ import { describe, expect, test } from "@jest/globals";
 import { STATUS_KEY } from "../../keeper/status/keys";
 import type { Status } from "../../keeper/status/schema";
 import { EXIT } from "../../operations/exit-status";
-import { readStatus } from "../../operations/status/read-status";
+import { readStatus } from "../../operations/keeper-status";
 import {
   exitStatusOf,
   keepShowing,
