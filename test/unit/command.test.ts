@@ -5,6 +5,7 @@ import * as path from "node:path";
 import { describe, expect, jest, test } from "@jest/globals";
 import { ROOT } from "../../operations/transport/run";
 import { execute, OperatorCommand, StackOptions } from "../../scripts/command";
+import { command as alarms } from "../../scripts/alarms";
 import { command as destroy } from "../../scripts/destroy";
 import { freezeCommand, thawCommand } from "../../scripts/freeze";
 import { command as instructions } from "../../scripts/instructions";
@@ -18,6 +19,7 @@ import { command as verify } from "../../scripts/verify";
 jest.setTimeout(60_000);
 
 const COMMANDS = [
+  alarms,
   destroy,
   freezeCommand,
   instructions,
@@ -86,9 +88,15 @@ test.each<[string, OperatorCommand, string[], RegExp]>([
   ["nothing to thaw", thawCommand, ["--new-keys"], /name the clients, or --all/],
   ["names besides --all", thawCommand, ["--all", "web"], /leave the names out/],
   ["new keys of a client that is frozen", freezeCommand, ["--new-keys", "web"], /'--new-keys'/],
+  ["an operand of alarms", alarms, ["mail"], /too many arguments/],
   ["an operand of destroy", destroy, ["prod"], /too many arguments/],
   ["an operand of status", status, ["prod"], /too many arguments/],
-  ["a status that repaints no terminal", status, ["--watch", "--json"], /repaints a terminal: standard output is none/],
+  [
+    "a status that repaints no terminal",
+    status,
+    ["--watch", "--json"],
+    /repaints a terminal: standard output is none/,
+  ],
   ["an operand of verify", verify, ["prod"], /too many arguments/],
   ["a ring that there is not", verify, ["--ring", "4"], /Allowed choices are 1, 2, 3/],
   [

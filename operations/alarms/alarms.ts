@@ -1,0 +1,118 @@
+/** By which ways alarms are sent, when something last was, and a test of all. */
+import { messengers, PING } from "../../keeper/alarms/transitions";
+import { ALARMS_TEST } from "../../keeper/gate/names";
+import { S3Store, type Store } from "../../keeper/gate/store";
+import type { Status, WayStatus } from "../../keeper/status/schema";
+import { minute } from "../../keeper/words";
+import { withS3 } from "../../s3/with-s3";
+import { EXIT } from "../exit-status";
+import { printableLines } from "../printable";
+import { readDeployment } from "../read-deployment";
+import { findStatus, readStatus } from "../keeper-status";
+import { startWatcher } from "../start-watcher";
+
+/** What is asked for. */
+export interface AlarmsRequest {
+  /** @default the selected one */
+  stack?: string;
+  /** Whether to send a test by each way. @default false */
+  test?: boolean;
+}
+
+/** Rounds of the watcher that a test takes at most: one that had begun before does not see it. */
+const ROUNDS = 2;
+
+/** What a test needs. */
+export interface Testing {
+  /** The bucket, as its owner. */
+  readonly store: Pick<Store, "get" | "put">;
+  /** Name of the keeper's host. */
+  readonly keeper: string;
+  /** Names of the ways that alarms are sent by. */
+  readonly ways: readonly string[];
+  /** Has the watcher do a round. */
+  readonly start: () => Promise<void>;
+  readonly print: (line: string) => void;
+}
+
+const NO_WAY =
+  "there is no way by which alarms are sent: give alarms mail, a webhook or a command in the configuration";
+
+const find = (status: Status | undefined, name: string): WayStatus | undefined =>
+  status?.ways.find((way) => way.name === name);
+
+/**
+ * Has the keeper send a test by each way, and shows what came of each.
+ *
+ * @returns the exit status
+ * @throws Error without a way, or where the status cannot be read afterwards
+ */
+export async function testAlarms({ store, keeper, ways, start, print }: Testing): Promise<number> {
+  if (ways.length === 0) throw new Error(NO_WAY);
+  const before = await findStatus(store);
+  await store.put(ALARMS_TEST, Buffer.alloc(0));
+  const outcome = (status: Status, name: string): WayStatus["test"] => {
+    const test = find(status, name)?.test;
+    return test?.at === find(before, name)?.test?.at ? undefined : test;
+  };
+  let tests: (readonly [name: string, test: WayStatus["test"]])[] = [];
+  for (let round = 0; round < ROUNDS && !tests.some(([, test]) => test !== undefined); round += 1) {
+    await start();
+    const status = await readStatus(store, keeper);
+    tests = ways.map((name) => [name, outcome(status, name)]);
+  }
+  for (const [name, test] of tests) {
+    if (test === undefined) {
+      print(`${name}: NOT TESTED: npm run ssh -- ${keeper}, and there: journalctl -u keeper-watch`);
+    } else {
+      print(`${name}: ${test.ok ? "sent" : `FAILED: ${test.detail}`}`);
+    }
+  }
+  return tests.every(([, test]) => test?.ok === true) ? EXIT.done : EXIT.failed;
+}
+
+/**
+ * Shows by which ways alarms are sent, and when something last was.
+ *
+ * @returns the exit status
+ */
+export function listWays(
+  { ways: known }: Pick<Status, "ways">,
+  ways: readonly string[],
+  print: (line: string) => void,
+): number {
+  if (ways.length === 0) print(NO_WAY);
+  const lines = ways.map((name) => {
+    const { sent, failingSince, error, pending = 0 } = known.find((way) => way.name === name) ?? {};
+    const last = sent === undefined ? "nothing sent yet" : `last sent ${minute(sent)}`;
+    const fails = failingSince === undefined ? "" : `; FAILS since ${minute(failingSince)}: ${error ?? ""}`;
+    return { fails, line: `${name}: ${last}${pending === 0 ? "" : `, ${pending} not sent yet`}${fails}` };
+  });
+  for (const { line } of lines) print(line);
+  return lines.some(({ fails }) => fails !== "") ? EXIT.failed : EXIT.done;
+}
+
+/**
+ * Does this on a deployed stack.
+ *
+ * @returns the exit status
+ * @throws Error where the stack has no keeper, or the status cannot be read
+ */
+export async function alarms({ stack, test = false }: AlarmsRequest): Promise<number> {
+  const deployment = await readDeployment(stack);
+  const { bucket, keeper } = deployment;
+  if (keeper === undefined) throw new Error("the stack has no keeper: it is what sends alarms");
+  const ways = messengers(deployment.alarms);
+  const print = (line: string): void => {
+    console.log(printableLines(line));
+  };
+  return await withS3(bucket, bucket.owner, async (s3) => {
+    const store = new S3Store(s3, bucket);
+    if (!test) {
+      const all = [...ways, ...(deployment.alarms.ping === undefined ? [] : [PING])];
+      return listWays(await readStatus(store, keeper.name), all, print);
+    }
+    const start = (): Promise<void> => startWatcher(keeper.host);
+    return await testAlarms({ store, keeper: keeper.name, ways, start, print });
+  });
+}
