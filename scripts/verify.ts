@@ -12,7 +12,8 @@ const ring = new Option(
 export const command = new OperatorCommand(
   "verify",
   "Tries on a deployed stack what an attacker would try, and inspects its settings. It is safe in production: it " +
-    "writes a few small objects to the repository of the stack's own canary client, and removes them.",
+    "writes a few small objects to the repository of the stack's own canary client, and removes them. Its result is left " +
+    "in the bucket, for the status.",
   { failure: EXIT.unknown },
 )
   .addOption(ring)

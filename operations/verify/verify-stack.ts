@@ -1,6 +1,8 @@
+import { printable } from "../printable";
 import { readDeployment } from "../read-deployment";
 import { openStackSession, openStackSettings } from "./openstack/session";
-import { Ring } from "./probe";
+import { briefly, Ring } from "./probe";
+import { leaveRecordIn } from "./record";
 import { exitStatus, renderReport, summarize } from "./report";
 import { verify } from "./verify";
 
@@ -34,7 +36,7 @@ export async function verifyStack({
   json = false,
 }: VerifyRequest): Promise<number> {
   const deployment = await readDeployment(stack);
-  progress("this takes up to two minutes");
+  progress("this takes up to three minutes");
   const started = Date.now();
   const session = openStackSettings(stack).then(openStackSession);
   const findings = await verify(deployment, { ring, session, progress });
@@ -44,6 +46,12 @@ export async function verifyStack({
       ? `${JSON.stringify({ findings, summary: summarize(findings) }, undefined, 2)}\n`
       : `\n${renderReport(findings, width, all)}`,
   );
+  // Of one ring alone it would hide what failed in the others.
+  if (ring === undefined) {
+    await leaveRecordIn(deployment.bucket, findings).catch((error: unknown) => {
+      progress(`the status does not get this result: ${printable(briefly(error))}`);
+    });
+  }
   progress(`${String(findings.length)} findings in ${((Date.now() - started) / 1000).toFixed(0)} s`);
   return exitStatus(findings);
 }
