@@ -2,10 +2,10 @@
 import { printable } from "../printable";
 import { daysBetweenChecks } from "../retention/due";
 import type { KeeperSettings, KeptRepository } from "../settings";
-import type { Observed, ObservedRepository } from "../watch/observed";
+import type { ObservedRepository } from "../watch/observed";
 import { bytes, counted, dayOf, duration, minute } from "../words";
 import { isForged, present } from "./runs";
-import type { Alarm, AlarmKind, Day, RepositoryStatus, Suspects } from "./schema";
+import type { Alarm, AlarmKind, Day, RepositoryStatus, Status, Suspects } from "./schema";
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -354,8 +354,16 @@ const RULES: readonly Rule[] = [
 ];
 
 /** What is asked of the bucket. */
-function ofBucket({ beside, verify, clockOff }: Observed, used: number, quota: number | undefined): Found[] {
+function ofBucket({ bucket, verify, errors }: Alarming): Found[] {
+  const { beside, bytes: used, quota, clockOff } = bucket;
   const found: Found[] = [];
+  if (errors.length > 0) {
+    found.push({
+      kind: "unreadable",
+      text: `of the bucket itself something could not be read: ${errors.join("; ")}`,
+      next: "npm run verify",
+    });
+  }
   if (beside.count > 0) {
     found.push({
       kind: "unknown-object",
@@ -394,11 +402,13 @@ export interface Alarming {
   /** Milliseconds since 1970. */
   readonly now: number;
   readonly settings: KeeperSettings;
-  readonly observed: Observed;
-  /** As judged, in the order of what was observed. */
+  readonly seen: readonly ObservedRepository[];
+  /** What of the bucket itself could not be read. */
+  readonly errors: readonly string[];
+  readonly bucket: Status["bucket"];
+  readonly verify: Status["verify"];
+  /** As judged, in the order of `seen`. */
   readonly repositories: readonly RepositoryStatus[];
-  /** Bytes that the bucket may have. */
-  readonly quota: number | undefined;
   /** The alarms of the previous status. */
   readonly previous: readonly Alarm[];
 }
@@ -407,7 +417,8 @@ export interface Alarming {
  * All alarms, the gravest first, the canary's last. Of a repository that could not be listed those of before stand, and
  * that it could not be.
  */
-export function alarmsOf({ now, settings, observed, repositories, quota, previous }: Alarming): Alarm[] {
+export function alarmsOf(alarming: Alarming): Alarm[] {
+  const { now, settings, repositories, previous } = alarming;
   const before = new Map(previous.map((one) => [one.id, one]));
   const raise = ({ kind, which, since, first = now, text, next }: Found, row?: RepositoryStatus): Alarm => {
     const id = [which === undefined ? kind : `${kind}-${which}`, ...(row ? [nameOf(row)] : [])].join(" ");
@@ -423,10 +434,9 @@ export function alarmsOf({ now, settings, observed, repositories, quota, previou
     };
   };
   const kept = new Map(settings.repositories.map((one) => [`${one.client}/${one.repository}`, one]));
-  const used = repositories.reduce((sum, { versionBytes }) => sum + versionBytes, 0);
-  const alarms = ofBucket(observed, used, quota).map((found) => raise(found));
+  const alarms = ofBucket(alarming).map((found) => raise(found));
   repositories.forEach((row, n) => {
-    const seen = observed.repositories[n];
+    const seen = alarming.seen[n];
     if (seen === undefined) return;
     if (row.error !== undefined) {
       alarms.push(

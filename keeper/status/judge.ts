@@ -40,34 +40,50 @@ export function judge({ now, by, settings, watch, observed, previous }: Judging)
   const repositories = all.map((seen) =>
     rowOf(now, watch, seen, find(settings.repositories, seen), find(previous?.repositories, seen)),
   );
-  const quota = watch.quotaGib === undefined ? observed.quota : watch.quotaGib * 1024 ** 3;
-  const { retentionOff, s3 } = settings;
-  const { verify, clockOff } = observed;
+  const { retentionOff } = settings;
+  const { errors = [] } = observed;
+  // What could not be read this time stays as it was.
+  const before = errors.length > 0 ? previous : undefined;
+  const verify = observed.verify ?? before?.verify;
+  const bucket = bucketOf(settings, watch, observed, repositories, before?.bucket);
   return {
     version: 1,
     at: now,
     by,
     ...(by === "keeper" && { validUntil: now + VALID }),
-    bucket: {
-      name: s3.bucket,
-      endpoint: s3.endpoint,
-      bytes: repositories.reduce((sum, { versionBytes }) => sum + versionBytes, 0),
-      ...(quota !== undefined && { quota }),
-      beside: observed.beside,
-      ...(clockOff !== undefined && { clockOff }),
-    },
+    bucket,
     ...(retentionOff !== undefined && { retentionOff }),
     ...(verify !== undefined && { verify }),
     repositories,
     alarms: alarmsOf({
       now,
       settings,
-      observed: { ...observed, repositories: all },
+      seen: all,
+      errors,
+      bucket,
+      verify,
       repositories,
-      quota,
       previous: previous?.alarms ?? [],
     }),
     ways: [],
+  };
+}
+
+function bucketOf(
+  { s3 }: KeeperSettings,
+  { quotaGib }: WatchSettings,
+  { beside, clockOff, quota: reported }: Observed,
+  repositories: readonly RepositoryStatus[],
+  before: Status["bucket"] | undefined,
+): Status["bucket"] {
+  const quota = quotaGib === undefined ? (reported ?? before?.quota) : quotaGib * 1024 ** 3;
+  return {
+    name: s3.bucket,
+    endpoint: s3.endpoint,
+    bytes: repositories.reduce((sum, { versionBytes }) => sum + versionBytes, 0),
+    ...(quota !== undefined && { quota }),
+    beside: before !== undefined && beside.count === 0 ? before.beside : beside,
+    ...(clockOff !== undefined && { clockOff }),
   };
 }
 

@@ -250,6 +250,12 @@ describe("an alarm", () => {
       { ...known(7, { added: 1 }), seen: { addedToday: GIB - 1 } },
     ],
     ["unreadable web/main", "it cannot be listed", { seen: { error: "away" } }, {}],
+    [
+      "unreadable",
+      "the bucket cannot be read",
+      { observed: { errors: ["away"] } },
+      { observed: { errors: [] } },
+    ],
     ["unknown-object", "the bucket has other names", { observed: { beside: suspects } }, {}],
     // The repository and the canary have 11 GiB each.
     [
@@ -466,6 +472,22 @@ describe("an alarm", () => {
     const other = alarmsOf({ seen: { ...error, error: "denied" }, previous: status });
     expect(other).toMatchObject([hidden, { since: NOW + HOUR, text: "it could not be listed: denied" }]);
     expect(idsOf({ previous: later })).toEqual([]);
+  });
+
+  test("about the bucket stands while that cannot be read", () => {
+    const verify = { at: NOW, passed: 1, failed: 1, unknown: 0 };
+    const previous = statusOf({ observed: { beside: suspects, quota: 1, verify } });
+    const ids = ["quota", "unknown-object", "verify-failed"];
+    expect(previous.alarms.map(({ id }) => id).sort()).toEqual(ids);
+    const blind = alarmsOf({ observed: { errors: ["away", "denied"] }, previous });
+    expect(blind).toEqual(expect.arrayContaining(previous.alarms));
+    expect(blind.find(({ id }) => id === "unreadable")?.text).toBe(
+      "of the bucket itself something could not be read: away; denied",
+    );
+    expect(idsOf({ previous })).toEqual([]);
+    const beside = { count: 2, since: NOW, some: ["x", "y"] };
+    const seen = statusOf({ observed: { errors: ["away"], beside }, previous });
+    expect(seen.bucket.beside).toEqual(beside);
   });
 
   test("has what an attacker chose as one line without signs that control anything", () => {
