@@ -42,7 +42,7 @@ const MOST_NAMED = 3;
 const MOST_NAME = 120;
 
 /** How grave each kind is: critical is what loses backups, or is no accident. */
-const SEVERITY: Readonly<Record<AlarmKind, Alarm["severity"]>> = {
+export const SEVERITY: Readonly<Record<AlarmKind, Alarm["severity"]>> = {
   overdue: "critical",
   partial: "warning",
   failed: "critical",

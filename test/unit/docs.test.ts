@@ -2,6 +2,8 @@
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { expect, test } from "@jest/globals";
+import { SEVERITY } from "../../keeper/status/alarms";
+import { ALARM_KINDS } from "../../keeper/status/schema";
 import { ROOT } from "../../operations/transport/run";
 
 const DOCUMENTS = [
@@ -55,4 +57,13 @@ test("every npm script that the documents use exists", () => {
     [...read(document).matchAll(/npm run (?:--silent )?([a-z][a-z:-]*)/g)].map(([, name]) => name as string),
   );
   expect([...new Set(used)].filter((name) => !(name in scripts))).toEqual([]);
+});
+
+test("the handbook says of each alarm who is told what, and what to do then", () => {
+  const [, chapter = ""] = read("docs/handbook.md").split("### Who is told what, and what to do then\n");
+  const [table = ""] = chapter.split("\n## ");
+  const rows = [...table.matchAll(/^\| `([a-z-]+)` +\| (.+?) +\| (.+?) +\|$/gm)];
+  expect(rows.map(([, kind]) => kind).sort()).toEqual([...ALARM_KINDS].sort());
+  const critical = rows.filter(([, , when = ""]) => when.startsWith("critical: ")).map(([, kind]) => kind);
+  expect(critical.sort()).toEqual(ALARM_KINDS.filter((kind) => SEVERITY[kind] === "critical").sort());
 });
