@@ -14,6 +14,12 @@ import { SuspectList } from "./suspects";
 /** Repositories that are looked at at once: clients' backups need the service too. */
 const AT_ONCE = 8;
 
+/**
+ * How long a round lasts, in milliseconds: the next one begins a quarter of an hour after it. An attacker with the
+ * writer's keys can make any number of repositories long, so that the time is too short for the others.
+ */
+const LONGEST = 10 * 60_000;
+
 /** Snapshots of all repositories that are remembered, about 200 bytes each. */
 const SNAPSHOTS = 500_000;
 
@@ -83,12 +89,14 @@ export async function observe(store: WatchedStore, context: WatchContext): Promi
       ...context.identities,
     }),
     now,
+    until: at + LONGEST,
     objects: settings.bounds.objects,
     snapshotsLeft: SNAPSHOTS,
   };
   const before = new Map(previous?.repositories.map((one) => [nameOf(one), one.accountedUntil]));
   const repositories: ObservedRepository[] = [];
-  await eightAtOnce([...names.entries()], async ([place, name]) => {
+  // In random order: what the time is too short for is another part in each round.
+  await eightAtOnce(shuffled([...names.entries()]), async ([place, name]) => {
     const accountedUntil = before.get(nameOf(name));
     repositories[place] = await observeRepository(round, name, {
       held: owners.shown.has(ownerKey(name, "hold")),
@@ -98,7 +106,7 @@ export async function observe(store: WatchedStore, context: WatchContext): Promi
   });
 
   const beside = new SuspectList();
-  await findBeside(store, settings.repositories, beside, tried);
+  await tried(() => findBeside(round, store, settings.repositories, beside, tried));
   return {
     at,
     ...facts,
@@ -165,6 +173,7 @@ async function readOwners(store: WatchedStore): Promise<Owners> {
 
 /** Finds names at the bucket's top, and in clients' folders, that belong to no repository. */
 async function findBeside(
+  { now, until }: Round,
   store: WatchedStore,
   repositories: readonly RepositoryName[],
   beside: SuspectList,
@@ -180,6 +189,7 @@ async function findBeside(
   const look = async (prefix: string, belongs: ReadonlySet<string>): Promise<void> => {
     let pages = NAME_PAGES + belongs.size / PAGE_NAMES;
     for await (const page of store.names(prefix)) {
+      if (now() > until) return;
       for (const { name, nameless } of page) {
         if (nameless !== true && belongs.has(name)) continue;
         // Of a client that is gone, or what the owner moved away, nothing may be left but what is hidden.
@@ -192,8 +202,18 @@ async function findBeside(
     }
   };
   await tried(() => look("", new Set([...NO_CLIENTS, ...clients.keys()])));
-  await eightAtOnce([...clients], ([folder, own]) => tried(() => look(folder, own)));
+  await eightAtOnce(shuffled([...clients]), async ([folder, own]) => {
+    if (now() <= until) await tried(() => look(folder, own));
+  });
+  if (now() > until) throw new Error("not all names beside the repositories could be looked at in time");
 }
+
+/** The list in random order. */
+const shuffled = <T>(list: readonly T[]): T[] =>
+  list
+    .map((one) => [Math.random(), one] as const)
+    .sort(([one], [other]) => one - other)
+    .map(([, one]) => one);
 
 /** Does work on each of these, eight at a time. */
 async function eightAtOnce<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {

@@ -26,10 +26,10 @@ const DOCUMENT_BYTES = 16 * 1024 * 1024;
 /** The clocks of S3, gate and watcher are less apart, and S3 has a marker within this time after the journal. */
 const MARGIN = HOUR;
 
-/** Markers that wait for the journal to be read, about 300 bytes each. */
-const WAITING = 50_000;
+/** Markers that wait until the journal is read, half a kilobyte each, of each of the repositories that are looked at. */
+const WAITING = 20_000;
 
-/** Records of a journal that are read in one round, of up to 100 objects each. */
+/** Records of a journal that are read for those, of up to 100 objects each. */
 const RECORDS = 50_000;
 
 /** Snapshots of one repository: hourly ones of more than five years. */
@@ -50,6 +50,8 @@ export interface Round {
   readonly identities: Identities;
   /** Milliseconds since 1970. */
   readonly now: () => number;
+  /** When it ends, whatever has not been looked at by then. */
+  readonly until: number;
   /** Objects of a repository. */
   readonly objects: number;
   /** Snapshots of all repositories, gone ones included, that may still be remembered. */
@@ -141,7 +143,6 @@ class Look {
   private readonly waiting = new Map<string, Waiting>();
   /** Days of the journal that may account for them, as times. */
   private readonly days = new Set<number>();
-  private records = 0;
   private unaccounted = Infinity;
 
   constructor(
@@ -155,12 +156,14 @@ class Look {
 
   async take(): Promise<Omit<ObservedRepository, "client" | "repository" | "at" | "held">> {
     const { store, objects } = this.round;
+    this.requireTime();
     const planned = await readPlanned(store, this.about, DOCUMENT_BYTES);
     const state = await readState(store, this.about, DOCUMENT_BYTES);
 
     const histories = new Histories();
     let entries = 0;
     for await (const page of store.versions(this.prefix)) {
+      this.requireTime();
       entries += page.length;
       if (entries > objects * VERSIONS + PAGE) {
         throw new Error(
@@ -203,6 +206,11 @@ class Look {
   /** Gives back its share of what the round may remember. */
   forget(): void {
     this.round.snapshotsLeft += this.snapshots.length;
+  }
+
+  private requireTime(): void {
+    const { now, until } = this.round;
+    if (now() > until) throw new Error(`${nameOf(this.about)} could not be looked at in time`);
   }
 
   /** Adds a version's bytes. */
@@ -286,10 +294,12 @@ class Look {
   /** Reads the journal for the markers that wait; what it does not account for is suspect. */
   private async account(): Promise<void> {
     const { store, identities } = this.round;
+    let records = 0;
     if (this.waiting.size > 0 && identities.keeper !== undefined) {
       for await (const record of keepersRecords(store, this.about, identities.keeper, [...this.days])) {
-        this.records += 1;
-        if (this.records > RECORDS) throw new Error(`the journal of ${nameOf(this.about)} is too long`);
+        this.requireTime();
+        records += 1;
+        if (records > RECORDS) throw new Error(`the journal of ${nameOf(this.about)} is too long`);
         for (const { key, versionId } of hidingsOf(record)) {
           const waiting = this.waiting.get(key);
           if (waiting !== undefined && accountsFor(versionId, waiting.below)) this.waiting.delete(key);

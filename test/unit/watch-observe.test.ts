@@ -361,7 +361,7 @@ describe("a hidden object", () => {
   });
 
   test("is fine among any number, for which the journal is read twice", async () => {
-    const count = 60_000;
+    const count = 30_000;
     const group = 1000;
     for (let first = 0; first < count; first += group) {
       const entries = Array.from({ length: group }, (_, n) => {
@@ -573,6 +573,24 @@ describe("the bucket", () => {
     expect(beside.count).toBe(pages * 2);
     expect(beside.some).toHaveLength(20);
     expect(pages).toBeLessThan(30);
+  });
+
+  test("is looked at for ten minutes, and the rest has an error", async () => {
+    const repositories = Array.from({ length: 30 }, (_, n) => kept(`c${n}`, "main"));
+    for (const { client } of repositories) put(`${client}/main/config`);
+    store.before = (call) => {
+      if (call.startsWith("versions c")) now += 60_000;
+    };
+    const { repositories: seen, errors } = await observe(store, contextOf(repositories));
+    expect(seen.map(({ client }) => client)).toEqual([
+      ...repositories.map(({ client }) => client),
+      ".canary",
+    ]);
+    const late = seen.filter(({ error }) => error !== undefined);
+    expect(late.length).toBeGreaterThan(10);
+    expect(late.length).toBeLessThan(30);
+    expect(late[0]?.error).toMatch(/^[^ ]+ could not be looked at in time$/);
+    expect(errors).toEqual(["not all names beside the repositories could be looked at in time"]);
   });
 
   test("is looked at eight repositories at a time", async () => {
