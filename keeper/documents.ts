@@ -60,7 +60,13 @@ const state = z.object({
 });
 
 const count = z.number().int().min(0);
-const verifyRecord = z.object({ at: time, passed: count, failed: count, unknown: count });
+const verifyRecord = z.object({
+  at: time,
+  passed: count,
+  failed: count,
+  unknown: count,
+  quota: count.optional(),
+});
 
 const approval = z.object({ at: time, forget: z.array(objectId), versions: z.array(z.string()) });
 

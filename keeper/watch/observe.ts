@@ -7,7 +7,7 @@ import { CANARY, type KeeperSettings } from "../settings";
 import type { Status } from "../status/schema";
 import type { WatchedStore } from "./bucket";
 import type { Identities } from "./judgements";
-import type { Observed, ObservedRepository } from "./observed";
+import type { Observed, ObservedRepository, VerifyRecord } from "./observed";
 import { observeRepository, type Round } from "./repository";
 import { SuspectList } from "./suspects";
 
@@ -76,7 +76,7 @@ export async function observe(store: WatchedStore, context: WatchContext): Promi
   const facts = await tried(() => store.facts());
   const owners = (await tried(() => readOwners(store))) ?? { shown: new Map<string, number>() };
   if (owners.error !== undefined) errors.push(owners.error);
-  const verify = owners.shown.has(VERIFY_RECORD)
+  const record = owners.shown.has(VERIFY_RECORD)
     ? await tried(() => readVerifyRecord(store, RECORD_BYTES))
     : undefined;
   const testAsked = owners.shown.get(ALARMS_TEST);
@@ -109,10 +109,10 @@ export async function observe(store: WatchedStore, context: WatchContext): Promi
   await tried(() => findBeside(round, store, settings.repositories, beside, tried));
   return {
     at,
+    ...sayingsOf(record),
     ...facts,
     beside: beside.all,
     ...(errors.length === 0 ? {} : { errors }),
-    ...(verify === undefined ? {} : { verify }),
     ...(testAsked === undefined ? {} : { testAsked }),
     repositories,
   };
@@ -120,6 +120,13 @@ export async function observe(store: WatchedStore, context: WatchContext): Promi
 
 /** Does something; what it throws becomes one of the errors. */
 type Tried = <T>(what: () => Promise<T>) => Promise<T | undefined>;
+
+/** What a verify says of itself and of the bucket. */
+function sayingsOf(record: VerifyRecord | undefined): Pick<Observed, "quota" | "verify"> {
+  if (record === undefined) return {};
+  const { quota, ...verify } = record;
+  return { verify, ...(quota === undefined ? {} : { quota }) };
+}
 
 /** Where a service reports the same for both, it does not say who did something: the journal alone excuses then. */
 function distinct({ owner, keeper }: Identities): Identities {

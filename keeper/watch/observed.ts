@@ -50,6 +50,8 @@ export interface VerifyRecord {
   readonly passed: number;
   readonly failed: number;
   readonly unknown: number;
+  /** Bytes that the bucket may have; absent: none, or not reported. Ceph RGW reports it to the bucket's owner alone. */
+  readonly quota?: number;
 }
 
 /** What one round saw. */
@@ -58,13 +60,13 @@ export interface Observed {
   readonly at: number;
   /** Milliseconds that this machine's clock is ahead of S3's; absent: S3 showed no time. */
   readonly clockOff?: number;
-  /** Bytes that the bucket may have, where the service says so. */
+  /** Bytes that the bucket may have, where the service says so, now or to the last verify. */
   readonly quota?: number;
   /** Names at the bucket's top, and among a client's repositories, that belong to no repository of the stack. */
   readonly beside: Suspects;
   /** What of the bucket itself could not be read, in sentences; absent: nothing. */
   readonly errors?: readonly string[];
-  readonly verify?: VerifyRecord;
+  readonly verify?: Omit<VerifyRecord, "quota">;
   /** When the owner last asked for a test of the alarms. */
   readonly testAsked?: number;
   /** All of the settings', and the canary's. */

@@ -2,6 +2,7 @@
 import { VERIFY_RECORD } from "../../keeper/gate/names";
 import { S3Store, type Store } from "../../keeper/gate/store";
 import type { VerifyRecord } from "../../keeper/watch/observed";
+import { readQuota } from "../../s3/settings/quota";
 import { withS3 } from "../../s3/with-s3";
 import type { DeployedBucket } from "../deployment";
 import type { Finding, Verdict } from "./probe";
@@ -11,11 +12,13 @@ import type { Finding, Verdict } from "./probe";
  *
  * @param store the bucket, as its owner: nobody else may put it
  * @param now milliseconds since 1970
+ * @param quota bytes that the bucket may have, as its owner sees it. @default none, or unknown
  */
 export async function leaveRecord(
   store: Pick<Store, "put">,
   findings: readonly Pick<Finding, "verdict">[],
   now: number,
+  quota?: number,
 ): Promise<void> {
   const count = (verdict: Verdict): number => findings.filter((one) => one.verdict === verdict).length;
   const record: VerifyRecord = {
@@ -23,10 +26,15 @@ export async function leaveRecord(
     passed: count("pass"),
     failed: count("FAIL"),
     unknown: count("unknown"),
+    ...(quota === undefined ? {} : { quota }),
   };
   await store.put(VERIFY_RECORD, Buffer.from(JSON.stringify(record)));
 }
 
 /** The same in the stack's bucket, with the owner's keys. */
 export const leaveRecordIn = (bucket: DeployedBucket, findings: readonly Finding[]): Promise<void> =>
-  withS3(bucket, bucket.owner, (s3) => leaveRecord(new S3Store(s3, bucket), findings, Date.now()));
+  withS3(bucket, bucket.owner, async (s3) => {
+    const quota = await readQuota(s3, bucket.bucket);
+    const bytes = typeof quota === "number" ? quota : undefined;
+    await leaveRecord(new S3Store(s3, bucket), findings, Date.now(), bytes);
+  });

@@ -118,10 +118,10 @@ test("what is forged is removed, too, where the watcher cannot be started", asyn
 test("what a verify leaves is what the watcher reads", async () => {
   const store = new MemoryStore();
   const verdicts: Verdict[] = ["pass", "pass", "FAIL", "unknown", "unknown", "unknown", "open"];
-  await leaveRecord(
-    store,
-    verdicts.map((verdict) => ({ verdict })),
-    SAMPLE_AT,
-  );
-  expect(await readVerifyRecord(store)).toEqual({ at: SAMPLE_AT, passed: 2, failed: 1, unknown: 3 });
+  const findings = verdicts.map((verdict) => ({ verdict }));
+  const record = { at: SAMPLE_AT, passed: 2, failed: 1, unknown: 3 };
+  await leaveRecord(store, findings, SAMPLE_AT);
+  expect(await readVerifyRecord(store)).toEqual(record);
+  await leaveRecord(store, findings, SAMPLE_AT, 1000);
+  expect(await readVerifyRecord(store)).toEqual({ ...record, quota: 1000 });
 });

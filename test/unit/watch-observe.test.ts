@@ -503,6 +503,17 @@ describe("the bucket", () => {
     expect(await look()).toMatchObject({ quota: 5, clockOff: -7 });
   });
 
+  test("has the quota of the last verify where the service does not report one to the keeper", async () => {
+    const verify = { at: 5, passed: 1, failed: 2, unknown: 3 };
+    const record = Buffer.from(JSON.stringify({ ...verify, quota: 9 }));
+    store.add(".owner/verify.json", record, NOW, "O");
+    const seen = await look();
+    expect(seen.verify).toEqual(verify);
+    expect(seen.quota).toBe(9);
+    store.said = { quota: 5 };
+    expect(await look()).toMatchObject({ quota: 5 });
+  });
+
   test("whose service does not answer that has an error", async () => {
     store.before = (call) => {
       if (call === "facts") throw new Error("S3 fails");
