@@ -2,6 +2,7 @@ import { cloudDown, ensurePrerequisites, LocalStack } from "../local-stack";
 import { EXIT } from "../../../operations/exit-status";
 import { step } from "../../../operations/transport/run";
 import { OperatorCommand, start } from "../../command";
+import { alarmsArrive, statusTable } from "./alarms";
 import { keeperRound } from "./keeper-round";
 import { timerRun } from "./timer-run";
 import { backupRoundTrip, RoundTrip } from "./round-trip";
@@ -19,6 +20,8 @@ ${rows.join("\n")}
 
 The cloud stays up. Try next:
   npm run local -- npm run verify                 what an attacker would try, ring by ring, and with what result
+  npm run local -- npm run status                 how all backups are; --html FILE writes the page, which is also in
+                                                  the bucket, .status/status.html, and on keepersrv, /run/keeper-status
   npm run local -- npm run keeper -- status filesrv1   what the keeper last did there
   npm run local -- npm run ssh -- appsrv1         a shell on a client; restic-backup is there
   npm run local-cloud -- shell                    a shell that reaches the cloud (proxy: ${proxy})
@@ -49,6 +52,9 @@ async function demo(fresh: boolean): Promise<number> {
   console.log(`A timer's own backup, as restic-backup --status shows it on filesrv1:\n\n${status}`);
   const kept = await keeperRound(stack, await stack.host("filesrv1"), "filesrv1", "files");
   console.log(`What the keeper makes of a snapshot with a forged date:\n\n${kept}`);
+  const arrived = await alarmsArrive(stack);
+  console.log(`What reached the receiver of alarms:\n\n${arrived}\n`);
+  console.log(`How all backups are, by npm run status:\n\n${await statusTable(stack)}`);
   console.log(summary(trips.flat(), outputs.proxy.address));
   return EXIT.done;
 }
