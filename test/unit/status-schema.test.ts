@@ -3,14 +3,17 @@ import * as path from "node:path";
 import { expect, test } from "@jest/globals";
 import { statusSchema } from "../../keeper/status/schema";
 import { ROOT } from "../../operations/transport/run";
-import { statusJsonSchema } from "../../scripts/dev/status-schema";
+import { jsonSchemas } from "../../scripts/dev/status-schema";
 import { hostileStatus, manyStatus, sampleStatus, wellStatus } from "../harness/sample-status";
 
 // `npx tsx scripts/dev/status-schema.ts` writes it again.
-test("docs/status.schema.json is the schema of the status", () => {
-  const published = fs.readFileSync(path.join(ROOT, "docs/status.schema.json"), "utf8");
-  expect(JSON.parse(published)).toEqual(statusJsonSchema());
-});
+test.each(Object.entries(jsonSchemas()))(
+  "docs/%s.schema.json is the schema of the program",
+  (name, schema) => {
+    const published = fs.readFileSync(path.join(ROOT, `docs/${name}.schema.json`), "utf8");
+    expect(JSON.parse(published)).toEqual(schema);
+  },
+);
 
 test.each([
   ["well", wellStatus()],
