@@ -1,10 +1,11 @@
-/** The keeper's program: `gate`, `worker` or `due`. Credentials come from systemd, never by the command line. */
+/** The keeper's program: `gate`, `worker`, `due` or `watch`. Credentials come from systemd, never by the command line. */
 import * as path from "node:path";
 import { parseArgs } from "node:util";
 
 const USAGE = `usage: keeper.js gate --settings FILE --sockets FOLDER     serves the repositories until SIGTERM
        keeper.js worker --socket PATH --restic PATH        does what is due on the socket's repository
        keeper.js due --sockets FOLDER                      prints the instances of which something is due
+       keeper.js watch --settings FILE --page FOLDER       looks at all backups once, and sends alarms
 `;
 
 /** Exit status of a command line that is not understood. */
@@ -54,6 +55,16 @@ async function main([command, ...args]: readonly string[]): Promise<number> {
     const { askDue } = await import("./gate");
     for (const instance of await askDue(sockets)) process.stdout.write(`${instance}\n`);
     return 0;
+  }
+  if (command === "watch") {
+    const given = options(args, "settings", "page");
+    const { runWatch } = await import("./watch");
+    const whole = await runWatch({
+      ...given,
+      credentials: credential("s3.json"),
+      alarms: credential("alarms.json"),
+    });
+    return whole ? 0 : 1;
   }
   throw new UsageError("no such command");
 }

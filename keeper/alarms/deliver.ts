@@ -52,7 +52,7 @@ export async function deliverPing(now: number, config: AlarmsConfig, outbox: Out
     await ping(url);
     return undefined;
   });
-  return { ...outbox, ways: { ...outbox.ways, [PING]: after } };
+  return { ...outbox, at: now, ways: { ...outbox.ways, [PING]: after } };
 }
 
 function letter(

@@ -31,6 +31,8 @@ export type WayOutbox = z.infer<typeof way>;
 
 export const outboxSchema = z.object({
   version: z.literal(1),
+  /** When it was made: the newest counts. */
+  at: time,
   /** The alarms that were raised and not cleared, by their IDs. */
   raised: z.record(z.string(), alarmSchema),
   /** By the names of the ways. */

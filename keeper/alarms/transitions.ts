@@ -80,7 +80,7 @@ export function advance(
     return [[name, { digest, ...(test === undefined ? {} : { test }) }]];
   });
   return {
-    outbox: { version: 1, raised: Object.fromEntries(raised), ways: Object.fromEntries(ways) },
+    outbox: { version: 1, at: now, raised: Object.fromEntries(raised), ways: Object.fromEntries(ways) },
     due: new Map(due),
   };
 }

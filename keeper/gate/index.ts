@@ -1,8 +1,7 @@
 /** The gate: restic's REST protocol in front of S3, with the keeper's keys and without a password. */
-import * as fs from "node:fs/promises";
-import * as path from "node:path";
 import { connect } from "../../s3/client";
 import type { S3Credentials } from "../../config";
+import { readJson } from "../read-json";
 import type { KeeperSettings } from "../settings";
 import { logLine, startGate } from "./gate";
 import { S3Store } from "./store";
@@ -35,14 +34,4 @@ export async function runGate(options: GateOptions): Promise<void> {
   });
   await gate.stop();
   s3.destroy();
-}
-
-async function readJson(file: string): Promise<unknown> {
-  const content = await fs.readFile(file, "utf8");
-  try {
-    return JSON.parse(content);
-  } catch {
-    // The parser's own message quotes what it read, which may be a secret.
-    throw new Error(`${path.basename(file)} is no JSON`);
-  }
 }

@@ -118,11 +118,14 @@ async function absent<T>(call: Promise<T>): Promise<T | undefined> {
   }
 }
 
+/** An object is longer than it may be. */
+export class TooLong extends Error {}
+
 /**
  * The whole content of an object.
  *
  * @param limit most bytes
- * @throws Error where it is longer
+ * @throws TooLong
  */
 export async function contentOf(
   store: Pick<Store, "get">,
@@ -133,7 +136,7 @@ export async function contentOf(
   if (found === undefined || found === "beyond") return undefined;
   if (found.length > limit) {
     found.body.destroy();
-    throw new Error(`${key} has ${found.length} bytes, more than ${limit}`);
+    throw new TooLong(`${key} has ${found.length} bytes, more than ${limit}`);
   }
   const chunks: Buffer[] = [];
   for await (const chunk of found.body) chunks.push(chunk as Buffer);

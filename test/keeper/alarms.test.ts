@@ -1,9 +1,12 @@
 /** Alarms as their receivers get them: by e-mail, web services and a program, each of them well or broken. */
+import { execFile } from "node:child_process";
 import * as fs from "node:fs";
 import * as os from "node:os";
 import * as path from "node:path";
 import * as tls from "node:tls";
+import { promisify } from "node:util";
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from "@jest/globals";
+import { buildSync } from "esbuild";
 import { deliver, deliverPing } from "../../keeper/alarms/deliver";
 import { messageSchema } from "../../keeper/alarms/message";
 import type { Outbox } from "../../keeper/alarms/outbox";
@@ -227,6 +230,37 @@ describe("by e-mail", () => {
       expect(content.replaceAll("\n", "")).not.toMatch(/\p{Cc}/u);
     }
   });
+});
+
+test("as one file, under the unit's flags, a mail is sent with the host's authorities, and the program ends", async () => {
+  const receiver = await smtp({ certificate: trusted });
+  const entry = `import { waysOf } from "./keeper/alarms/ways";
+const [way] = waysOf(JSON.parse(process.argv[2]));
+const message = { at: 0, subject: "the subject", text: "the text" };
+way.send(message, new AbortController().signal).then(
+  () => console.log("sent"),
+  ({ message }) => console.log(message),
+);`;
+  const bundled = buildSync({
+    stdin: { contents: entry, resolveDir: path.join(__dirname, "../..") },
+    bundle: true,
+    write: false,
+    platform: "node",
+    target: "node24",
+    minify: true,
+    logLevel: "silent",
+  });
+  const file = path.join(folder, "ways.js");
+  fs.writeFileSync(file, bundled.outputFiles[0]?.text ?? "");
+  const run = async (env: NodeJS.ProcessEnv): Promise<string> => {
+    const flags = ["--disallow-code-generation-from-strings", "--use-system-ca"];
+    const config = JSON.stringify(mailTo(receiver.port, { security: "starttls" }));
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [...flags, file, config], { env });
+    return stdout + stderr;
+  };
+  expect(await run({ SSL_CERT_FILE: trusted.file })).toBe("sent\n");
+  expect(receiver.mails).toMatchObject([{ encrypted: true }]);
+  expect(await run({})).toContain("self-signed certificate");
 });
 
 describe("by a web service", () => {

@@ -65,6 +65,8 @@ test.each([
   [["due", "--sockets"]],
   [["due", "--sockets", "/x", "more"]],
   [["worker", "--socket", "/x", "--restic", "/y", "--password", "p"]],
+  [["watch", "--settings", "/x"]],
+  [["watch", "--settings", "/x", "--page", "/y", "--alarms", "/z"]],
 ])("a command line that is not understood ends with 64: %j", async (args) => {
   const { status, output } = await keeper(...args).end;
   expect(output).toContain("usage: keeper.js gate");
@@ -90,6 +92,19 @@ test("the gate serves while S3 is away, and ends by SIGTERM", async () => {
   expect(lines.at(-2)).toBe("ended");
   expect(output).not.toContain(SECRET);
   expect(fs.readdirSync(path.join(sockets, "web-1/main"))).toEqual([]);
+});
+
+test("the watcher's round fails while S3 is away, and leaves nothing", async () => {
+  const url = `http://127.0.0.1:9/${SECRET}`;
+  const alarms = { graceHours: 6, digestHour: 6, webhooks: [{ name: "ops", url, form: "json" }] };
+  fs.writeFileSync(path.join(folder, "alarms.json"), JSON.stringify(alarms));
+  const page = path.join(folder, "page");
+  fs.mkdirSync(page);
+  const { status, output } = await keeper("watch", "--settings", settings, "--page", page).end;
+  expect(output).toMatch(/^keeper: .*ECONNREFUSED/);
+  expect(output).not.toContain(SECRET);
+  expect(status).toBe(1);
+  expect(fs.readdirSync(page)).toEqual([]);
 });
 
 test("without a gate it is not known what is due", async () => {

@@ -1,0 +1,140 @@
+/** A round of the watcher: what is seen is judged, sent, and left for all to read. */
+import * as path from "node:path";
+import { type z, ZodError } from "zod";
+import { deliver, deliverPing } from "../alarms/deliver";
+import { type Outbox, outboxSchema } from "../alarms/outbox";
+import { advance, wayStatus } from "../alarms/transitions";
+import type { Way } from "../alarms/ways";
+import { contentOf, type Store, TooLong } from "../gate/store";
+import type { AlarmsConfig, KeeperSettings } from "../settings";
+import { judge } from "../status/judge";
+import { METRICS_KEY, MOST_STATUS_BYTES, OUTBOX_KEY, STATUS_KEY } from "../status/keys";
+import { renderMetrics } from "../status/metrics";
+import { statusSchema } from "../status/schema";
+import { counted } from "../words";
+import type { WatchedStore } from "./bucket";
+import { observe } from "./observe";
+
+/** What a round works with. */
+export interface WatchRound {
+  readonly store: WatchedStore & Pick<Store, "put">;
+  /** Asks for the keeper's S3 ID; `undefined`: the service does not report it. */
+  readonly identity: () => Promise<string | undefined>;
+  readonly settings: KeeperSettings;
+  readonly alarms: AlarmsConfig;
+  /** Those of `alarms`, without the ping. */
+  readonly ways: readonly Way[];
+  /** Writes a file that programs of this host read. */
+  readonly publish: (name: string, content: string) => Promise<void>;
+  /** Reads such a file; `undefined`: there is none. */
+  readonly published: (name: string) => Promise<string | undefined>;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** Gets one line. */
+  readonly log: (line: string) => void;
+}
+
+/**
+ * Makes a round.
+ *
+ * @returns whether it is whole: all could be listed and left. A way that fails is in the status, and no part of that
+ * @throws Error where the bucket cannot be read at all: then nothing is judged
+ */
+export async function watchRound(round: WatchRound): Promise<boolean> {
+  const { store, settings, alarms, publish, now, log } = round;
+  let whole = true;
+  const done = async (what: string, step: () => Promise<unknown>): Promise<void> => {
+    try {
+      await step();
+    } catch (error) {
+      whole = false;
+      log(`cannot ${what}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  };
+  const leave = async (key: string, render: () => string): Promise<void> => {
+    const name = path.posix.basename(key);
+    await done(`make ${name}`, async () => {
+      const content = render();
+      await done(`put ${key}`, () => store.put(key, Buffer.from(content)));
+      await done(`write ${name}`, () => publish(name, content));
+    });
+  };
+  const leaveOutbox = (outbox: Outbox) => leave(OUTBOX_KEY, () => JSON.stringify(outbox));
+
+  const previous = await readLeft(round, STATUS_KEY, statusSchema);
+  const before = await readOutbox(round);
+  const keeper = await round.identity();
+  const identities = keeper === undefined ? {} : { keeper };
+  const observed = await observe(store, { settings, identities, previous, now });
+  for (const error of observed.errors ?? []) log(error);
+  for (const { client, repository, error } of observed.repositories) {
+    if (error !== undefined) log(`${client}/${repository}: ${error}`);
+  }
+  if (observed.errors !== undefined || observed.repositories.some(({ error }) => error !== undefined)) {
+    whole = false;
+  }
+
+  const at = now();
+  const judged = judge({
+    now: at,
+    by: "keeper",
+    settings,
+    watch: alarms,
+    observed,
+    ...(previous === undefined ? {} : { previous }),
+  });
+  const outbox = await deliver(
+    at,
+    alarms,
+    advance(at, alarms, judged, observed.testAsked, before),
+    judged,
+    round.ways,
+  );
+  // Before all else: what was sent is sent again where this is not kept.
+  await leaveOutbox(outbox);
+
+  const status = { ...judged, ways: wayStatus(outbox) };
+  await leave(STATUS_KEY, () => JSON.stringify(status));
+  await leave(METRICS_KEY, () => renderMetrics(status));
+  for (const { name, error } of status.ways) if (error !== undefined) log(`${name}: ${error}`);
+  log(`${counted(observed.repositories.length, "listing")}, ${counted(status.alarms.length, "alarm")}`);
+
+  if (whole && alarms.ping !== undefined) await leaveOutbox(await deliverPing(now(), alarms, outbox));
+  return whole;
+}
+
+/** What the last round left in the bucket; `undefined`: nothing, or nothing that this version understands. */
+async function readLeft<T>(
+  { store, log }: Pick<WatchRound, "store" | "log">,
+  key: string,
+  schema: z.ZodType<T>,
+): Promise<T | undefined> {
+  return await understood(log, key, schema, async () =>
+    (await contentOf(store, key, MOST_STATUS_BYTES))?.toString(),
+  );
+}
+
+/** The newest outbox: where an attacker has filled the bucket, the one on this host says what was sent already. */
+async function readOutbox(round: WatchRound): Promise<Outbox | undefined> {
+  const name = path.posix.basename(OUTBOX_KEY);
+  const left = await readLeft(round, OUTBOX_KEY, outboxSchema);
+  const here = await understood(round.log, name, outboxSchema, () => round.published(name));
+  return here !== undefined && (left === undefined || here.at > left.at) ? here : left;
+}
+
+async function understood<T>(
+  log: WatchRound["log"],
+  what: string,
+  schema: z.ZodType<T>,
+  read: () => Promise<string | undefined>,
+): Promise<T | undefined> {
+  try {
+    const content = await read();
+    return content === undefined ? undefined : schema.parse(JSON.parse(content));
+  } catch (error) {
+    // Without an answer of the service all that was remembered would be lost.
+    if (!(error instanceof TooLong || error instanceof SyntaxError || error instanceof ZodError)) throw error;
+    log(`${what} of before is not understood, and counts as absent`);
+    return undefined;
+  }
+}
