@@ -1,7 +1,7 @@
 /** The status as metrics of Prometheus. How old something is, PromQL computes: there are only times. */
 import type { Action } from "../job";
 import { visible } from "../printable";
-import { ALARM_KINDS, type RepositoryStatus, type Status } from "./schema";
+import { type Alarm, ALARM_KINDS, type RepositoryStatus, type Status } from "./schema";
 
 type Labels = Readonly<Record<string, string>>;
 type Sample = readonly [labels: Labels, value: number | undefined];
@@ -24,6 +24,16 @@ function metric(name: string, help: string, samples: readonly Sample[]): string[
 
 const seconds = (ms: number | undefined): number | undefined => (ms === undefined ? undefined : ms / 1000);
 const flag = (value: boolean): number => (value ? 1 : 0);
+
+/** Since when each repository has alarms of each kind: of several, the first. */
+function earliest(alarms: readonly Alarm[]): Sample[] {
+  const samples = new Map<string, Sample>();
+  for (const { client, repository, kind, since } of alarms.toSorted((a, b) => b.since - a.since)) {
+    if (client === undefined || repository === undefined) continue;
+    samples.set(JSON.stringify([client, repository, kind]), [{ client, repository, kind }, seconds(since)]);
+  }
+  return [...samples.values()];
+}
 
 /**
  * The status in the text format of Prometheus, for the textfile collector of node_exporter. The canary is left out: its
@@ -82,12 +92,8 @@ export function renderMetrics(status: Status): string {
     ),
     metric(
       "repository_alarm_since_timestamp_seconds",
-      "Since when an alarm of a repository lasts.",
-      alarms.flatMap(({ client, repository, kind, severity, since }): Sample[] =>
-        client === undefined || repository === undefined
-          ? []
-          : [[{ client, repository, kind, severity }, seconds(since)]],
-      ),
+      "Since when a repository has an alarm of this kind.",
+      earliest(alarms),
     ),
     eachWay("way_failing", "Whether alarms cannot be sent by this way.", (way) =>
       flag(way.failingSince !== undefined),

@@ -12,27 +12,32 @@ export const SAMPLE_AT = Date.UTC(2027, 2, 14, 6, 2, 11);
 
 const NOBODY = { count: 0, some: [] };
 
+const dayOf = (ms: number): string => new Date(ms).toISOString().slice(0, 10);
+
 /** A number from 0 to below 1 that is the same in each run. */
 function steady(seed: string): number {
   let hash = 2166136261;
   for (const char of seed) hash = Math.imul(hash ^ char.charCodeAt(0), 16777619) >>> 0;
-  return ((hash ^ (hash >>> 13)) >>> 0) / 2 ** 32;
+  hash = Math.imul(hash ^ (hash >>> 16), 2246822507) >>> 0;
+  hash = Math.imul(hash ^ (hash >>> 13), 3266489909) >>> 0;
+  return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32;
 }
 
-/** How a repository grew: `backups` a day until `until`, from `bytes` of the first day by `growth` bytes a day. */
+/** How a repository grew: `backups` a day until then, from `bytes` of the first day by `growth` bytes a day. */
 function sampleDays(seed: string, backups: number, until: number, bytes: number, growth: number): Day[] {
   const days: Day[] = [];
   let stored = bytes;
   for (let age = 119; age >= 0; age--) {
     const at = SAMPLE_AT - age * DAY;
-    if (at > until) break;
-    const day = new Date(at).toISOString().slice(0, 10);
+    const day = dayOf(at);
     const chance = steady(seed + day);
-    const missed = chance < 0.03;
-    const added = missed ? 0 : Math.round(growth * (0.4 + 1.2 * chance));
+    const silent = day > dayOf(until);
+    const failed = !silent && chance < 0.02;
+    const came = silent || failed ? 0 : backups;
+    const added = came === 0 ? 0 : Math.round(growth * (0.4 + 1.2 * chance));
     // Each Sunday prune takes away half of what a week adds.
-    stored += added - (new Date(at).getUTCDay() === 0 ? Math.round(3.5 * growth) : 0);
-    days.push({ day, backups: missed ? 0 : backups, reports: missed ? 1 : 0, added, bytes: stored });
+    stored += added - (!silent && new Date(at).getUTCDay() === 0 ? Math.round(3.5 * growth) : 0);
+    days.push({ day, backups: came, reports: failed ? 1 : 0, added, bytes: stored });
   }
   return days;
 }
@@ -43,7 +48,12 @@ export function sampleRepository(overrides: Partial<RepositoryStatus> = {}): Rep
   const seed = client + repository;
   const bytes = Math.round((2 + 30 * steady(seed)) * GIB);
   const lastBackup = overrides.lastBackup ?? SAMPLE_AT - 3 * HOUR - Math.round(50 * steady(seed)) * MINUTE;
-  const days = overrides.days ?? sampleDays(seed, 1, lastBackup, bytes, bytes / 150);
+  const partialFrom = dayOf(overrides.reported?.since ?? SAMPLE_AT + DAY);
+  const days =
+    overrides.days ??
+    sampleDays(seed, 1, lastBackup, bytes, bytes / 150).map((one) =>
+      one.day >= partialFrom ? { ...one, reports: 1 } : one,
+    );
   const now = days.at(-1)?.bytes ?? bytes;
   const done = (at: number, detail: string) => ({ at, ok: true, detail, succeeded: at });
   return {
@@ -55,7 +65,7 @@ export function sampleRepository(overrides: Partial<RepositoryStatus> = {}): Rep
     schedule: "*-*-* 02:00:00",
     seen: SAMPLE_AT - 8_000,
     lastBackup,
-    nextDue: Date.UTC(2027, 2, 15, 2),
+    ...(overrides.schedule === "none" ? {} : { nextDue: Date.UTC(2027, 2, 15, 2) }),
     snapshots: 46,
     objects: Math.round(now / (12 * MIB)),
     bytes: now,
@@ -185,12 +195,12 @@ export function sampleStatus(overrides: Partial<Status> = {}): Status {
         prune: {
           at: SAMPLE_AT - HOUR,
           ok: false,
-          detail: "a lock of 27 hours is in the way",
+          detail: "a lock is in the way",
           succeeded: SAMPLE_AT - 8 * DAY,
         },
       },
       allDataRead: SAMPLE_AT - 44 * DAY,
-      locks: { count: 1, oldest: SAMPLE_AT - 27 * HOUR },
+      locks: { count: 1, oldest: SAMPLE_AT - 51 * HOUR },
     }),
     sampleRepository({ client: "new-laptop", snapshots: 0, objects: 0, bytes: 0, versionBytes: 0, days: [] }),
     sampleRepository({ client: "web1" }),
@@ -198,7 +208,7 @@ export function sampleStatus(overrides: Partial<Status> = {}): Status {
     sampleRepository({ ...canary, schedule: "none" }),
   ].map((one) => {
     if (one.client !== "new-laptop") return one;
-    const { lastBackup, allDataRead, ...without } = one;
+    const { lastBackup, nextDue, allDataRead, ...without } = one;
     return { ...without, tried: {} };
   });
   const well = wellStatus({ repositories });
@@ -209,44 +219,48 @@ export function sampleStatus(overrides: Partial<Status> = {}): Status {
       sampleAlarm("overdue", dead, {
         severity: "critical",
         since: Date.UTC(2027, 2, 12, 9),
-        text: "No backup has arrived since 2027-03-11 02:02 UTC; one was due on 2027-03-12 at 02:00 UTC.",
-        next: "ssh db1 restic-backup --status",
+        text: 'the last backup arrived 2027-03-11T02:02Z, and one was due by 2027-03-12T02:00Z ("*-*-* 02:00:00")',
+        next: "npm run ssh -- db1, and there as root: restic-backup --status postgres",
       }),
       sampleAlarm("hidden-object", lying, {
         severity: "critical",
         since: SAMPLE_AT - 5 * HOUR,
-        text: "3 objects were hidden, and the keeper's journal does not account for them.",
-        next: "npm run recover -- --stack prod git/main --before 2027-03-14T01:02:11Z",
+        text: `3 objects hidden, neither by the keeper nor by the owner: index/${"4c".repeat(32)}, and 2 more`,
+        next: "npm run recover -- --client git --repository main --at 2027-03-14T01:01Z",
+      }),
+      sampleAlarm("quota", undefined, {
+        severity: "critical",
+        since: SAMPLE_AT - 20 * DAY,
+        text: "the repositories have 313 GiB with their old versions, and the bucket may have 337 GiB",
+        next: "docs/handbook.md, Retention: forget more, or raise the quota",
       }),
       sampleAlarm("forged-date", lying, {
-        text: "The last snapshot claims 2031-01-01 00:00 UTC; it arrived on 2027-03-14 at 02:28 UTC.",
+        text: "1 snapshot with a date that does not fit, copied or forged: 7d1f0a93 arrived 2027-03-14T02:22Z and claims 2031-01-01T00:00:00Z",
+        next: "npm run keeper -- status git/main",
       }),
       sampleAlarm("waits-for-approval", lying, {
         since: SAMPLE_AT - DAY,
-        text: "A plan waits for approval: 312 of 903 snapshots are to go.",
-        next: "npm run keeper -- approve --stack prod git/main",
+        text: "the keeper's plan waits for approval: 312 of 903 snapshots are to go",
+        next: "npm run keeper -- approve git/main",
       }),
       sampleAlarm("partial", partial, {
         since: SAMPLE_AT - 2 * DAY - 4 * HOUR,
-        text: "The last 3 backups were partial, by the client's own word.",
-        next: "ssh files restic-backup --status",
+        text: "the client reports that its last run was partial: some of what it is to back up is not in it",
+        next: "npm run ssh -- files, and there as root: restic-backup --status home",
       }),
       sampleAlarm("lock", locked, {
-        since: SAMPLE_AT - 3 * HOUR,
-        text: "A lock has been in the repository for 27 hours.",
+        since: SAMPLE_AT - 51 * HOUR,
+        text: "a lock stands since 2027-03-12T03:02Z: while it does, nothing is pruned or checked",
+        next: "npm run ssh -- mail, and there as root: restic-backup main unlock",
       }),
       sampleAlarm("check-late", locked, {
         since: SAMPLE_AT - 9 * DAY,
-        text: "No check has read all data for 44 days.",
-        next: "npm run keeper -- run --stack prod mail/main",
-      }),
-      sampleAlarm("quota", undefined, {
-        since: SAMPLE_AT - 20 * DAY,
-        text: "The bucket has 93 % of its quota.",
-        next: "npm run status -- --stack prod",
+        text: "a check is to read all data within 35 d, and did so last 2027-01-29T06:02Z",
+        next: "npm run keeper -- status mail/main",
       }),
       sampleAlarm("forged-date", canary, {
-        text: "The canary's last snapshot claims a date that does not fit.",
+        text: "1 snapshot with a date that does not fit, copied or forged",
+        next: "npm run keeper -- status .canary/verify",
       }),
     ],
     ways: [

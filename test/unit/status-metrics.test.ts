@@ -5,7 +5,14 @@ import * as path from "node:path";
 import { expect, test } from "@jest/globals";
 import { renderMetrics } from "../../keeper/status/metrics";
 import type { Status } from "../../keeper/status/schema";
-import { HOSTILE, hostileStatus, manyStatus, sampleStatus, wellStatus } from "../harness/sample-status";
+import {
+  HOSTILE,
+  hostileStatus,
+  manyStatus,
+  sampleAlarm,
+  sampleStatus,
+  wellStatus,
+} from "../harness/sample-status";
 
 /** The one that scripts/dev/toolchain/promtool gets, else the machine's. */
 function promtool(): string {
@@ -65,7 +72,7 @@ test("what is amiss is in the metrics", () => {
     'alarms{kind="quota"} 1',
     'alarms{kind="unreadable"} 0',
     'overdue{client="db1",repository="postgres"} 1',
-    'repository_alarm_since_timestamp_seconds{client="db1",repository="postgres",kind="overdue",severity="critical"} 1804842000',
+    'repository_alarm_since_timestamp_seconds{client="db1",repository="postgres",kind="overdue"} 1804842000',
     'reported_since_timestamp_seconds{client="files",repository="home",result="partial"} 1804816931',
     'suspect_objects{client="git",repository="main",what="hidden"} 3',
     'retention_last_try_succeeded{client="mail",repository="main",action="prune"} 0',
@@ -77,6 +84,20 @@ test("what is amiss is in the metrics", () => {
   ]) {
     expect(amiss).toContain(`secure_backups_${line}`);
   }
+});
+
+test("of several alarms of one kind there is one series, since the first", () => {
+  const about = { client: "web1", repository: "main" };
+  const alarms = [3, 1, 2].map((n) => ({
+    ...sampleAlarm("paused", about),
+    id: `paused ${n}`,
+    since: 1000 * n,
+  }));
+  const text = renderMetrics(wellStatus({ alarms }));
+  expect(text.match(/repository_alarm_since.*\} .*/g)).toEqual([
+    'repository_alarm_since_timestamp_seconds{client="web1",repository="main",kind="paused"} 1',
+  ]);
+  expect(text).toContain('secure_backups_alarms{kind="paused"} 3\n');
 });
 
 test("the canary is left out", () => {
