@@ -8,8 +8,9 @@ import type { Way } from "../alarms/ways";
 import { contentOf, type Store, TooLong } from "../gate/store";
 import type { AlarmsConfig, KeeperSettings } from "../settings";
 import { judge } from "../status/judge";
-import { METRICS_KEY, MOST_STATUS_BYTES, OUTBOX_KEY, STATUS_KEY } from "../status/keys";
+import { METRICS_KEY, MOST_STATUS_BYTES, OUTBOX_KEY, PAGE_KEY, STATUS_KEY } from "../status/keys";
 import { renderMetrics } from "../status/metrics";
+import { renderPage } from "../status/page";
 import { statusSchema } from "../status/schema";
 import { counted } from "../words";
 import type { WatchedStore } from "./bucket";
@@ -95,6 +96,7 @@ export async function watchRound(round: WatchRound): Promise<boolean> {
 
   const status = { ...judged, ways: wayStatus(outbox) };
   await leave(STATUS_KEY, () => JSON.stringify(status));
+  await leave(PAGE_KEY, () => renderPage(status));
   await leave(METRICS_KEY, () => renderMetrics(status));
   for (const { name, error } of status.ways) if (error !== undefined) log(`${name}: ${error}`);
   log(`${counted(observed.repositories.length, "listing")}, ${counted(status.alarms.length, "alarm")}`);

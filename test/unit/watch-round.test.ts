@@ -73,13 +73,14 @@ const status = (): Status => statusSchema.parse(json(STATUS_KEY));
 const kinds = (message: Message | undefined) =>
   message?.transitions.map(({ what, alarm }) => `${what} ${alarm.kind}`);
 
-test("a round leaves status, metrics and outbox, in the bucket and on the host", async () => {
+test("a round leaves status, page, metrics and outbox, in the bucket and on the host", async () => {
   expect(await round()).toBe(true);
-  const left = [".status/metrics.prom", ".status/outbox.json", ".status/status.json"];
+  const left = [".status/metrics.prom", ".status/outbox.json", ".status/status.html", ".status/status.json"];
   expect(store.shownKeys(".status/")).toEqual(left);
   expect([...published.keys()].sort()).toEqual(left.map((key) => key.slice(".status/".length)));
   for (const [name, content] of published) expect(store.shown(`.status/${name}`)?.toString()).toBe(content);
   expect(status().ways).toEqual([{ name: "webhook ops", sent: NOW, pending: 0 }]);
+  expect(published.get("status.html")).toContain("<td");
   expect(published.get("metrics.prom")).toContain("# TYPE");
   expect(messages.map(({ subject }) => subject)).toEqual(["[b] the repository is well"]);
   expect(lines).toEqual(["2 listings, 0 alarms"]);
