@@ -9,6 +9,7 @@ export const command = new OperatorCommand(
   { failure: EXIT.unknown },
 )
   .option("--json", "the document itself, see docs/status.schema.json (npm run --silent status -- --json)")
+  .option("--html <FILE>", "writes a page that needs nothing else to FILE, besides")
   .option("--watch", "shows it every 30 seconds, until Ctrl-C")
   .addHelpText(
     "after",

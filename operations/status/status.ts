@@ -1,7 +1,9 @@
 /** Shows how all backups are. */
+import * as fs from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { S3Store } from "../../keeper/gate/store";
 import { isAmiss, isStale } from "../../keeper/status/order";
+import { renderPage } from "../../keeper/status/page";
 import type { Status } from "../../keeper/status/schema";
 import { withS3 } from "../../s3/with-s3";
 import { EXIT, UsageError } from "../exit-status";
@@ -17,6 +19,8 @@ export interface StatusRequest {
   stack?: string;
   /** Whether a program reads it: the document, and nothing else. @default false */
   json?: boolean;
+  /** File that gets it as a page, besides. @default none */
+  html?: string;
   /** Whether to show it again and again. @default false */
   watch?: boolean;
 }
@@ -60,6 +64,13 @@ export function show(
     screen.write(`${renderTable(status, now, keeper, screen.size?.columns)}\n`);
   }
   return exitStatusOf(status, now);
+}
+
+/** Replaces a file at once: who reads it gets the old one or the new one. */
+export function replaceFile(file: string, content: string): void {
+  const made = `${file}.${String(process.pid)}.new`;
+  fs.writeFileSync(made, content);
+  fs.renameSync(made, file);
 }
 
 /** Clears a terminal. */
@@ -111,12 +122,15 @@ function ownScreen(): Screen {
  */
 export async function status(request: StatusRequest): Promise<number> {
   const screen = ownScreen();
-  if (request.watch === true && (screen.size === undefined || request.json === true)) {
-    throw new UsageError("--watch repaints a terminal: standard output is none, or --json is given");
+  const { json = false, html, watch = false } = request;
+  if (watch && (screen.size === undefined || json || html !== undefined)) {
+    throw new UsageError(
+      "--watch repaints a terminal: standard output is none, or --json or --html is given",
+    );
   }
   const deployment = await readDeployment(request.stack);
   const { bucket, keeper } = deployment;
-  if (keeper === undefined && request.watch === true) {
+  if (keeper === undefined && watch) {
     throw new Error("--watch needs a keeper: without one each look lists the whole bucket");
   }
   const read = (): Promise<Status> =>
@@ -124,6 +138,9 @@ export async function status(request: StatusRequest): Promise<number> {
       ? look(deployment)
       : withS3(bucket, bucket.owner, (s3) => readStatus(new S3Store(s3, bucket), keeper.name));
   const name = keeper?.name ?? "";
-  if (request.watch === true) return await keepShowing(read, name, screen);
-  return show(await read(), name, Date.now(), request, screen);
+  if (watch) return await keepShowing(read, name, screen);
+  const seen = await read();
+  const now = Date.now();
+  if (html !== undefined) replaceFile(html, renderPage(seen, now));
+  return show(seen, name, now, request, screen);
 }

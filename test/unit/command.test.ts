@@ -97,6 +97,7 @@ test.each<[string, OperatorCommand, string[], RegExp]>([
     ["--watch", "--json"],
     /repaints a terminal: standard output is none/,
   ],
+  ["a status that repaints a page", status, ["--watch", "--html", "x"], /--json or --html is given/],
   ["an operand of verify", verify, ["prod"], /too many arguments/],
   ["a ring that there is not", verify, ["--ring", "4"], /Allowed choices are 1, 2, 3/],
   [

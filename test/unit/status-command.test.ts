@@ -1,4 +1,6 @@
 /** `npm run status`: what it reads, prints and ends with. */
+import { closeSync, openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "@jest/globals";
 import { STATUS_KEY } from "../../keeper/status/keys";
 import type { Status } from "../../keeper/status/schema";
@@ -7,10 +9,12 @@ import { readStatus } from "../../operations/keeper-status";
 import {
   exitStatusOf,
   keepShowing,
+  replaceFile,
   type Screen,
   show,
   type StatusRequest,
 } from "../../operations/status/status";
+import { inDirectory } from "./files-tools";
 import { MemoryStore } from "../harness/memory-store";
 import { manyStatus, SAMPLE_AT, sampleAlarm, sampleStatus, wellStatus } from "../harness/sample-status";
 
@@ -101,6 +105,22 @@ describe("the document in the bucket", () => {
     await expect(readStatus(store as never, "keepersrv")).rejects.toThrow(
       "has 1099511627776 bytes, more than",
     );
+  });
+});
+
+test("a page replaces the one before at once, and nothing else is left beside it", () => {
+  inDirectory((directory) => {
+    const file = join(directory, "status.html");
+    writeFileSync(file, "before");
+    const reader = openSync(file, "r");
+    replaceFile(file, "<!doctype html>");
+    expect(readFileSync(file, "utf8")).toBe("<!doctype html>");
+    expect(readFileSync(reader, "utf8")).toBe("before");
+    closeSync(reader);
+    expect(readdirSync(directory)).toEqual(["status.html"]);
+    expect(() => {
+      replaceFile(join(directory, "none/status.html"), "");
+    }).toThrow("ENOENT");
   });
 });
 
