@@ -1,14 +1,27 @@
 /** verify's probes of the keeper's watcher, and what it leaves for the status. */
 import { describe, expect, test } from "@jest/globals";
+import type { Message } from "../../keeper/alarms/message";
 import { readVerifyRecord } from "../../keeper/documents";
 import { STATUS_KEY } from "../../keeper/status/keys";
 import type { Alarm, Status } from "../../keeper/status/schema";
+import { watchRound } from "../../keeper/watch/round";
+import { readStatus } from "../../operations/keeper-status";
 import type { Finding, Verdict } from "../../operations/verify/probe";
 import { inTurn } from "../../operations/verify/probe";
 import { leaveRecord } from "../../operations/verify/record";
 import { watchProbes } from "../../operations/verify/watch";
+import { settingsOf } from "../harness/observed";
 import { MemoryStore } from "../harness/memory-store";
 import { SAMPLE_AT, sampleAlarm, wellStatus } from "../harness/sample-status";
+import { WatchedMemory } from "../harness/watched-store";
+
+const MAIL = {
+  server: "mail.example.org",
+  port: 587,
+  security: "starttls" as const,
+  from: "backups@example.org",
+  to: ["ops@example.org"],
+};
 
 const CANARY = { client: ".canary", repository: "verify", canary: true };
 const KEYS = { snapshot: ".canary/verify/snapshots/verify-watch", lock: ".canary/verify/locks/verify-watch" };
@@ -55,6 +68,60 @@ test("a watcher that sees what is forged passes, and nothing of it is left", asy
   expect(watch).toMatchObject({ ring: 1, verdict: "pass" });
   expect(alarm).toMatchObject({ verdict: "pass", happened: "the status has them: unknown-object, lock" });
   expect([rounds, left]).toEqual([1, []]);
+});
+
+test("the keeper's own watcher passes: the first round is clean, the next has the alarms and sends none of them", async () => {
+  const store = new WatchedMemory();
+  const at = SAMPLE_AT;
+  store.identity = "W";
+  const messages: Message[] = [];
+  const watched: Status[] = [];
+  const ways = [
+    {
+      name: "mail",
+      limitMs: 1000,
+      send: (message: Message) => {
+        messages.push(message);
+        return Promise.resolve(undefined);
+      },
+    },
+  ];
+  const alarms = { graceHours: 6, digestHour: 23, webhooks: [], mail: MAIL };
+  const start = async () => {
+    store.identity = "K";
+    const identity = () => Promise.resolve("K");
+    const nothing = () => Promise.resolve(undefined);
+    const files = { publish: nothing, published: nothing };
+    const settings = settingsOf([]);
+    await watchRound({
+      store,
+      identity,
+      settings,
+      alarms,
+      ways,
+      ...files,
+      now: () => at,
+      log: () => undefined,
+    });
+    store.identity = "W";
+    watched.push(await readStatus(store, "keepersrv"));
+  };
+  const findings = await inTurn(
+    watchProbes({
+      store,
+      keeper: "keepersrv",
+      start,
+      forge: (key) => Promise.resolve(store.add(key, Buffer.from("first"), at)),
+      remove: (keys) => Promise.resolve(keys.map((key) => store.keys.delete(key))),
+      now: () => at,
+    }),
+  );
+  expect(findings.map(({ verdict }) => verdict)).toEqual(["pass", "pass"]);
+  expect(watched.map((status) => status.alarms.map(({ kind }) => kind).sort())).toEqual([
+    [],
+    ["lock", "unknown-object"],
+  ]);
+  expect(messages).toEqual([]);
 });
 
 test("a keeper whose watcher has done no round yet does one", async () => {
