@@ -147,7 +147,7 @@ function summaryLines(status: Status, now: number): string[] {
   const used = bucket.quota === undefined ? "" : ` of ${bytes(bucket.quota)}`;
   const tried =
     verify === undefined
-      ? "never run, or by nobody's report"
+      ? "none of all rings yet"
       : `${ago(verify.at, now)} ago: ${verify.passed} passed, ${verify.failed} failed, ${verify.unknown} could not be tried`;
   return [
     `${bucket.name}, seen by the ${by} ${minute(at)} (${ago(at, now)} ago): ` +

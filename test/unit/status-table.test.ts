@@ -60,6 +60,8 @@ test("where all is well there is a line of the bucket, one of verify, and a row 
   );
   expect(verify).toBe("Last verify: 2 d ago: 61 passed, 0 failed, 0 could not be tried");
   expect(rows.join("\n")).not.toContain(".canary");
+  const { verify: _verify, ...never } = wellStatus();
+  expect(table(never)).toContain("\nLast verify: none of all rings yet\n");
   expect(table(wellStatus({ ways: [] }))).toMatch(/\nAlarms are sent to nobody: .*$/);
   expect(table(wellStatus({ ways: [], by: "workstation" }))).not.toContain("sent to nobody");
 });
