@@ -75,6 +75,7 @@ td .bad,td .warn{display:block}
 #rows td{white-space:nowrap}
 #rows .more td,#rows small{white-space:normal}
 #rows small{overflow-wrap:normal}
+#rows td:nth-child(-n+3) small:not(.claim){white-space:nowrap}
 #rows .claim{overflow-wrap:anywhere;max-width:11rem}
 .name{max-width:16rem}
 .tags{max-width:10rem;display:flex;flex-wrap:wrap;gap:.2rem;margin-top:.2rem}
@@ -104,7 +105,7 @@ body{padding:.9rem .9rem 2rem}
 .alarm>:nth-child(n+3){grid-column:1/-1}
 .alarm p>span{display:inline}
 .when{text-align:left}
-.when span::before{content:"· "}
+.when span::before{content:" ·"}
 .name,.tags{max-width:none}
 #rows td{white-space:normal}
 thead th{position:static}

@@ -139,8 +139,10 @@ function wayRow(page: Page, way: WayStatus): Html {
 `;
 }
 
-function waySection(page: Page, ways: readonly WayStatus[]): Html {
-  const none = markup`<p class="warn">None is configured: nobody hears of an alarm who does not look here.</p>`;
+/** A workstation sends nothing and knows of no way. */
+function waySection(page: Page, { by, ways }: Status): Html | undefined {
+  if (by === "workstation" && ways.length === 0) return undefined;
+  const none = markup`<p class="warn">None is configured: an alarm reaches only those who look here.</p>`;
   const table = markup`<table id="ways-table" aria-labelledby="ways"><thead><tr>${COLUMNS.ways.map((column) => markup`<th scope="col">${column}</th>`)}</tr></thead>
 <tbody>
 ${ways.map((way) => wayRow(page, way))}</tbody></table>`;
@@ -250,7 +252,7 @@ ${rows.map((row, n) => repositoryRows(page, row, n))}</table>
  * @param now when somebody looks, in milliseconds since 1970: a page that is too old by then says so first
  */
 export function renderPage(status: Status, now = status.at): string {
-  const { at, by, validUntil, alarms, ways, bucket } = status;
+  const { at, by, validUntil, alarms, bucket } = status;
   const rows = amissFirst(status);
   const page: Page = {
     at,
@@ -288,7 +290,7 @@ ${old}<h1>Backups in ${name(bucket.name)}</h1>
 </header>
 <main>
 ${bucketFacts(page, status, rows)}
-${alarmSection(page, alarms)}${waySection(page, ways)}${repositorySection(page, rows)}</main>
+${alarmSection(page, alarms)}${waySection(page, status)}${repositorySection(page, rows)}</main>
 <footer><p>All times are UTC, and ages are as of ${when(at)}. A backup counts when it arrives; what a snapshot claims of its own date decides nothing.</p></footer>
 </body>
 </html>

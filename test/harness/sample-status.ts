@@ -1,5 +1,6 @@
 /** Statuses of a stack that nobody has: well, amiss, large, and full of names that an attacker chose. */
 import type { Alarm, AlarmKind, Day, RepositoryStatus, Status } from "../../keeper/status/schema";
+import { bytes, dayOf } from "../../keeper/words";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -11,8 +12,6 @@ const GIB = 2 ** 30;
 export const SAMPLE_AT = Date.UTC(2027, 2, 14, 6, 2, 11);
 
 const NOBODY = { count: 0, some: [] };
-
-const dayOf = (ms: number): string => new Date(ms).toISOString().slice(0, 10);
 
 /** A number from 0 to below 1 that is the same in each run. */
 function steady(seed: string): number {
@@ -212,9 +211,10 @@ export function sampleStatus(overrides: Partial<Status> = {}): Status {
     return { ...without, tried: {} };
   });
   const well = wellStatus({ repositories });
+  const quota = Math.round(well.bucket.bytes / 0.93);
   return {
     ...well,
-    bucket: { ...well.bucket, quota: Math.round(well.bucket.bytes / 0.93) },
+    bucket: { ...well.bucket, quota },
     alarms: [
       sampleAlarm("overdue", dead, {
         severity: "critical",
@@ -231,7 +231,7 @@ export function sampleStatus(overrides: Partial<Status> = {}): Status {
       sampleAlarm("quota", undefined, {
         severity: "critical",
         since: SAMPLE_AT - 20 * DAY,
-        text: "the repositories have 313 GiB with their old versions, and the bucket may have 337 GiB",
+        text: `the repositories have ${bytes(well.bucket.bytes)} with their old versions, and the bucket may have ${bytes(quota)}`,
         next: "docs/handbook.md, Retention: forget more, or raise the quota",
       }),
       sampleAlarm("forged-date", lying, {
