@@ -173,6 +173,8 @@ export function renderWatchUnit(): string {
 Description=The keeper's look at all backups
 Wants=network-online.target
 After=network-online.target time-sync.target
+# Operators start it, too, as often as they like.
+StartLimitIntervalSec=0
 
 [Service]
 Type=oneshot
