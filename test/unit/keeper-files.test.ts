@@ -219,7 +219,7 @@ describe("the watcher", () => {
 
   test("is kept from what the gate is kept from", () => {
     const OWN =
-      /^(Description|ExecStart|LoadCredential|Type|User|DynamicUser|UMask|RuntimeDirectory.*|Restart.*|Timeout.*|WantedBy)=/;
+      /^(Description|ExecStart|LoadCredential|Type|User|DynamicUser|UMask|RuntimeDirectory.*|StartLimit.*|Restart.*|Timeout.*|WantedBy)=/;
     const kept = (text: string) => text.split("\n").filter((line) => line.includes("=") && !OWN.test(line));
     expect(kept(unit)).toEqual(kept(KEEPER_FILES.gateUnit.content()));
   });
