@@ -127,6 +127,17 @@ test("the demo shows a round of the keeper, in which a forged date changes nothi
   expect(report).toMatch(/claims 2099-01-01/);
 });
 
+test("the demo shows an alarm that arrives, and the status of all backups with what is amiss first", () => {
+  const report = demo.slice(demo.indexOf("What reached the receiver of alarms"));
+  expect(report).toMatch(/filesrv1\/files.*date that does not fit/s);
+  const rows = report
+    .slice(report.indexOf("How all backups are"))
+    .split("\n")
+    .filter((line) => /^ *(?:appsrv1|filesrv1)\/\w+ /.test(line));
+  expect(rows).toHaveLength(3);
+  expect(rows[0]).toContain("filesrv1/files");
+});
+
 test("an update without a change changes nothing", async () => {
   await stack.up(["--expect-no-changes"]);
 });
