@@ -2,7 +2,7 @@
 import type { PutObjectCommandOutput, S3 } from "@aws-sdk/client-s3";
 import type { S3Credentials } from "../config";
 import { answerOf, ofNoAnswer } from "./answers";
-import { CHECKSUM_HEADER, CHECKSUMS, SETTINGS_CHECKSUM } from "./services";
+import { CHECKSUM_HEADER, CHECKSUMS, isFull, SETTINGS_CHECKSUM } from "./services";
 
 export type { S3Credentials };
 
@@ -150,7 +150,10 @@ export function where(address: BucketAddress): string {
   return `S3 bucket "${address.bucket}" at ${endpointUrl(address.endpoint)}`;
 }
 
+const HIGHER_QUOTA = "Ask the operator of the S3 service for a higher quota.";
+
 function remedyFor(error: unknown): string {
+  if (isFull(error)) return HIGHER_QUOTA;
   switch (answerOf(error).code) {
     case "InvalidAccessKeyId":
     case "SignatureDoesNotMatch":
@@ -168,8 +171,7 @@ function remedyFor(error: unknown): string {
     case "InvalidBucketName":
       return "Choose a name of 3 to 63 lower-case letters, digits and hyphens.";
     case "TooManyBuckets":
-    case "QuotaExceeded":
-      return "Ask the operator of the S3 service for a higher quota.";
+      return HIGHER_QUOTA;
     case "MalformedPolicy":
     case "InvalidArgument":
       return "The service does not understand this policy; it must know every action and principal in it.";

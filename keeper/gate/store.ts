@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { Readable } from "node:stream";
 import type { S3 } from "@aws-sdk/client-s3";
 import { answerOf } from "../../s3/answers";
-import type { BucketAddress } from "../../s3/client";
+import { type BucketAddress, explained } from "../../s3/client";
 import type { Entry } from "../../s3/history";
 import { NULL_VERSION } from "../../s3/services";
 import { versionPages } from "../../s3/versions";
@@ -31,7 +31,7 @@ export interface Content {
   readonly size: number;
 }
 
-/** The bucket. Every call throws where the service fails or refuses. */
+/** The bucket. Every call throws where the service fails or refuses, in words that name the call and its key. */
 export interface Store {
   /** All versions and markers below a prefix, in the order of their keys. */
   versions(prefix: string): AsyncIterable<readonly Entry[]>;
@@ -63,7 +63,9 @@ export class S3Store implements Store {
   }
 
   async head(key: string): Promise<Held | undefined> {
-    const found = await absent(this.s3.headObject({ Bucket: this.address.bucket, Key: key }));
+    const found = await explained(this.address, `look for ${key}`, () =>
+      absent(this.s3.headObject({ Bucket: this.address.bucket, Key: key })),
+    );
     return found && { versionId: found.VersionId ?? NULL_VERSION, size: found.ContentLength ?? 0 };
   }
 
@@ -72,39 +74,39 @@ export class S3Store implements Store {
     at: { readonly versionId?: string; readonly range?: Range } = {},
   ): Promise<Content | "beyond" | undefined> {
     const { versionId, range } = at;
-    try {
-      const found = await absent(
-        this.s3.getObject({
-          Bucket: this.address.bucket,
-          Key: key,
-          ...(versionId === undefined ? {} : { VersionId: versionId }),
-          ...(range === undefined ? {} : { Range: `bytes=${range.first}-${range.last ?? ""}` }),
-        }),
-      );
-      if (found === undefined) return undefined;
-      const length = found.ContentLength ?? 0;
-      const size = /^bytes \d+-\d+\/(\d+)$/.exec(found.ContentRange ?? "")?.[1];
-      return { body: found.Body as Readable, length, size: size === undefined ? length : Number(size) };
-    } catch (error) {
-      if (answerOf(error).status === 416) return "beyond";
-      throw error;
-    }
+    const call = {
+      Bucket: this.address.bucket,
+      Key: key,
+      ...(versionId === undefined ? {} : { VersionId: versionId }),
+      ...(range === undefined ? {} : { Range: `bytes=${range.first}-${range.last ?? ""}` }),
+    };
+    const found = await explained(this.address, `read ${key}`, () =>
+      absent(this.s3.getObject(call)).catch(beyond),
+    );
+    if (found === undefined || found === "beyond") return found;
+    const length = found.ContentLength ?? 0;
+    const size = /^bytes \d+-\d+\/(\d+)$/.exec(found.ContentRange ?? "")?.[1];
+    return { body: found.Body as Readable, length, size: size === undefined ? length : Number(size) };
   }
 
   async put(key: string, body: Buffer): Promise<string> {
-    const { VersionId } = await this.s3.putObject({
-      Bucket: this.address.bucket,
-      Key: key,
-      Body: body,
-      ContentLength: body.length,
-      ContentType: "application/octet-stream",
-      ContentMD5: createHash("md5").update(body).digest("base64"),
-    });
+    const { VersionId } = await explained(this.address, `put ${key}`, () =>
+      this.s3.putObject({
+        Bucket: this.address.bucket,
+        Key: key,
+        Body: body,
+        ContentLength: body.length,
+        ContentType: "application/octet-stream",
+        ContentMD5: createHash("md5").update(body).digest("base64"),
+      }),
+    );
     return VersionId ?? NULL_VERSION;
   }
 
   async hide(key: string): Promise<void> {
-    await this.s3.deleteObject({ Bucket: this.address.bucket, Key: key });
+    await explained(this.address, `hide ${key}`, () =>
+      this.s3.deleteObject({ Bucket: this.address.bucket, Key: key }),
+    );
   }
 }
 
@@ -116,6 +118,12 @@ async function absent<T>(call: Promise<T>): Promise<T | undefined> {
     if (answerOf(error).status === 404) return undefined;
     throw error;
   }
+}
+
+/** The answer to a range that begins after the object's last byte. */
+function beyond(error: unknown): "beyond" {
+  if (answerOf(error).status === 416) return "beyond";
+  throw error;
 }
 
 /** An object is longer than it may be. */

@@ -44,21 +44,23 @@ export interface WatchRound {
 export async function watchRound(round: WatchRound): Promise<boolean> {
   const { store, settings, alarms, publish, now, log } = round;
   let whole = true;
-  const done = async (what: string, step: () => Promise<unknown>): Promise<void> => {
+  const done = async (step: () => Promise<unknown>, doing?: string): Promise<void> => {
     try {
       await step();
     } catch (error) {
       whole = false;
-      log(`cannot ${what}: ${error instanceof Error ? error.message : String(error)}`);
+      const words = error instanceof Error ? error.message : String(error);
+      log(doing === undefined ? words : `cannot ${doing}: ${words}`);
     }
   };
   const leave = async (key: string, render: () => string): Promise<void> => {
     const name = path.posix.basename(key);
-    await done(`make ${name}`, async () => {
+    await done(async () => {
       const content = render();
-      await done(`put ${key}`, () => store.put(key, Buffer.from(content)));
-      await done(`write ${name}`, () => publish(name, content));
-    });
+      // The store's errors say themselves what failed.
+      await done(() => store.put(key, Buffer.from(content)));
+      await done(() => publish(name, content), `write ${name}`);
+    }, `make ${name}`);
   };
   const leaveOutbox = (outbox: Outbox) => leave(OUTBOX_KEY, () => JSON.stringify(outbox));
 

@@ -62,6 +62,34 @@ test("a refusal is an error", async () => {
   await expect(bucket.identity()).rejects.toThrow(/cannot ask whose keys these are/);
 });
 
+test("a full bucket's refusal says what could not be put, why, and the remedy", async () => {
+  const bucket = await bucketOf((_, response) => {
+    response.writeHead(403).end("<Error><Code>QuotaExceeded</Code></Error>");
+  });
+  await expect(bucket.put(".status/outbox.json", Buffer.from("{}"))).rejects.toThrow(
+    /^S3 bucket "vault" at http:\S+: cannot put \.status\/outbox\.json: QuotaExceeded \(HTTP 403\)\. Ask the operator of the S3 service for a higher quota\.$/,
+  );
+});
+
+test("what a service refuses of an object names the call and the key", async () => {
+  const bucket = await bucketOf((_, response) => {
+    response.writeHead(403).end("<Error><Code>AccessDenied</Code><Message>no</Message></Error>");
+  });
+  await expect(bucket.get("a")).rejects.toThrow(/cannot read a: AccessDenied \(HTTP 403\): no\./);
+  await expect(bucket.head("a")).rejects.toThrow(/cannot look for a: .*\(HTTP 403\)/);
+  await expect(bucket.hide("a")).rejects.toThrow(/cannot hide a: AccessDenied/);
+});
+
+test.each([
+  [404, undefined],
+  [416, "beyond"],
+])("the answer %d to a read is no error", async (code, read) => {
+  const bucket = await bucketOf((_, response) => {
+    response.writeHead(code).end();
+  });
+  expect(await bucket.get("a", { range: { first: 9 } })).toBe(read);
+});
+
 test("the identity is the owner of the list of buckets", async () => {
   const bucket = await bucketOf((_, response) => {
     response.end("<ListAllMyBucketsResult><Owner><ID>K</ID></Owner></ListAllMyBucketsResult>");

