@@ -75,7 +75,13 @@ export type PlannedDocument = z.infer<typeof planned>;
 /** What the keeper remembers. */
 export type StateDocument = z.infer<typeof state>;
 
-async function read<T>(
+/**
+ * Reads a document that the keeper or the owner left; `undefined`: there is none.
+ *
+ * @param most bytes. @default 256 MiB
+ * @throws Error where it is not in this form
+ */
+export async function readDocument<T>(
   store: Pick<Store, "get">,
   key: string,
   form: z.ZodType<T>,
@@ -108,27 +114,27 @@ export const readPlanned = (
   store: Pick<Store, "get">,
   name: RepositoryName,
   most?: number,
-): Promise<PlannedDocument | undefined> => read(store, keptKey(name, "plan.json"), planned, most);
+): Promise<PlannedDocument | undefined> => readDocument(store, keptKey(name, "plan.json"), planned, most);
 
 /** The same for what it remembers. */
 export const readState = (
   store: Pick<Store, "get">,
   name: RepositoryName,
   most?: number,
-): Promise<StateDocument | undefined> => read(store, keptKey(name, "state.json"), state, most);
+): Promise<StateDocument | undefined> => readDocument(store, keptKey(name, "state.json"), state, most);
 
 /** The owner's approval. */
 export const readApproval = (
   store: Pick<Store, "get">,
   name: RepositoryName,
   most?: number,
-): Promise<Approval | undefined> => read(store, ownerKey(name, "approval.json"), approval, most);
+): Promise<Approval | undefined> => readDocument(store, ownerKey(name, "approval.json"), approval, most);
 
 /** What the operator's last `verify` found. */
 export const readVerifyRecord = (
   store: Pick<Store, "get">,
   most?: number,
-): Promise<VerifyRecord | undefined> => read(store, VERIFY_RECORD, verifyRecord, most);
+): Promise<VerifyRecord | undefined> => readDocument(store, VERIFY_RECORD, verifyRecord, most);
 
 /** Replaces the owner's approval. */
 export async function writeApproval(

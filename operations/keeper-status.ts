@@ -1,7 +1,16 @@
 /** The status that the keeper left in the bucket: it can be read while the keeper is down. */
-import { contentOf, type Store } from "../keeper/gate/store";
+import { readDocument } from "../keeper/documents";
+import type { Store } from "../keeper/gate/store";
 import { MOST_STATUS_BYTES, STATUS_KEY } from "../keeper/status/keys";
 import { type Status, statusSchema } from "../keeper/status/schema";
+
+/** What shows whether the keeper's watcher runs. */
+export const watcherState = (keeper: string): string =>
+  `npm run ssh -- ${keeper}, and there: systemctl status keeper-watch.timer keeper-watch.service`;
+
+/** What shows what the watcher said in its rounds. */
+export const watcherLog = (keeper: string): string =>
+  `npm run ssh -- ${keeper}, and there: journalctl -u keeper-watch`;
 
 /**
  * Finds the status; `undefined`: the keeper has left none yet.
@@ -9,23 +18,8 @@ import { type Status, statusSchema } from "../keeper/status/schema";
  * @param store the bucket, as its owner
  * @throws Error where it is not in the form of this version
  */
-export async function findStatus(store: Pick<Store, "get">): Promise<Status | undefined> {
-  const content = await contentOf(store, STATUS_KEY, MOST_STATUS_BYTES);
-  if (content === undefined) return undefined;
-  let json: unknown;
-  try {
-    json = JSON.parse(content.toString());
-  } catch {
-    json = undefined;
-  }
-  const { data } = statusSchema.safeParse(json);
-  if (data === undefined) {
-    throw new Error(
-      `${STATUS_KEY} is not what the keeper of this version writes: work in a checkout of the version that did the last update`,
-    );
-  }
-  return data;
-}
+export const findStatus = (store: Pick<Store, "get">): Promise<Status | undefined> =>
+  readDocument(store, STATUS_KEY, statusSchema, MOST_STATUS_BYTES);
 
 /**
  * Reads the status.
@@ -38,7 +32,6 @@ export async function readStatus(store: Pick<Store, "get">, keeper: string): Pro
   const status = await findStatus(store);
   if (status !== undefined) return status;
   throw new Error(
-    `the keeper has left no status yet, and does so every 15 minutes: see why by npm run ssh -- ${keeper}, and there: ` +
-      "systemctl status keeper-watch.timer keeper-watch.service",
+    `the keeper has left no status yet, and does so every 15 minutes: see why by ${watcherState(keeper)}`,
   );
 }

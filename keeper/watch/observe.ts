@@ -4,6 +4,7 @@ import { readVerifyRecord } from "../documents";
 import { ALARMS_TEST, nameOf, ownerKey, OWNERS, type RepositoryName, VERIFY_RECORD } from "../gate/names";
 import { printable } from "../printable";
 import { CANARY, type KeeperSettings } from "../settings";
+import { STATUS_FOLDER } from "../status/keys";
 import type { Status } from "../status/schema";
 import type { WatchedStore } from "./bucket";
 import type { Identities } from "./judgements";
@@ -41,7 +42,7 @@ const MOST_ERRORS = 20;
 const MOST_WORDS = 500;
 
 /** The folders of the bucket that are no client's. */
-const NO_CLIENTS = [".keeper/", OWNERS, ".status/", `${QUARANTINE}/`, `${CANARY.client}/`];
+const NO_CLIENTS = [".keeper/", OWNERS, STATUS_FOLDER, `${QUARANTINE}/`, `${CANARY.client}/`];
 
 /** What a round needs beside the bucket. */
 export interface WatchContext {

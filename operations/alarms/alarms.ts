@@ -3,13 +3,13 @@ import { messengers, PING } from "../../keeper/alarms/transitions";
 import { ALARMS_TEST } from "../../keeper/gate/names";
 import { S3Store, type Store } from "../../keeper/gate/store";
 import type { Status, WayStatus } from "../../keeper/status/schema";
-import { minute } from "../../keeper/words";
 import { withS3 } from "../../s3/with-s3";
 import { EXIT } from "../exit-status";
 import { printableLines } from "../printable";
 import { readDeployment } from "../read-deployment";
-import { findStatus, readStatus } from "../keeper-status";
+import { findStatus, readStatus, watcherLog } from "../keeper-status";
 import { startWatcher } from "../start-watcher";
+import { wayLine } from "../way-line";
 
 /** What is asked for. */
 export interface AlarmsRequest {
@@ -63,7 +63,7 @@ export async function testAlarms({ store, keeper, ways, start, print }: Testing)
   }
   for (const [name, test] of tests) {
     if (test === undefined) {
-      print(`${name}: NOT TESTED: npm run ssh -- ${keeper}, and there: journalctl -u keeper-watch`);
+      print(`${name}: NOT TESTED: ${watcherLog(keeper)}`);
     } else {
       print(`${name}: ${test.ok ? "sent" : `FAILED: ${test.detail}`}`);
     }
@@ -74,22 +74,19 @@ export async function testAlarms({ store, keeper, ways, start, print }: Testing)
 /**
  * Shows by which ways alarms are sent, and when something last was.
  *
+ * @param now milliseconds since 1970
  * @returns the exit status
  */
 export function listWays(
   { ways: known }: Pick<Status, "ways">,
   ways: readonly string[],
+  now: number,
   print: (line: string) => void,
 ): number {
   if (ways.length === 0) print(NO_WAY);
-  const lines = ways.map((name) => {
-    const { sent, failingSince, error, pending = 0 } = known.find((way) => way.name === name) ?? {};
-    const last = sent === undefined ? "nothing sent yet" : `last sent ${minute(sent)}`;
-    const fails = failingSince === undefined ? "" : `; FAILS since ${minute(failingSince)}: ${error ?? ""}`;
-    return { fails, line: `${name}: ${last}${pending === 0 ? "" : `, ${pending} not sent yet`}${fails}` };
-  });
-  for (const { line } of lines) print(line);
-  return lines.some(({ fails }) => fails !== "") ? EXIT.failed : EXIT.done;
+  const all = ways.map((name) => known.find((way) => way.name === name) ?? { name, pending: 0 });
+  for (const way of all) print(wayLine(way, now));
+  return all.some(({ failingSince }) => failingSince !== undefined) ? EXIT.failed : EXIT.done;
 }
 
 /**
@@ -110,7 +107,7 @@ export async function alarms({ stack, test = false }: AlarmsRequest): Promise<nu
     const store = new S3Store(s3, bucket);
     if (!test) {
       const all = [...ways, ...(deployment.alarms.ping === undefined ? [] : [PING])];
-      return listWays(await readStatus(store, keeper.name), all, print);
+      return listWays(await readStatus(store, keeper.name), all, Date.now(), print);
     }
     const start = (): Promise<void> => startWatcher(keeper.host);
     return await testAlarms({ store, keeper: keeper.name, ways, start, print });

@@ -2,7 +2,9 @@
 import { amissFirst, isStale, type StatusRow } from "../../keeper/status/order";
 import type { Alarm, RepositoryStatus, Status } from "../../keeper/status/schema";
 import { bytes, counted, duration, minute } from "../../keeper/words";
+import { watcherState } from "../keeper-status";
 import { printable, wrap } from "../printable";
+import { wayLine } from "../way-line";
 
 /** Alarms that are written out; the others are counted. */
 const MOST_ALARMS = 40;
@@ -124,19 +126,11 @@ function alarmLines({ severity, kind, client, repository, canary, since, text, n
   ];
 }
 
-/** Whom alarms reach. */
+/** By which ways alarms are sent, one a line. */
 function wayLines({ by, ways }: Status, now: number): string[] {
   if (by === "workstation") return [];
   if (ways.length === 0) return ["Alarms are sent to nobody: give alarms a way in the configuration."];
-  return ways.map(({ name, sent, failingSince, error, pending }) => {
-    const last = sent === undefined ? "nothing sent yet" : `last sent ${ago(sent, now)} ago`;
-    const fails =
-      failingSince === undefined
-        ? ""
-        : `, FAILS for ${ago(failingSince, now)}: ${error ?? "no reason given"}`;
-    const waits = pending === 0 ? "" : `, ${counted(pending, "message")} not sent yet`;
-    return `${name}: ${last}${fails}${waits}`;
-  });
+  return ways.map((way) => wayLine(way, now));
 }
 
 /** The bucket in a few lines. */
@@ -161,7 +155,7 @@ function summaryLines(status: Status, now: number): string[] {
 /** What an operator does about a status that is too old. */
 export const staleLine = ({ at }: Pick<Status, "at">, keeper: string, now: number): string =>
   `STALE: the keeper last looked ${minute(at)}, ${ago(at, now)} ago, and does so every 15 minutes. See why: ` +
-  `npm run ssh -- ${keeper}, and there: systemctl status keeper-watch.timer keeper-watch.service`;
+  watcherState(keeper);
 
 /**
  * The status for a terminal: a row for each repository, what is amiss first, then the alarms. The canary has a row only

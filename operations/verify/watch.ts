@@ -9,7 +9,7 @@ import { listVersions } from "../../s3/versions";
 import { withS3 } from "../../s3/with-s3";
 import { type DeployedBucket, type Deployment } from "../deployment";
 import { printable } from "../printable";
-import { findStatus, readStatus } from "../keeper-status";
+import { findStatus, readStatus, watcherLog } from "../keeper-status";
 import { startWatcher } from "../start-watcher";
 import { type Finding, inTurn, type Probe, type Seen } from "./probe";
 
@@ -80,7 +80,7 @@ async function raisesAlarms({ store, keeper, start, forge, remove }: Watching): 
 
 /** The probes, which run one after the other. */
 export function watchProbes(watching: Watching): Probe[] {
-  const remedy = `npm run ssh -- ${watching.keeper}, and there: journalctl -u keeper-watch`;
+  const remedy = watcherLog(watching.keeper);
   return [
     {
       ring: 1,

@@ -90,14 +90,15 @@ describe("--test", () => {
 describe("the list", () => {
   const listed = (ways: readonly string[], known: WayStatus[]) => {
     const printed: string[] = [];
-    return { code: listWays({ ways: known }, ways, (line) => void printed.push(line)), printed };
+    const now = SAMPLE_AT + 90 * MINUTE;
+    return { code: listWays({ ways: known }, ways, now, (line) => void printed.push(line)), printed };
   };
 
   test("has each way, and when something was last sent by it", () => {
     const known = [{ ...way("mail"), sent: SAMPLE_AT }];
     expect(listed(["mail", "command"], known)).toEqual({
       code: 0,
-      printed: ["mail: last sent 2027-03-14T06:02Z", "command: nothing sent yet"],
+      printed: ["mail: last sent 1 h 30 min ago", "command: nothing sent yet"],
     });
     expect(listed([], known)).toEqual({ code: 0, printed: [expect.stringMatching(/^there is no way/)] });
   });
@@ -106,7 +107,7 @@ describe("the list", () => {
     const failing = { name: "webhook ops", failingSince: SAMPLE_AT, error: "HTTP 500", pending: 3 };
     expect(listed(["webhook ops"], [failing])).toEqual({
       code: 1,
-      printed: ["webhook ops: nothing sent yet, 3 not sent yet; FAILS since 2027-03-14T06:02Z: HTTP 500"],
+      printed: ["webhook ops: nothing sent yet, FAILS for 1 h 30 min: HTTP 500, 3 messages not sent yet"],
     });
   });
 });
