@@ -55,6 +55,8 @@ const TOOLCHAIN = path.join(ROOT, "scripts/dev/toolchain");
 
 /** The project of the configuration keys, see Pulumi.yaml. */
 const PROJECT = "secure-backups";
+const CLIENTS = `${PROJECT}:clients` as const;
+const ALARMS = `${PROJECT}:alarms` as const;
 
 const FACTS = path.join(CACHE, "local-cloud/run/facts.json");
 
@@ -63,6 +65,12 @@ interface ConfiguredClient {
   name: string;
   /** Given for an existing server. */
   ssh?: { address: string };
+}
+
+/** The same of the whole configuration. */
+interface Configured {
+  [CLIENTS]?: ConfiguredClient[];
+  [ALARMS]?: { webhooks?: { url: string }[] };
 }
 
 /** The facts of the local cloud that runs now. */
@@ -199,8 +207,8 @@ export class LocalStack {
       set([...field, "url"], `${facts.artifactsUrl.replace(/\/$/, "")}/${artifact}`);
       set([...field, "sha256"], made.sha256);
     }
-    const { config } = document.toJS() as { config: Record<string, ConfiguredClient[]> };
-    const existing = (config[`${PROJECT}:clients`] ?? []).flatMap(({ name, ssh }, place) =>
+    const { config } = document.toJS() as { config: Configured };
+    const existing = (config[CLIENTS] ?? []).flatMap(({ name, ssh }, place) =>
       ssh === undefined ? [] : [{ name, place, address: ssh.address }],
     );
     const servers = await Promise.all(
@@ -215,6 +223,9 @@ export class LocalStack {
       await this.setConfig(`clients[${String(place)}].ssh.privateKey`, server.operator.privateKey, {
         secret: true,
       });
+    }
+    for (const [place, { url }] of (config[ALARMS]?.webhooks ?? []).entries()) {
+      await this.setConfig(`alarms.webhooks[${String(place)}].url`, url, { secret: true });
     }
   }
 
