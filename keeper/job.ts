@@ -7,7 +7,8 @@ import type { StoredObject } from "./objects";
 import type { Reported } from "./reported";
 
 /** What a run may do, in this order. */
-export type Action = "guard" | "forget" | "prune" | "check";
+export const ACTIONS = ["guard", "forget", "prune", "check"] as const;
+export type Action = (typeof ACTIONS)[number];
 
 /** What a finding is about. */
 export interface Finding {

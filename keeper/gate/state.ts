@@ -1,5 +1,5 @@
 /** What the gate reads from outside: a repository's state, the owner's approval, and a worker's result. */
-import type { Action, Claim, Finding, Result } from "../job";
+import { ACTIONS, type Claim, type Finding, type Result } from "../job";
 import { isObjectId } from "../objects";
 import { printable } from "../printable";
 import type { Approval, RepositoryState } from "../state";
@@ -9,8 +9,6 @@ import { Refusal } from "./refusal";
 const MOST_FINDINGS = 100;
 const MOST_NAMED = 1000;
 const MOST_TEXT = 1000;
-
-const ACTIONS: readonly Action[] = ["guard", "forget", "prune", "check"];
 
 /**
  * Reads a state.

@@ -1,5 +1,5 @@
 /** How the backups are, from what was seen and what was known before: pure, and the time is an argument. */
-import type { Action } from "../job";
+import { ACTIONS } from "../job";
 import type { KeeperSettings, KeptRepository, WatchSettings } from "../settings";
 import type { RepositoryState, Tried } from "../state";
 import type { Observed, ObservedRepository } from "../watch/observed";
@@ -236,8 +236,6 @@ function daysOf(
       };
     });
 }
-
-const ACTIONS: readonly Action[] = ["guard", "forget", "prune", "check"];
 
 function triedOf(state: RepositoryState | undefined): RepositoryStatus["tried"] {
   const shown = ({ at, ok, detail, succeeded }: Tried) => ({

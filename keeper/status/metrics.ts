@@ -1,12 +1,10 @@
 /** The status as metrics of Prometheus. How old something is, PromQL computes: there are only times. */
-import type { Action } from "../job";
+import { type Action, ACTIONS } from "../job";
 import { visible } from "../printable";
 import { type Alarm, ALARM_KINDS, type RepositoryStatus, type Status } from "./schema";
 
 type Labels = Readonly<Record<string, string>>;
 type Sample = readonly [labels: Labels, value: number | undefined];
-
-const ACTIONS: readonly Action[] = ["guard", "forget", "prune", "check"];
 
 /** Prometheus takes any character, but somebody may look at the file in a terminal. */
 const label = (value: string): string => visible(value).replace(/[\\"]/g, "\\$&");

@@ -1,5 +1,5 @@
 /** The status as one page that needs nothing else: no script, no request. Whatever it shows is text, see `markup`. */
-import type { Action } from "../job";
+import { type Action, ACTIONS } from "../job";
 import { bytes, counted, duration, minute } from "../words";
 import { type Html, markup, name } from "./markup";
 import { amissFirst, isStale, type StatusRow } from "./order";
@@ -13,8 +13,6 @@ const POLICY =
 
 /** How many alarms are shown at once; the others have to be opened. */
 const MOST_ALARMS = 50;
-
-const ACTIONS: readonly Action[] = ["guard", "forget", "prune", "check"];
 
 const number = (n: number): string => n.toLocaleString("en");
 

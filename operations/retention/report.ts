@@ -1,5 +1,5 @@
 /** What the keeper decided and knows, in words. Strings in it are the keeper's: print them as such. */
-import type { Action } from "../../keeper/job";
+import { ACTIONS } from "../../keeper/job";
 import { claimFits } from "../../keeper/retention";
 import { counted } from "../../keeper/words";
 import { moment } from "../printable";
@@ -51,8 +51,6 @@ export function describePlan(planned: PlannedDocument, state: StateDocument | un
   }
   return [...lines, ...pauseLines(planned)].join("\n");
 }
-
-const ACTIONS: readonly Action[] = ["guard", "forget", "prune", "check"];
 
 function actionLines({ tried }: StateDocument): string[] {
   return ACTIONS.map((action) => {
