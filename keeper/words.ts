@@ -1,9 +1,5 @@
 /** Numbers and times in words, as tables, pages, mails and reasons show them. */
-
-const SECOND = 1000;
-const MINUTE = 60 * SECOND;
-const HOUR = 60 * MINUTE;
-const DAY = 24 * HOUR;
+import { DAY, HOUR, MINUTE, SECOND } from "./time";
 
 /** `1 snapshot`, `2 snapshots`. */
 export const counted = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" : "s"}`;

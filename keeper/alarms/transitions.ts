@@ -1,6 +1,7 @@
 /** What each way has to send: decided from what a round saw and what was sent before. */
 import type { AlarmsConfig } from "../settings";
 import type { Alarm, Status, WayStatus } from "../status/schema";
+import { DAY } from "../time";
 import { dayOf } from "../words";
 import type { Outbox, Transition, WayOutbox } from "./outbox";
 
@@ -11,7 +12,7 @@ export const PING = "ping";
 const MOST_PENDING = 1000;
 
 /** Milliseconds after which a test that the owner asked for is not made any more. */
-const TEST_MS = 24 * 3_600_000;
+const TEST_MS = DAY;
 
 /** What a way sends besides its transitions. */
 export interface Extras {

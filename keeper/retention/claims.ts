@@ -1,5 +1,5 @@
 /** What snapshots claim of themselves: it decides nothing, and what does not fit is reported. */
-import { DAY, HOUR } from "./keep";
+import { DAY, HOUR } from "../time";
 
 /** A snapshot begins before it arrives, and a long backup takes days; more than that is reported. */
 const EARLIEST_CLAIM = 2 * DAY;

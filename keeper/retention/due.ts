@@ -3,7 +3,7 @@ import { nextTime, OnCalendar, parseOnCalendar, smallestGap } from "../../config
 import type { Action } from "../job";
 import type { KeeperSettings, KeptRepository } from "../settings";
 import type { RepositoryState, Tried } from "../state";
-import { DAY, HOUR } from "./keep";
+import { DAY, HOUR } from "../time";
 import { standing } from "./pauses";
 
 const WEEK = 7 * DAY;

@@ -1,8 +1,9 @@
 /** What a `keep` means, in words and numbers: found by letting the pure function decide on backups to come. */
 import { nextTime, OnCalendar, parseOnCalendar, smallestGap } from "../../config/on-calendar";
 import type { Keep } from "../settings";
+import { DAY, HOUR } from "../time";
 import { counted } from "../words";
-import { Arrival, DAY, HOUR, keptBy } from "./keep";
+import { Arrival, keptBy } from "./keep";
 
 const YEAR = 365 * DAY;
 /** A change is explained for a repository with backups of so many years at most. */

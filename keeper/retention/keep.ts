@@ -1,8 +1,6 @@
 /** Which snapshots stay, by their arrivals alone. */
 import type { Keep } from "../settings";
-
-export const HOUR = 3_600_000;
-export const DAY = 24 * HOUR;
+import { DAY } from "../time";
 
 /** A snapshot as retention sees it: what it claims of itself is not there. */
 export interface Arrival {

@@ -2,13 +2,12 @@
 import { printable } from "../printable";
 import { daysBetweenChecks } from "../retention/due";
 import type { KeeperSettings, KeptRepository } from "../settings";
+import { DAY, HOUR, MINUTE } from "../time";
 import type { ObservedRepository } from "../watch/observed";
 import { bytes, counted, dayOf, duration, minute } from "../words";
 import { isForged, present } from "./runs";
 import type { Alarm, AlarmKind, Day, RepositoryStatus, Status, Suspects } from "./schema";
 
-const HOUR = 3_600_000;
-const DAY = 24 * HOUR;
 const GIB = 1024 ** 3;
 
 /** By default all data is read within a fortnight: this is more than twice that. */
@@ -33,7 +32,7 @@ const GROWN = 10;
 /** The share of the quota that is nearly all: a full bucket takes no backup. */
 const QUOTA = 0.9;
 /** As verify has it; from a quarter of an hour on S3 refuses. */
-const CLOCK = 60_000;
+const CLOCK = MINUTE;
 
 /** Characters of an alarm's sentence: much of it may be an attacker's. */
 const MOST_TEXT = 1000;
@@ -105,7 +104,7 @@ const status = ({ row }: About): string => `npm run keeper -- status ${nameOf(ro
 /** What shows what happened to objects since a time, and changes nothing. */
 const recover = ({ row: { client, repository, canary } }: About, since: number | undefined): string => {
   if (canary) return "npm run verify";
-  const at = since === undefined ? "TIME" : minute(since - 60_000);
+  const at = since === undefined ? "TIME" : minute(since - MINUTE);
   return `npm run recover -- --client ${client} --repository ${repository} --at ${at}`;
 };
 

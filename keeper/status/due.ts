@@ -1,7 +1,6 @@
 /** When the next backup is due. */
 import { nextTime, parseOnCalendar } from "../../config/on-calendar";
-
-const HOUR = 3_600_000;
+import { HOUR } from "../time";
 
 /** Hours that clocks are ahead of UTC, from the west to the east. */
 const FIRST_ZONE = -12;

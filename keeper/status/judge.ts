@@ -2,16 +2,13 @@
 import { ACTIONS } from "../job";
 import type { KeeperSettings, KeptRepository, WatchSettings } from "../settings";
 import type { RepositoryState, Tried } from "../state";
+import { DAY, HOUR, MINUTE } from "../time";
 import type { Observed, ObservedRepository } from "../watch/observed";
 import { dayOf } from "../words";
 import { alarmsOf } from "./alarms";
 import { dueAfter } from "./due";
 import { gone, isForged, isReport, lastBackupOf, present, reportedBy, type Snapshot } from "./runs";
 import type { Day, RepositoryStatus, Status } from "./schema";
-
-const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
-const DAY = 24 * HOUR;
 
 /** Three rounds of the watcher: one may be late, and one may fail. */
 const VALID = 45 * MINUTE;

@@ -1,9 +1,8 @@
 /** The two figures of a repository on the page: a calendar of its days, and how it grew. */
+import { DAY } from "../time";
 import { bytes, counted, dayOf } from "../words";
 import { type Html, markup } from "./markup";
 import type { Day } from "./schema";
-
-const DAY = 24 * 3_600_000;
 
 /** How many days the figures show. */
 export const DAYS = 120;

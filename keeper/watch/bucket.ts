@@ -3,6 +3,7 @@ import { explained } from "../../s3/client";
 import { headersOf, quotaIn } from "../../s3/settings/quota";
 import { type Name, namePages } from "../../s3/versions";
 import { S3Store, type Store } from "../gate/store";
+import { SECOND } from "../time";
 
 /** What the service says of the bucket and of itself. */
 export interface BucketFacts {
@@ -61,9 +62,6 @@ export class WatchedBucket extends S3Store implements WatchedStore {
   }
 }
 
-/** An HTTP date has whole seconds. */
-const SECOND = 1000;
-
 /**
  * The least that this clock is ahead of another, in milliseconds: the answer may have taken long.
  *
@@ -74,5 +72,6 @@ const SECOND = 1000;
 export function aheadOf(shown: number, earliest: number, latest: number): number | undefined {
   if (Number.isNaN(shown)) return undefined;
   if (shown > latest) return latest - shown;
+  // An HTTP date has whole seconds.
   return Math.max(0, earliest - (shown + SECOND - 1));
 }

@@ -6,6 +6,7 @@ import { printable } from "../printable";
 import { CANARY, type KeeperSettings } from "../settings";
 import { STATUS_FOLDER } from "../status/keys";
 import type { Status } from "../status/schema";
+import { MINUTE } from "../time";
 import type { WatchedStore } from "./bucket";
 import type { Identities } from "./judgements";
 import type { Observed, ObservedRepository, VerifyRecord } from "./observed";
@@ -19,7 +20,7 @@ const AT_ONCE = 8;
  * How long a round lasts, in milliseconds: the next one begins a quarter of an hour after it. An attacker with the
  * writer's keys can make any number of repositories long, so that the time is too short for the others.
  */
-const LONGEST = 10 * 60_000;
+const LONGEST = 10 * MINUTE;
 
 /** Snapshots of all repositories that are remembered, about 200 bytes each. */
 const SNAPSHOTS = 500_000;

@@ -8,14 +8,12 @@ import { detached, PAGE, SHORTEST_LOCK, VERSIONS } from "../gate/view";
 import { isObjectId, OBJECT_TYPES, type ObjectType } from "../objects";
 import { printable } from "../printable";
 import type { Planned } from "../state";
+import { DAY, HOUR } from "../time";
 import { dayOf } from "../words";
 import { Histories, type ObjectHistory } from "./histories";
 import { type Identities, judgeHidden, overwrittenSince } from "./judgements";
 import type { ObservedRepository } from "./observed";
 import { NO_SUSPECTS, SuspectList } from "./suspects";
-
-const HOUR = 3_600_000;
-const DAY = 24 * HOUR;
 
 /** Days of which the bytes that arrived are counted. */
 const DAYS = 120;

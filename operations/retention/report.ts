@@ -1,11 +1,10 @@
 /** What the keeper decided and knows, in words. Strings in it are the keeper's: print them as such. */
 import { ACTIONS } from "../../keeper/job";
 import { claimFits } from "../../keeper/retention";
+import { DAY } from "../../keeper/time";
 import { counted } from "../../keeper/words";
 import { moment } from "../printable";
 import type { PlannedDocument, StateDocument } from "../../keeper/documents";
-
-const DAY = 86_400_000;
 
 /** How many objects of a finding, and dates that do not fit, are shown. */
 const MOST_SHOWN = 20;

@@ -4,7 +4,7 @@ import * as fc from "fast-check";
 import type { Action, Result } from "../../keeper/job";
 import { afterRun, decide, Decision, mergedArrivals, NEW_STATE, Observed } from "../../keeper/retention";
 import { partsOf } from "../../keeper/retention/decide";
-import { DAY, HOUR } from "../../keeper/retention/keep";
+import { DAY, HOUR } from "../../keeper/time";
 import type { Keep, KeeperSettings, KeptRepository } from "../../keeper/settings";
 import type { Approval, Pause, RepositoryState, Tried } from "../../keeper/state";
 

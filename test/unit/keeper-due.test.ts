@@ -6,7 +6,7 @@ import { nextTime, OnCalendar, parseOnCalendar } from "../../config/on-calendar"
 import type { Action } from "../../keeper/job";
 import { afterRun, isDue, NEW_STATE } from "../../keeper/retention";
 import { clientIsAtWork, daysBetweenChecks, lastTurns, overdueAt } from "../../keeper/retention/due";
-import { DAY, HOUR } from "../../keeper/retention/keep";
+import { DAY, HOUR } from "../../keeper/time";
 import type { KeeperSettings, KeptRepository } from "../../keeper/settings";
 import type { RepositoryState } from "../../keeper/state";
 

@@ -2,7 +2,8 @@
 import { describe, expect, test } from "@jest/globals";
 import * as fc from "fast-check";
 import { describeKeep, explainChange, explainKeep } from "../../keeper/retention";
-import { DAY, keptBy } from "../../keeper/retention/keep";
+import { keptBy } from "../../keeper/retention/keep";
+import { DAY } from "../../keeper/time";
 import type { Keep } from "../../keeper/settings";
 import { renderPreviewComment } from "../../operations/preview/comment";
 import { readPreview } from "../../operations/preview/model";

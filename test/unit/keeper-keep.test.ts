@@ -1,7 +1,8 @@
 /** Which snapshots stay. The table is that of the measurements that led to this rule. */
 import { describe, expect, test } from "@jest/globals";
 import * as fc from "fast-check";
-import { Arrival, DAY, HOUR, keptBy } from "../../keeper/retention/keep";
+import { Arrival, keptBy } from "../../keeper/retention/keep";
+import { DAY, HOUR } from "../../keeper/time";
 import type { Keep } from "../../keeper/settings";
 
 const NOW = Date.parse("2026-11-29T12:00:00Z");
