@@ -60,7 +60,7 @@ test("every npm script that the documents use exists", () => {
 });
 
 test("the handbook says of each alarm who is told what, and what to do then", () => {
-  const [, chapter = ""] = read("docs/handbook.md").split("### Who is told what, and what to do then\n");
+  const [, chapter = ""] = read("docs/handbook.md").split("\n## Who is told what, and what to do then\n");
   const [table = ""] = chapter.split("\n## ");
   const rows = [...table.matchAll(/^\| `([a-z-]+)` +\| (.+?) +\| (.+?) +\|$/gm)];
   expect(rows.map(([, kind]) => kind).sort()).toEqual([...ALARM_KINDS].sort());
