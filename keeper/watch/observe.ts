@@ -2,6 +2,7 @@
 import { QUARANTINE } from "../../s3/history";
 import { readVerifyRecord } from "../documents";
 import { ALARMS_TEST, nameOf, ownerKey, OWNERS, type RepositoryName, VERIFY_RECORD } from "../gate/names";
+import { inParallel } from "../parallel";
 import { printable } from "../printable";
 import { CANARY, type KeeperSettings } from "../settings";
 import { STATUS_FOLDER } from "../status/keys";
@@ -98,7 +99,7 @@ export async function observe(store: WatchedStore, context: WatchContext): Promi
   const before = new Map(previous?.repositories.map((one) => [nameOf(one), one.accountedUntil]));
   const repositories: ObservedRepository[] = [];
   // In random order: what the time is too short for is another part in each round.
-  await eightAtOnce(shuffled([...names.entries()]), async ([place, name]) => {
+  await inParallel(AT_ONCE, shuffled([...names.entries()]), async ([place, name]) => {
     const accountedUntil = before.get(nameOf(name));
     repositories[place] = await observeRepository(round, name, {
       held: owners.shown.has(ownerKey(name, "hold")),
@@ -171,12 +172,6 @@ async function readOwners(store: WatchedStore): Promise<Owners> {
     }
   }
   const [owner] = authors;
-  if (authors.size > 1) {
-    return {
-      shown,
-      error: `objects below ${OWNERS} are by several identities: nobody is taken for the owner`,
-    };
-  }
   return { shown, ...(owner === undefined ? {} : { owner }) };
 }
 
@@ -211,7 +206,7 @@ async function findBeside(
     }
   };
   await tried(() => look("", new Set([...NO_CLIENTS, ...clients.keys()])));
-  await eightAtOnce(shuffled([...clients]), async ([folder, own]) => {
+  await inParallel(AT_ONCE, shuffled([...clients]), async ([folder, own]) => {
     if (now() <= until) await tried(() => look(folder, own));
   });
   if (now() > until) throw new Error("not all names beside the repositories could be looked at in time");
@@ -223,12 +218,3 @@ const shuffled = <T>(list: readonly T[]): T[] =>
     .map((one) => [Math.random(), one] as const)
     .sort(([one], [other]) => one - other)
     .map(([, one]) => one);
-
-/** Does work on each of these, eight at a time. */
-async function eightAtOnce<T>(items: readonly T[], work: (item: T) => Promise<unknown>): Promise<void> {
-  const left = items.values();
-  const worker = async () => {
-    for (const item of left) await work(item);
-  };
-  await Promise.all(Array.from({ length: AT_ONCE }, worker));
-}

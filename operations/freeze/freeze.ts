@@ -6,7 +6,7 @@ import { configurationFile } from "../configuration-file";
 import { Deployment, repositoriesOf } from "../deployment";
 import { EXIT } from "../exit-status";
 import { putHold, removeHold } from "../hold";
-import { inParallel } from "../parallel";
+import { inParallel } from "../../keeper/parallel";
 import { printableLines } from "../printable";
 import { readDeployment } from "../read-deployment";
 import { Interrupted, ROOT, run } from "../transport/run";

@@ -4,7 +4,7 @@ import { setTimeout } from "node:timers/promises";
 import type { S3 } from "@aws-sdk/client-s3";
 import { answerOf } from "../../s3/answers";
 import { BucketAddress, explained, where } from "../../s3/client";
-import { inParallel } from "../parallel";
+import { inParallel } from "../../keeper/parallel";
 import type { Entry, Version } from "../../s3/history";
 import { Action } from "./plan";
 import { printable } from "../printable";

@@ -3,7 +3,7 @@ import { nameProblem } from "../../config/values/names";
 import { listFolders, versionPages } from "../../s3/versions";
 import { withS3 } from "../../s3/with-s3";
 import { type Deployment, repositoriesOf } from "../deployment";
-import { inParallel } from "../parallel";
+import { inParallel } from "../../keeper/parallel";
 import { printableLines } from "../printable";
 import { Interrupted } from "../transport/run";
 import type { RecoverManyRequest, RecoverRequest } from "./arguments";

@@ -20,7 +20,7 @@ import { VERSIONING } from "../../s3/settings/versioning";
 import { lifecycleRules } from "../../s3/settings/lifecycle";
 import type { BucketAddress } from "../../s3/client";
 import { type CloudFacts, cloudFacts } from "../../scripts/dev/local-stack";
-import { inParallel } from "../../operations/parallel";
+import { inParallel } from "../../keeper/parallel";
 import { applyActions } from "../../operations/recover/actions";
 import { planRecovery } from "../../operations/recover/plan";
 import { listVersions } from "../../s3/versions";

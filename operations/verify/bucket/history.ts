@@ -11,7 +11,7 @@ import { CANARY } from "../../../hosts/names";
 import { answerOf } from "../../../s3/answers";
 import { explained, failure } from "../../../s3/client";
 import { identityNames, type IdentityNames } from "../../identity-names";
-import { inParallel } from "../../parallel";
+import { inParallel } from "../../../keeper/parallel";
 import { historiesOf, isVersion, QUARANTINE, type Entry, type Version } from "../../../s3/history";
 import { listFolders, listVersions, versionPages } from "../../../s3/versions";
 import { Undecided, type Finding, type Seen } from "../probe";

@@ -6,7 +6,7 @@ import { type DeployedClient, type Deployment } from "../../deployment";
 import { setTimeout } from "node:timers/promises";
 import type { S3 } from "@aws-sdk/client-s3";
 import { connect, explained, type BucketAddress } from "../../../s3/client";
-import { inParallel } from "../../parallel";
+import { inParallel } from "../../../keeper/parallel";
 import { printable } from "../../printable";
 import { moment } from "../../printable";
 import { serviceClock } from "../clock";

@@ -2,7 +2,7 @@
 import { DeployedBucket, Deployment } from "../../deployment";
 import { CANARY } from "../../../hosts";
 import { CANARY_KEY } from "../../../s3/proof";
-import { inParallel } from "../../parallel";
+import { inParallel } from "../../../keeper/parallel";
 import { listVersions } from "../../../s3/versions";
 import { withS3 } from "../../../s3/with-s3";
 import { Probe, Seen } from "../probe";

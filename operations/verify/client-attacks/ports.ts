@@ -2,7 +2,7 @@
 import { Deployment } from "../../deployment";
 import * as net from "node:net";
 import { ethertypeOf } from "../../../plan/firewall";
-import { inParallel } from "../../parallel";
+import { inParallel } from "../../../keeper/parallel";
 import { Probe } from "../probe";
 
 /** TCP ports above 1024 of common services, rclone's remote control among them. */

@@ -1,7 +1,7 @@
 /** Removes what a run added to the canary's repository. */
 import { Deployment } from "../../deployment";
 import { CANARY } from "../../../hosts";
-import { inParallel } from "../../parallel";
+import { inParallel } from "../../../keeper/parallel";
 import { withS3 } from "../../../s3/with-s3";
 import { listVersions } from "../../../s3/versions";
 import { content, MOST_VERSIONS } from "./canary-repository";

@@ -5,7 +5,7 @@
 import { HostAccess, Deployment } from "../../deployment";
 import { randomBytes } from "node:crypto";
 import * as path from "node:path";
-import { inParallel } from "../../parallel";
+import { inParallel } from "../../../keeper/parallel";
 import { RunError } from "../../transport/run";
 import { SshHost } from "../../transport/ssh";
 import { withTemporaryFolder } from "../../transport/temporary-folder";

@@ -1,3 +1,5 @@
+/** Bounded concurrency. */
+
 /** Does the work for every item, for at most `atOnce` items at a time; the results have the items' order. */
 export async function inParallel<Item, T>(
   atOnce: number,
