@@ -19,3 +19,12 @@ export const printable = (text: string, most: number): string =>
  */
 export const visible = (text: string): string =>
   text.replace(/[\p{C}\p{Zl}\p{Zp}\p{DI}]/gu, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);
+
+/** JSON in lines with the same characters escaped as JSON has it: a program reads the same, a terminal does nothing. */
+export const visibleJson = (json: string): string =>
+  json.replace(/(?!\n)[\p{C}\p{Zl}\p{Zp}\p{DI}]/gu, (char) =>
+    char
+      .split("")
+      .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
+      .join(""),
+  );

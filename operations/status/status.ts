@@ -2,6 +2,7 @@
 import * as fs from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { S3Store } from "../../keeper/gate/store";
+import { visibleJson } from "../../keeper/printable";
 import { isAmiss, isStale } from "../../keeper/status/order";
 import { renderPage } from "../../keeper/status/page";
 import type { Status } from "../../keeper/status/schema";
@@ -59,7 +60,7 @@ export function show(
 ): number {
   if (json) {
     if (isStale(status, now)) screen.complain(staleLine(status, keeper, now));
-    screen.write(`${JSON.stringify(status, undefined, 2)}\n`);
+    screen.write(`${visibleJson(JSON.stringify(status, undefined, 2))}\n`);
   } else {
     screen.write(`${renderTable(status, now, keeper, screen.size?.columns)}\n`);
   }

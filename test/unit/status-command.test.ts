@@ -16,7 +16,14 @@ import {
 } from "../../operations/status/status";
 import { inDirectory } from "./files-tools";
 import { MemoryStore } from "../harness/memory-store";
-import { manyStatus, SAMPLE_AT, sampleAlarm, sampleStatus, wellStatus } from "../harness/sample-status";
+import {
+  hostileStatus,
+  manyStatus,
+  SAMPLE_AT,
+  sampleAlarm,
+  sampleStatus,
+  wellStatus,
+} from "../harness/sample-status";
 
 const LATE = SAMPLE_AT + 46 * 60_000;
 
@@ -69,6 +76,14 @@ describe("--json", () => {
     const late = shown(status, { json: true }, LATE);
     expect(late.text).toBe(well.text);
     expect(late.complaints).toEqual([expect.stringMatching(/^STALE: /)]);
+  });
+
+  test("does nothing to a terminal, whatever names are in it", () => {
+    const status = hostileStatus();
+    status.bucket.beside.some.push("a\u009b31m\u202eb\u007f\u{e0041}");
+    const { text } = shown(status, { json: true });
+    expect(JSON.parse(text)).toEqual(status);
+    expect(text.replaceAll("\n", "")).not.toMatch(/[\p{C}\p{Zl}\p{Zp}\p{DI}]/u);
   });
 });
 
