@@ -202,7 +202,8 @@ async function findBeside(
         beside.add(name);
       }
       pages -= 1;
-      if (pages <= 0) return;
+      // Pages may be empty: an attacker can fill them with hidden objects before the names that are to stay unseen.
+      if (pages <= 0) throw new Error(tooMany(prefix));
     }
   };
   await tried(() => look("", new Set([...NO_CLIENTS, ...clients.keys()])));
@@ -211,6 +212,9 @@ async function findBeside(
   });
   if (now() > until) throw new Error("not all names beside the repositories could be looked at in time");
 }
+
+const tooMany = (prefix: string): string =>
+  `${prefix === "" ? "at the bucket's top" : `below ${prefix}`} are too many names: not all were looked at`;
 
 /** The list in random order. */
 const shuffled = <T>(list: readonly T[]): T[] =>

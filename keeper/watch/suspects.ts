@@ -2,8 +2,9 @@
 import { detached } from "../gate/view";
 import type { Suspects } from "../status/schema";
 
-/** Keys that are named. */
+/** Keys that are named, and characters of each: a status with an attacker's longest keys has to stay readable. */
 const NAMED = 20;
+const MOST_KEY = 200;
 
 export const NO_SUSPECTS: Suspects = { count: 0, some: [] };
 
@@ -17,7 +18,7 @@ export class SuspectList {
   add(key: string, at = Infinity): void {
     this.count += 1;
     this.since = Math.min(this.since, at);
-    if (this.some.length < NAMED) this.some.push(detached(key));
+    if (this.some.length < NAMED) this.some.push(detached(cut(key)));
   }
 
   get all(): Suspects {
@@ -25,3 +26,5 @@ export class SuspectList {
     return { count, ...(Number.isFinite(since) ? { since } : {}), some };
   }
 }
+
+const cut = (key: string): string => (key.length > MOST_KEY ? `${key.slice(0, MOST_KEY)}…` : key);

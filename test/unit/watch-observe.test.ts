@@ -7,6 +7,7 @@ import { aheadOf } from "../../keeper/watch/bucket";
 import { Histories } from "../../keeper/watch/histories";
 import { observe, type WatchContext } from "../../keeper/watch/observe";
 import type { Observed, ObservedRepository } from "../../keeper/watch/observed";
+import { MOST_STATUS_BYTES } from "../../keeper/status/keys";
 import type { Status } from "../../keeper/status/schema";
 import type { Entry } from "../../s3/history";
 import { WatchedMemory } from "../harness/watched-store";
@@ -259,6 +260,18 @@ describe("names", () => {
     const { unknown } = await main();
     expect(unknown).toMatchObject({ count: 90, since: NOW - 89 });
     expect(unknown.some).toHaveLength(20);
+  });
+
+  test("of any length are cut: with an attacker's longest keys the status can still be read", async () => {
+    const repositories = Array.from({ length: 1000 }, (_, n) => kept(`c${n}`, "main"));
+    for (const { client } of repositories) {
+      for (let n = 0; n < 20; n++) {
+        for (const time of [NOW - HOUR, NOW]) put(`${client}/main/${"\u0001".repeat(1000)}${n}`, 1, time);
+      }
+    }
+    const observed = await observe(store, contextOf(repositories));
+    expect(observed.repositories[0]).toMatchObject({ unknown: { count: 20 }, overwritten: { count: 20 } });
+    expect(JSON.stringify(observed).length).toBeLessThan(MOST_STATUS_BYTES);
   });
 });
 
@@ -580,10 +593,24 @@ describe("the bucket", () => {
         yield [{ name: `evil${pages}` }, { name: `\ufffd${pages}/`, nameless: true }];
       }
     };
-    const { beside } = await look();
+    const { beside, errors } = await look();
     expect(beside.count).toBe(pages * 2);
     expect(beside.some).toHaveLength(20);
     expect(pages).toBeLessThan(30);
+    expect(errors).toEqual(["at the bucket's top are too many names: not all were looked at"]);
+  });
+
+  test("with hidden objects without end before a name has an error: not all names were looked at", async () => {
+    put("web/main/config");
+    store.names = async function* (prefix) {
+      for (let page = 0; prefix === "web/" && page < 100; page += 1) {
+        await Promise.resolve();
+        yield page === 99 ? [{ name: "web/unseen/" }] : [];
+      }
+    };
+    const { beside, errors } = await look();
+    expect(beside.count).toBe(0);
+    expect(errors).toEqual(["below web/ are too many names: not all were looked at"]);
   });
 
   test("is looked at for ten minutes, and the rest has an error", async () => {
