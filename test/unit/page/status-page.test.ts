@@ -1,9 +1,6 @@
-// What runs in the page has the types of a browser.
-/// <reference lib="dom" />
-/// <reference lib="dom.iterable" />
 /**
  * The status page in a real browser. With SCREENSHOTS=1 the pictures in docs/ are taken again:
- * SCREENSHOTS=1 npx jest --selectProjects unit --runTestsByPath test/unit/status-page.test.ts
+ * SCREENSHOTS=1 npx jest --selectProjects unit --runTestsByPath test/unit/page/status-page.test.ts
  */
 import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
@@ -14,10 +11,10 @@ import * as path from "node:path";
 import { pathToFileURL } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "@jest/globals";
 import { type Browser, chromium, type Page } from "playwright-core";
-import { visible } from "../../keeper/printable";
-import { renderPage } from "../../keeper/status/page";
-import type { Day, Status } from "../../keeper/status/schema";
-import { ROOT } from "../../operations/transport/run";
+import { visible } from "../../../keeper/printable";
+import { renderPage } from "../../../keeper/status/page";
+import type { Day, Status } from "../../../keeper/status/schema";
+import { ROOT } from "../../../operations/transport/run";
 import {
   HOSTILE,
   hostileStatus,
@@ -27,7 +24,7 @@ import {
   sampleRepository,
   sampleStatus,
   wellStatus,
-} from "../harness/sample-status";
+} from "../../harness/sample-status";
 
 /** Milliseconds; a slow machine starts a browser slowly. */
 const LIMIT = 300_000;
