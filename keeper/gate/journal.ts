@@ -3,6 +3,7 @@
  * done. Recovering reads them to tell the keeper's deletions from an intruder's.
  */
 import { randomBytes } from "node:crypto";
+import { dayOf } from "../words";
 import { journalFolder, nameOf, type RepositoryName } from "./names";
 import { contentOf, type Store } from "./store";
 
@@ -31,9 +32,6 @@ export interface JournalRecord {
 
 /** Bytes of a record that are read: a group of the largest size has far less. */
 const MOST_BYTES = 1024 * 1024;
-
-/** The day of a time, as the names of records begin. */
-export const dayOf = (at: number): string => new Date(at).toISOString().slice(0, 10);
 
 /** Writes a record. */
 export async function writeRecord(store: Store, record: JournalRecord): Promise<void> {
@@ -85,6 +83,7 @@ export async function* journalRecords(
   days?: readonly number[],
 ): AsyncGenerator<JournalRecord> {
   const folder = journalFolder(name);
+  // Their names begin with the day.
   for (const day of new Set(days?.map(dayOf) ?? [""])) {
     for await (const page of store.versions(folder + day)) {
       for (const { key, latest, marker } of page) {

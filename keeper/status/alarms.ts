@@ -1,4 +1,5 @@
 /** Which alarms there are, kind by kind: from when on something is amiss, in one sentence, and what to type next. */
+import { nameOf } from "../gate/names";
 import { printable } from "../printable";
 import { daysBetweenChecks } from "../retention/due";
 import type { KeeperSettings, KeptRepository } from "../settings";
@@ -87,8 +88,6 @@ interface About {
 }
 
 type Rule = (about: About) => readonly Found[];
-
-const nameOf = ({ client, repository }: RepositoryStatus): string => `${client}/${repository}`;
 
 /** What is typed on the client. Behind the canary is no machine: verify alone works with it. */
 const onClient = ({ row: { client }, kept }: About, command: string): string => {
@@ -432,7 +431,7 @@ export function alarmsOf(alarming: Alarming): Alarm[] {
       next,
     };
   };
-  const kept = new Map(settings.repositories.map((one) => [`${one.client}/${one.repository}`, one]));
+  const kept = new Map(settings.repositories.map((one) => [nameOf(one), one]));
   const alarms = ofBucket(alarming).map((found) => raise(found));
   repositories.forEach((row, n) => {
     const seen = alarming.seen[n];

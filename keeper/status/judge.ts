@@ -8,13 +8,10 @@ import { dayOf } from "../words";
 import { alarmsOf } from "./alarms";
 import { dueAfter } from "./due";
 import { gone, isForged, isReport, lastBackupOf, present, reportedBy, type Snapshot } from "./runs";
-import type { Day, RepositoryStatus, Status } from "./schema";
+import { CALENDAR_DAYS, type Day, NO_SUSPECTS, type RepositoryStatus, type Status } from "./schema";
 
 /** Three rounds of the watcher: one may be late, and one may fail. */
 const VALID = 45 * MINUTE;
-
-/** Days that are remembered: the calendar of the last months. */
-const DAYS = 120;
 
 /** What a judgement is made from. */
 export interface Judging {
@@ -89,8 +86,6 @@ const find = <T extends { readonly client: string; readonly repository: string }
   all: readonly T[] | undefined,
   { client, repository }: { readonly client: string; readonly repository: string },
 ): T | undefined => all?.find((one) => one.client === client && one.repository === repository);
-
-const NOBODY = { count: 0, some: [] };
 
 /**
  * One repository.
@@ -167,9 +162,9 @@ const UNSEEN = {
   findings: 0,
   pauses: [],
   locks: { count: 0 },
-  unknown: NOBODY,
-  hidden: NOBODY,
-  overwritten: NOBODY,
+  unknown: NO_SUSPECTS,
+  hidden: NO_SUSPECTS,
+  overwritten: NO_SUSPECTS,
 } satisfies Partial<RepositoryStatus>;
 
 /**
@@ -203,7 +198,7 @@ function daysOf(
   snapshots: readonly Snapshot[],
   before: readonly Day[],
 ): Day[] {
-  const first = dayOf(now - (DAYS - 1) * DAY);
+  const first = dayOf(now - (CALENDAR_DAYS - 1) * DAY);
   const last = dayOf(now);
   const arrived = new Map<string, { backups: number; reports: number }>();
   for (const one of [...snapshots, ...gone(seen)]) {

@@ -1,4 +1,5 @@
 /** What is amiss, and first. */
+import { nameOf } from "../gate/names";
 import type { Alarm, RepositoryStatus, Status } from "./schema";
 
 /** A repository and its alarms. */
@@ -22,7 +23,7 @@ export function amissFirst({ repositories, alarms }: Pick<Status, "repositories"
   });
   return repositories
     .map((row) => {
-      const name = `${row.client}/${row.repository}`;
+      const name = nameOf(row);
       const { order = Infinity, alarms: own = [] } = byRepository.get(name) ?? {};
       return { row, name, order, alarms: own };
     })

@@ -2,17 +2,14 @@
 import { DAY } from "../time";
 import { bytes, counted, dayOf } from "../words";
 import { type Html, markup } from "./markup";
-import type { Day } from "./schema";
-
-/** How many days the figures show. */
-export const DAYS = 120;
+import { CALENDAR_DAYS, type Day } from "./schema";
 
 /** From one day of the calendar to the next; a day is one less wide. */
 const STEP = 6;
 /** What the names of the months take above the days. */
 const TOP = 9;
 
-const WIDTH = Math.ceil((DAYS + 6) / 7) * STEP;
+const WIDTH = Math.ceil((CALENDAR_DAYS + 6) / 7) * STEP;
 const HEIGHT = TOP + 7 * STEP;
 
 const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
@@ -27,9 +24,9 @@ export interface Place {
 
 /** The days until `at` that the figures show, the oldest first. */
 export function placesUntil(at: number): Place[] {
-  const oldest = at - (DAYS - 1) * DAY;
+  const oldest = at - (CALENDAR_DAYS - 1) * DAY;
   const before = (new Date(oldest).getUTCDay() + 6) % 7;
-  return Array.from({ length: DAYS }, (_, n) => ({
+  return Array.from({ length: CALENDAR_DAYS }, (_, n) => ({
     day: dayOf(oldest + n * DAY),
     week: Math.floor((before + n) / 7),
     weekday: (before + n) % 7,
@@ -100,7 +97,7 @@ export function calendar(days: readonly Day[], places: readonly Place[]): Html {
     });
   }
   const drawn = KINDS.filter((mark) => strokes[mark] !== "");
-  return markup`<svg class="cal" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" role="img"><title>Last ${DAYS} days</title><desc>${counted(seen.b + seen.p, "day")} with backups, ${seen.p + seen.f} with reports, ${seen.n} with nothing</desc><use href="#months"/>${drawn.map((mark) => markup`<path class="${mark}" d="${strokes[mark]}"/>`)}</svg>`;
+  return markup`<svg class="cal" viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" role="img"><title>Last ${CALENDAR_DAYS} days</title><desc>${counted(seen.b + seen.p, "day")} with backups, ${seen.p + seen.f} with reports, ${seen.n} with nothing</desc><use href="#months"/>${drawn.map((mark) => markup`<path class="${mark}" d="${strokes[mark]}"/>`)}</svg>`;
 }
 
 const GROWTH_HEIGHT = 20;
@@ -131,5 +128,5 @@ export function growth(days: readonly Day[], places: readonly Place[]): Html {
     ...shown,
     ...corners(last.x + 1, points.at(-1)?.y).reverse(),
   ].map(({ x, y }) => `${x},${y}`);
-  return markup`<svg class="growth" viewBox="0 0 ${DAYS - 1} ${GROWTH_HEIGHT}" width="${DAYS - 1}" height="${GROWTH_HEIGHT}" role="img"><title>Growth</title><desc>${bytes(first.size)} on ${first.day}, ${bytes(last.size)} on ${last.day}, at most ${bytes(most)}</desc><polyline points="${line.join(" ")}"/></svg>`;
+  return markup`<svg class="growth" viewBox="0 0 ${CALENDAR_DAYS - 1} ${GROWTH_HEIGHT}" width="${CALENDAR_DAYS - 1}" height="${GROWTH_HEIGHT}" role="img"><title>Growth</title><desc>${bytes(first.size)} on ${first.day}, ${bytes(last.size)} on ${last.day}, at most ${bytes(most)}</desc><polyline points="${line.join(" ")}"/></svg>`;
 }

@@ -1,4 +1,6 @@
+/** The columns and the style of the page. */
 import { type Html, markup } from "./markup";
+import { CALENDAR_DAYS } from "./schema";
 
 /** The columns of the page's tables. On a phone each cell says which one it is. */
 export const COLUMNS = {
@@ -8,7 +10,7 @@ export const COLUMNS = {
     "Last good backup",
     "Next due",
     "Size and growth",
-    "Last 120 days",
+    `Last ${CALENDAR_DAYS} days`,
     "Snapshots",
     "Locks",
     "Forget",

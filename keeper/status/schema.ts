@@ -8,6 +8,9 @@ import { z } from "zod";
 const time = z.number().int();
 const count = z.number().int().min(0);
 
+/** Days of a repository that the status has: a calendar of the last months. */
+export const CALENDAR_DAYS = 120;
+
 /** What an alarm may be about; the handbook says of each who is told what, and what to do then. */
 export const ALARM_KINDS = [
   "overdue",
@@ -65,6 +68,7 @@ const suspects = z.object({
 });
 /** Objects that something happened to which nobody accounts for. */
 export type Suspects = z.infer<typeof suspects>;
+export const NO_SUSPECTS: Suspects = { count: 0, some: [] };
 
 const repository = z.object({
   client: z.string(),
@@ -95,9 +99,9 @@ const repository = z.object({
   bytes: count.meta({ description: "of the current versions" }),
   versionBytes: count.meta({ description: "of all versions" }),
   added: count.meta({ description: "bytes that arrived within 24 hours" }),
-  days: z
-    .array(day)
-    .meta({ description: "the last 120 days, the oldest first; days without anything may be absent" }),
+  days: z.array(day).meta({
+    description: `the last ${CALENDAR_DAYS} days, the oldest first; days without anything may be absent`,
+  }),
   tried: z.object({
     guard: tried.optional(),
     forget: tried.optional(),

@@ -20,7 +20,7 @@ export interface ObservedRepository {
   readonly bytes: number;
   /** Bytes of all versions. */
   readonly versionBytes: number;
-  /** Bytes of objects by the day of arrival, `YYYY-MM-DD`, of the last 120 days. */
+  /** Bytes of objects by the day of arrival, `YYYY-MM-DD`, of the days that the status has. */
   readonly added: Readonly<Record<string, number>>;
   /** Bytes of objects that arrived within 24 hours. */
   readonly addedToday: number;

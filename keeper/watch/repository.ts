@@ -8,15 +8,13 @@ import { detached, PAGE, SHORTEST_LOCK, VERSIONS } from "../gate/view";
 import { isObjectId, OBJECT_TYPES, type ObjectType } from "../objects";
 import { printable } from "../printable";
 import type { Planned } from "../state";
+import { CALENDAR_DAYS, NO_SUSPECTS } from "../status/schema";
 import { DAY, HOUR } from "../time";
 import { dayOf } from "../words";
 import { Histories, type ObjectHistory } from "./histories";
 import { type Identities, judgeHidden, overwrittenSince } from "./judgements";
 import type { ObservedRepository } from "./observed";
-import { NO_SUSPECTS, SuspectList } from "./suspects";
-
-/** Days of which the bytes that arrived are counted. */
-const DAYS = 120;
+import { SuspectList } from "./suspects";
 
 /** Most bytes of each document. */
 const DOCUMENT_BYTES = 16 * 1024 * 1024;
@@ -34,7 +32,7 @@ const RECORDS = 50_000;
 const SNAPSHOTS = 50_000;
 
 /** Snapshots that are gone whose arrivals are remembered, those that arrived last: hourly ones of all days. */
-const GONE = DAYS * 24;
+const GONE = CALENDAR_DAYS * 24;
 
 /** Objects of a finding that are remembered. */
 const NAMED = 20;
@@ -221,7 +219,7 @@ class Look {
       this.unknown.add(key, modified);
     }
     const { at } = this.about;
-    if (key.startsWith(`${this.prefix}locks/`) || modified < at - DAYS * DAY) return;
+    if (key.startsWith(`${this.prefix}locks/`) || modified < at - CALENDAR_DAYS * DAY) return;
     const day = dayOf(modified);
     this.added.set(day, (this.added.get(day) ?? 0) + size);
     if (modified > at - DAY) this.addedToday += size;
@@ -317,7 +315,7 @@ class Look {
     const { snapshots, round } = this;
     const there = new Set(snapshots.map(({ id }) => id));
     const gone = Object.entries(state.arrivals)
-      .filter(([id, arrived]) => !there.has(id) && arrived >= this.about.at - DAYS * DAY)
+      .filter(([id, arrived]) => !there.has(id) && arrived >= this.about.at - CALENDAR_DAYS * DAY)
       .sort(([, one], [, other]) => other - one)
       .slice(0, Math.min(GONE, Math.max(0, round.snapshotsLeft)))
       .map(([id]) => id);

@@ -6,8 +6,6 @@ import type { Suspects } from "../status/schema";
 const NAMED = 20;
 const MOST_KEY = 200;
 
-export const NO_SUSPECTS: Suspects = { count: 0, some: [] };
-
 /** Counts suspects, and names the first. */
 export class SuspectList {
   private count = 0;

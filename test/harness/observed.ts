@@ -2,10 +2,10 @@
 import { NEW_STATE } from "../../keeper/retention";
 import type { KeeperSettings, KeptRepository } from "../../keeper/settings";
 import type { RepositoryState, Tried } from "../../keeper/state";
+import { NO_SUSPECTS } from "../../keeper/status/schema";
+import { DAY, HOUR } from "../../keeper/time";
 import type { Observed, ObservedRepository } from "../../keeper/watch/observed";
 
-export const HOUR = 3_600_000;
-export const DAY = 24 * HOUR;
 export const GIB = 1024 ** 3;
 
 /** A Sunday, nine hours after the last backup. */
@@ -52,8 +52,6 @@ export const stateOf = (change: Partial<RepositoryState> = {}): RepositoryState 
   ...change,
 });
 
-const NOBODY = { count: 0, some: [] };
-
 /** A repository with a snapshot of each of the last three days, at 03:10. */
 export const seenOf = (change: Partial<ObservedRepository> = {}): ObservedRepository => ({
   client: KEPT.client,
@@ -66,10 +64,10 @@ export const seenOf = (change: Partial<ObservedRepository> = {}): ObservedReposi
   versionBytes: 11 * GIB,
   added: {},
   addedToday: 0,
-  locks: { count: 0, forged: NOBODY },
-  unknown: NOBODY,
-  hidden: NOBODY,
-  overwritten: NOBODY,
+  locks: { count: 0, forged: NO_SUSPECTS },
+  unknown: NO_SUSPECTS,
+  hidden: NO_SUSPECTS,
+  overwritten: NO_SUSPECTS,
   state: stateOf(),
   held: false,
   ...change,
@@ -78,4 +76,4 @@ export const seenOf = (change: Partial<ObservedRepository> = {}): ObservedReposi
 export const observedOf = (
   repositories: readonly ObservedRepository[] = [seenOf()],
   change: Partial<Observed> = {},
-): Observed => ({ at: NOW, beside: NOBODY, repositories, ...change });
+): Observed => ({ at: NOW, beside: NO_SUSPECTS, repositories, ...change });

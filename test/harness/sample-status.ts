@@ -1,5 +1,12 @@
 /** Statuses of a stack that nobody has: well, amiss, large, and full of names that an attacker chose. */
-import type { Alarm, AlarmKind, Day, RepositoryStatus, Status } from "../../keeper/status/schema";
+import {
+  type Alarm,
+  type AlarmKind,
+  type Day,
+  NO_SUSPECTS,
+  type RepositoryStatus,
+  type Status,
+} from "../../keeper/status/schema";
 import { bytes, dayOf } from "../../keeper/words";
 
 const MINUTE = 60_000;
@@ -10,8 +17,6 @@ const GIB = 2 ** 30;
 
 /** When the samples were made: a Sunday, in milliseconds since 1970. */
 export const SAMPLE_AT = Date.UTC(2027, 2, 14, 6, 2, 11);
-
-const NOBODY = { count: 0, some: [] };
 
 /** A number from 0 to below 1 that is the same in each run. */
 function steady(seed: string): number {
@@ -81,9 +86,9 @@ export function sampleRepository(overrides: Partial<RepositoryStatus> = {}): Rep
     findings: 0,
     pauses: [],
     locks: { count: 0 },
-    unknown: NOBODY,
-    hidden: NOBODY,
-    overwritten: NOBODY,
+    unknown: NO_SUSPECTS,
+    hidden: NO_SUSPECTS,
+    overwritten: NO_SUSPECTS,
     accountedUntil: SAMPLE_AT - 8_000,
     ...overrides,
   };
@@ -127,7 +132,7 @@ export function wellStatus(overrides: Partial<Status> = {}): Status {
       endpoint: "https://s3.example.org",
       bytes: repositories.reduce((sum, { versionBytes }) => sum + versionBytes, 0),
       quota: 2048 * GIB,
-      beside: NOBODY,
+      beside: NO_SUSPECTS,
       clockOff: 140,
     },
     verify: { at: SAMPLE_AT - 2 * DAY, passed: 61, failed: 0, unknown: 0 },

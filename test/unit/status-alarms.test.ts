@@ -6,19 +6,8 @@ import type { Pause, RepositoryState } from "../../keeper/state";
 import { judge } from "../../keeper/status/judge";
 import { ALARM_KINDS, statusSchema, type Alarm, type Day, type Status } from "../../keeper/status/schema";
 import type { Observed, ObservedRepository } from "../../keeper/watch/observed";
-import {
-  DAY,
-  GIB,
-  HOUR,
-  idOf,
-  KEPT,
-  NOW,
-  observedOf,
-  seenOf,
-  settingsOf,
-  stateOf,
-  tried,
-} from "../harness/observed";
+import { DAY, HOUR } from "../../keeper/time";
+import { GIB, idOf, KEPT, NOW, observedOf, seenOf, settingsOf, stateOf, tried } from "../harness/observed";
 
 interface Change {
   readonly seen?: Partial<ObservedRepository>;

@@ -8,19 +8,8 @@ import { judge, type Judging } from "../../keeper/status/judge";
 import { amissFirst, isAmiss } from "../../keeper/status/order";
 import { statusSchema, type RepositoryStatus, type Status } from "../../keeper/status/schema";
 import type { ObservedRepository } from "../../keeper/watch/observed";
-import {
-  DAY,
-  GIB,
-  HOUR,
-  idOf,
-  KEPT,
-  NOW,
-  observedOf,
-  seenOf,
-  settingsOf,
-  stateOf,
-  tried,
-} from "../harness/observed";
+import { DAY, HOUR } from "../../keeper/time";
+import { GIB, idOf, KEPT, NOW, observedOf, seenOf, settingsOf, stateOf, tried } from "../harness/observed";
 import { sampleAlarm, wellStatus } from "../harness/sample-status";
 
 const MINUTE = 60_000;

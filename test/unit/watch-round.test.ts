@@ -7,7 +7,8 @@ import type { AlarmsConfig } from "../../keeper/settings";
 import { OUTBOX_KEY, STATUS_KEY } from "../../keeper/status/keys";
 import { type Status, statusSchema } from "../../keeper/status/schema";
 import { type WatchRound, watchRound } from "../../keeper/watch/round";
-import { DAY, HOUR, idOf, KEPT, NOW, settingsOf } from "../harness/observed";
+import { DAY, HOUR } from "../../keeper/time";
+import { idOf, KEPT, NOW, settingsOf } from "../harness/observed";
 import { HttpReceiver } from "../harness/receivers";
 import { WatchedMemory } from "../harness/watched-store";
 
