@@ -382,7 +382,7 @@ function ofBucket({ bucket, verify, errors }: Alarming): Found[] {
       kind: "verify-failed",
       since: verify.at,
       text: `${counted(verify.failed, "finding")} of the last verify failed`,
-      next: "npm run verify",
+      next: "npm run --silent status -- --json: bucket.beside has more of them",
     });
   }
   if (clockOff !== undefined && Math.abs(clockOff) > CLOCK) {

@@ -175,7 +175,10 @@ async function readOwners(store: WatchedStore): Promise<Owners> {
   return { shown, ...(owner === undefined ? {} : { owner }) };
 }
 
-/** Finds names at the bucket's top, and in clients' folders, that belong to no repository. */
+/**
+ * Finds names at the bucket's top, and in clients' folders, that belong to no repository. One that was removed from the
+ * stack keeps its backups: what the keeper has notes about was a repository, for nobody else may put those.
+ */
 async function findBeside(
   { now, until }: Round,
   store: WatchedStore,
@@ -189,6 +192,7 @@ async function findBeside(
     const own = clients.get(folder) ?? new Set();
     clients.set(folder, own.add(`${folder}${repository}/`));
   }
+  const removed: [string, Set<string>][] = [];
   let left = LOOKED_INTO;
   const look = async (prefix: string, belongs: ReadonlySet<string>): Promise<void> => {
     let pages = NAME_PAGES + belongs.size / PAGE_NAMES;
@@ -196,9 +200,15 @@ async function findBeside(
       if (now() > until) return;
       for (const { name, nameless } of page) {
         if (nameless !== true && belongs.has(name)) continue;
-        // Of a client that is gone, or what the owner moved away, nothing may be left but what is hidden.
         const folder = nameless !== true && name.endsWith("/") && name !== prefix;
-        if (folder && left-- > 0 && !(await store.shows(name))) continue;
+        if (folder && left-- > 0) {
+          // Of what the owner moved away nothing may be left but what is hidden.
+          if (!(await store.shows(name))) continue;
+          if (await store.shows(`.keeper/${name}`)) {
+            if (prefix === "") removed.push([name, new Set()]);
+            continue;
+          }
+        }
         beside.add(name);
       }
       pages -= 1;
@@ -207,7 +217,7 @@ async function findBeside(
     }
   };
   await tried(() => look("", new Set([...NO_CLIENTS, ...clients.keys()])));
-  await inParallel(AT_ONCE, shuffled([...clients]), async ([folder, own]) => {
+  await inParallel(AT_ONCE, shuffled([...clients, ...removed]), async ([folder, own]) => {
     if (now() <= until) await tried(() => look(folder, own));
   });
   if (now() > until) throw new Error("not all names beside the repositories could be looked at in time");

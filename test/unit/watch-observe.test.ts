@@ -584,6 +584,14 @@ describe("the bucket", () => {
     expect(beside).not.toHaveProperty("since");
   });
 
+  test("has no name beside the stack's of a repository that was removed: the keeper has notes about it", async () => {
+    for (const key of ["web/old/config", "gone/main/config", "gone/evil/x", "gone/file", "new/main/config"])
+      put(key);
+    for (const folder of ["web/old", "gone/main"]) put(`.keeper/${folder}/state.json`, 1, NOW, "K");
+    const { beside } = await look();
+    expect([...beside.some].sort()).toEqual(["gone/evil/", "gone/file", "new/"]);
+  });
+
   test("with names without end is looked at for so long", async () => {
     let pages = 0;
     store.names = async function* (prefix) {
