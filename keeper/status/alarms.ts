@@ -172,6 +172,15 @@ const paused: Rule = (about) => {
     }));
 };
 
+/** When the keeper last worked on it; without that since when it could have, as far as the watcher has seen. */
+function workedOn({ row, seen, kept }: About): { at?: number; never: boolean } {
+  const last = seen.state?.tried.guard?.at;
+  if (last !== undefined) return { at: last, never: false };
+  const first = row.days.find(({ bytes: known }) => known !== undefined)?.day;
+  if (kept === undefined || seen.created === undefined || first === undefined) return { never: true };
+  return { at: Math.max(seen.created, Date.parse(first) + DAY), never: true };
+}
+
 /** Actions that fail again and again, and a guard that does not come at all: retention stands still without a pause. */
 const stuck: Rule = (about) => {
   const { now, seen } = about;
@@ -182,10 +191,10 @@ const stuck: Rule = (about) => {
     const text = `${action} fails since ${minute(failingSince)}: ${detail}`;
     return [{ kind: "paused", which: action, since: failingSince, text, next: status(about) }];
   });
-  const last = tried.guard?.at;
-  if (last === undefined || now - last <= STUCK) return failing;
-  const text = `the keeper has not worked on it since ${minute(last)}, and does so every day`;
-  return [...failing, { kind: "paused", which: "guard", since: last, text, next: "npm run verify" }];
+  const { at = now, never } = workedOn(about);
+  if (now - at <= STUCK) return failing;
+  const text = `the keeper has ${never ? "never worked on it" : `not worked on it since ${minute(at)}`}, and does so every day`;
+  return [...failing, { kind: "paused", which: "guard", since: at, text, next: "npm run verify" }];
 };
 
 const findings: Rule = (about) => {
@@ -367,7 +376,7 @@ function ofBucket({ bucket, verify, errors }: Alarming): Found[] {
       kind: "unknown-object",
       since: beside.since,
       text: `${counted(beside.count, "name")} in the bucket that belong to no repository of the stack: ${named(beside)}`,
-      next: "npm run verify",
+      next: "npm run --silent status -- --json: bucket.beside has more of them",
     });
   }
   if (quota !== undefined && used >= QUOTA * quota) {
@@ -382,7 +391,7 @@ function ofBucket({ bucket, verify, errors }: Alarming): Found[] {
       kind: "verify-failed",
       since: verify.at,
       text: `${counted(verify.failed, "finding")} of the last verify failed`,
-      next: "npm run --silent status -- --json: bucket.beside has more of them",
+      next: "npm run verify",
     });
   }
   if (clockOff !== undefined && Math.abs(clockOff) > CLOCK) {

@@ -146,6 +146,18 @@ describe("an alarm", () => {
       { state: { tried: { guard: tried(NOW - 3 * DAY) } } },
     ],
     [
+      "paused-guard web/main",
+      "the keeper never comes, and the watcher has looked for longer than three days",
+      { seen: { state: undefined }, ...known(4, { bytes: 1 }) },
+      { seen: { state: undefined }, ...known(3, { bytes: 1 }) },
+    ],
+    [
+      "paused-guard web/main",
+      "the keeper never comes, and the repository is there for longer than three days",
+      { seen: { state: undefined, created: NOW - 3 * DAY - 1 }, ...known(9, { bytes: 1 }) },
+      { seen: { state: undefined, created: NOW - 3 * DAY }, ...known(9, { bytes: 1 }) },
+    ],
+    [
       "waits-for-approval web/main",
       "a plan waits",
       { seen: pausedFor("waits-for-approval") },
