@@ -52,7 +52,7 @@ export interface StackConfig {
    */
   keeper?: KeeperConfig;
   /**
-   * Who is told when something is amiss. The keeper sends.
+   * Who gets a message when something is amiss. The keeper sends.
    * @default the default of each field, and nothing is sent
    */
   alarms: AlarmsConfig;

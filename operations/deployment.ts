@@ -122,7 +122,7 @@ export interface Deployment {
   };
   /** Absent: there is none, and nothing is forgotten. */
   keeper?: DeployedKeeper;
-  /** From when on something is amiss, and who is told; it holds secrets. */
+  /** From when on something is amiss, and who gets a message then; it holds secrets. */
   alarms: AlarmsConfig;
   /** The restic of the clients; absent: their distribution's. */
   restic?: Artifact;

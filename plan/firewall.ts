@@ -36,9 +36,9 @@ function sourcesOf(client: StackConfig["clients"][number]): string[] {
 
 /**
  * What the security groups let through, without duplicates and in a stable order: SSH to the proxy from
- * administrators and clients, SSH to app servers and to the keeper from administrators, and outwards DNS, time,
- * package mirrors and, from proxy and keeper, the S3 endpoint, and from the keeper mail server, webhooks and ping. App servers reach no S3 endpoint: they hold no credentials
- * for it. No other host of the stack reaches the keeper, and it reaches none.
+ * administrators and clients, SSH to app servers and to the keeper from administrators, and outwards DNS, time, package
+ * mirrors, from proxy and keeper the S3 endpoint, and from the keeper mail server, webhooks and ping. App servers reach
+ * no S3 endpoint: they hold no credentials for it. No other host of the stack reaches the keeper, and it reaches none.
  *
  * No rule is for ICMP: OpenStack lets through neighbour discovery, and what belongs to an allowed connection, "packet too
  * big" among it. A rule would let in those that belong to none, too.

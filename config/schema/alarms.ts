@@ -4,7 +4,7 @@ import { addressProblem } from "../values/addresses";
 import { nameProblem } from "../values/names";
 import { list, mapping, missingOrWrong, port, secret, text, textList, withoutText, within } from "./fields";
 
-/** Who is told when something is amiss, and from when on it is. The keeper sends. */
+/** Who gets a message when something is amiss, and from when on it is. The keeper sends. */
 export interface AlarmsConfig {
   /**
    * Hours after its time, and after the window over which its start is spread, at which a backup that has not arrived is

@@ -9,7 +9,7 @@ export const transitionSchema = z.object({
   at: time.meta({ description: "when a round saw it" }),
   alarm: alarmSchema,
 });
-/** What is told of an alarm: that it is there, or that it is gone. */
+/** What is sent of an alarm: that it is there, or that it is gone. */
 export type Transition = z.infer<typeof transitionSchema>;
 
 const way = z.object({

@@ -35,8 +35,8 @@ export const messengers = (config: AlarmsConfig): string[] => [
   ...(config.command === undefined ? [] : ["command"]),
 ];
 
-/** The names of all ways. */
-const waysOf = (config: AlarmsConfig): string[] => [
+/** The names of all ways, the ping among them. */
+export const wayNames = (config: AlarmsConfig): string[] => [
   ...messengers(config),
   ...(config.ping === undefined ? [] : [PING]),
 ];
@@ -47,7 +47,7 @@ const sentAlarms = (alarms: readonly Alarm[]): Map<string, Alarm> =>
 
 /**
  * Adds what changed since the last round to what each way has to send. An alarm that comes and goes before it was sent is
- * told as both. A way that is new learns what is raised now; one that was removed is dropped.
+ * sent as both. A way that is new learns what is raised now; one that was removed is dropped.
  *
  * @param testAsked when the owner last asked for a test
  * @param before the outbox that the last round left; absent: there was none, and each way is new
@@ -68,7 +68,7 @@ export function advance(
     ),
   ];
   const all = bySeverity([...raised.values()]).map((alarm) => at(now, "raised", alarm));
-  const ways = waysOf(config).map((name): [string, WayOutbox] => {
+  const ways = wayNames(config).map((name): [string, WayOutbox] => {
     const way = before?.ways[name];
     if (name === PING) return [name, way ?? { pending: [] }];
     return [name, way === undefined ? bounded(all, { pending: [] }) : bounded(changed, way)];

@@ -1,5 +1,5 @@
 /** By which ways alarms are sent, when something last was, and a test of all. */
-import { messengers, PING } from "../../keeper/alarms/transitions";
+import { messengers, wayNames } from "../../keeper/alarms/transitions";
 import { ALARMS_TEST } from "../../keeper/gate/names";
 import { S3Store, type Store } from "../../keeper/gate/store";
 import type { Status, WayStatus } from "../../keeper/status/schema";
@@ -9,7 +9,7 @@ import { printableLines } from "../printable";
 import { readDeployment } from "../read-deployment";
 import { findStatus, readStatus, watcherLog } from "../keeper-status";
 import { startWatcher } from "../start-watcher";
-import { wayLine } from "../way-line";
+import { NO_WAY, wayLines } from "../way-lines";
 
 /** What is asked for. */
 export interface AlarmsRequest {
@@ -34,9 +34,6 @@ export interface Testing {
   readonly start: () => Promise<void>;
   readonly print: (line: string) => void;
 }
-
-const NO_WAY =
-  "there is no way by which alarms are sent: give alarms mail, a webhook or a command in the configuration";
 
 const find = (status: Status | undefined, name: string): WayStatus | undefined =>
   status?.ways.find((way) => way.name === name);
@@ -83,9 +80,8 @@ export function listWays(
   now: number,
   print: (line: string) => void,
 ): number {
-  if (ways.length === 0) print(NO_WAY);
   const all = ways.map((name) => known.find((way) => way.name === name) ?? { name, pending: 0 });
-  for (const way of all) print(wayLine(way, now));
+  for (const line of wayLines(all, now)) print(line);
   return all.some(({ failingSince }) => failingSince !== undefined) ? EXIT.failed : EXIT.done;
 }
 
@@ -106,8 +102,7 @@ export async function alarms({ stack, test = false }: AlarmsRequest): Promise<nu
   return await withS3(bucket, bucket.owner, async (s3) => {
     const store = new S3Store(s3, bucket);
     if (!test) {
-      const all = [...ways, ...(deployment.alarms.ping === undefined ? [] : [PING])];
-      return listWays(await readStatus(store, keeper.name), all, Date.now(), print);
+      return listWays(await readStatus(store, keeper.name), wayNames(deployment.alarms), Date.now(), print);
     }
     const start = (): Promise<void> => startWatcher(keeper.host);
     return await testAlarms({ store, keeper: keeper.name, ways, start, print });

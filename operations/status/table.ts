@@ -4,7 +4,7 @@ import type { Alarm, RepositoryStatus, Status } from "../../keeper/status/schema
 import { bytes, counted, duration, minute } from "../../keeper/words";
 import { watcherState } from "../keeper-status";
 import { printable, wrap } from "../printable";
-import { wayLine } from "../way-line";
+import { wayLines } from "../way-lines";
 
 /** Alarms that are written out; the others are counted. */
 const MOST_ALARMS = 40;
@@ -126,13 +126,6 @@ function alarmLines({ severity, kind, client, repository, canary, since, text, n
   ];
 }
 
-/** By which ways alarms are sent, one a line. */
-function wayLines({ by, ways }: Status, now: number): string[] {
-  if (by === "workstation") return [];
-  if (ways.length === 0) return ["Alarms are sent to nobody: give alarms a way in the configuration."];
-  return ways.map((way) => wayLine(way, now));
-}
-
 /** The bucket in a few lines. */
 function summaryLines(status: Status, now: number): string[] {
   const { at, by, bucket, repositories, alarms, verify, retentionOff } = status;
@@ -177,7 +170,7 @@ export function renderTable(status: Status, now: number, keeper: string, width =
     ...blocks.flat(),
     ...(rest > 0 ? ["", `and ${counted(rest, "alarm")} more: --json has all`] : []),
   ];
-  const ways = wayLines(status, now);
+  const ways = status.by === "keeper" ? wayLines(status.ways, now) : [];
   return [...lines, ...(ways.length === 0 ? [] : ["", ...ways])]
     .flatMap((line) => folded(line, width))
     .join("\n");

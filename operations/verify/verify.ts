@@ -41,8 +41,8 @@ const AREAS: readonly Area[] = [
 const LAST: readonly Area[] = [{ name: "watch", rings: [1], work: probeWatch }];
 
 /**
- * Tries what a deployed stack withstands, all areas at once but the last. Never throws: an area that breaks off is `unknown`.
- * No finding contains a secret of the stack.
+ * Tries what a deployed stack withstands, all areas at once but the last. Never throws: an area that breaks off is
+ * `unknown`. No finding contains a secret of the stack.
  */
 export async function verify(deployment: Deployment, options: VerifyOptions = {}): Promise<Finding[]> {
   const { ring, session, progress = () => undefined } = options;

@@ -100,7 +100,12 @@ describe("the list", () => {
       code: 0,
       printed: ["mail: last sent 1 h 30 min ago", "command: nothing sent yet"],
     });
-    expect(listed([], known)).toEqual({ code: 0, printed: [expect.stringMatching(/^there is no way/)] });
+  });
+
+  test("says that no alarm is sent where there is none but the ping", () => {
+    const none = expect.stringMatching(/^there is no way/);
+    expect(listed([], [])).toEqual({ code: 0, printed: [none] });
+    expect(listed(["ping"], [])).toEqual({ code: 0, printed: [none, "ping: nothing sent yet"] });
   });
 
   test("fails where a way fails", () => {

@@ -49,10 +49,10 @@ function round(
   }: { config?: AlarmsConfig; works?: boolean; testAsked?: number } = {},
 ) {
   const { outbox, due } = advance(now, config, { alarms: [...alarms] }, testAsked, before);
-  const told = Object.fromEntries(
+  const sending = Object.fromEntries(
     [...due].map(([name, extras]) => [
       name,
-      { ...extras, told: outbox.ways[name]?.pending.map(({ what, alarm }) => `${what} ${alarm.id}`) },
+      { ...extras, sending: outbox.ways[name]?.pending.map(({ what, alarm }) => `${what} ${alarm.id}`) },
     ]),
   );
   const ways = Object.entries(outbox.ways).map(([name, way]) => {
@@ -64,22 +64,22 @@ function round(
   const after = outboxSchema.parse(
     JSON.parse(JSON.stringify({ ...outbox, ways: Object.fromEntries(ways) as Outbox["ways"] })),
   );
-  return { told, after };
+  return { sending, after };
 }
 
 /** A round of which only the transitions by mail count. */
 const NIGHT = Date.UTC(2027, 2, 14, 0, 10);
-const told = (result: ReturnType<typeof round>): string[] | undefined => result.told["mail"]?.told;
+const sending = (result: ReturnType<typeof round>): string[] | undefined => result.sending["mail"]?.sending;
 
 test("an alarm is raised once and cleared once", () => {
   const first = round(NIGHT, [OVERDUE], undefined);
-  expect(told(first)).toEqual([`raised ${OVERDUE.id}`]);
+  expect(sending(first)).toEqual([`raised ${OVERDUE.id}`]);
   const second = round(NIGHT + 1, [{ ...OVERDUE, text: "still" }], first.after);
-  expect(second.told).toEqual({});
+  expect(second.sending).toEqual({});
   expect(second.after.raised[OVERDUE.id]?.text).toBe("still");
   const third = round(NIGHT + 2, [], second.after);
-  expect(told(third)).toEqual([`cleared ${OVERDUE.id}`]);
-  expect(round(NIGHT + 3, [], third.after).told).toEqual({});
+  expect(sending(third)).toEqual([`cleared ${OVERDUE.id}`]);
+  expect(round(NIGHT + 3, [], third.after).sending).toEqual({});
 });
 
 test("a transition is kept until it is sent, also of an alarm that came and went", () => {
@@ -89,12 +89,12 @@ test("a transition is kept until it is sent, also of an alarm that came and went
     { name: "mail", failingSince: NIGHT, error: "it is down", pending: 3 },
   ]);
   const third = round(NIGHT + 2, [LOCK], second.after);
-  expect(told(third)).toEqual([`raised ${OVERDUE.id}`, `cleared ${OVERDUE.id}`, `raised ${LOCK.id}`]);
+  expect(sending(third)).toEqual([`raised ${OVERDUE.id}`, `cleared ${OVERDUE.id}`, `raised ${LOCK.id}`]);
   expect(wayStatus(third.after)).toEqual([{ name: "mail", sent: NIGHT + 2, pending: 0 }]);
-  expect(round(NIGHT + 3, [LOCK], third.after).told).toEqual({});
+  expect(round(NIGHT + 3, [LOCK], third.after).sending).toEqual({});
 });
 
-test("each way is told each transition once, in the order of time, however often it is down", () => {
+test("each way gets each transition once, in the order of time, however often it is down", () => {
   const alarms = [OVERDUE, LOCK, QUOTA];
   const rounds = fc.array(fc.record({ up: fc.boolean(), raised: fc.subarray(alarms) }), { maxLength: 40 });
   fc.assert(
@@ -119,7 +119,7 @@ test("each way is told each transition once, in the order of time, however often
         );
         last = ids;
         const result = round(NIGHT + n, raised, outbox, { works: up });
-        if (up) heard.push(...(told(result) ?? []));
+        if (up) heard.push(...(sending(result) ?? []));
         outbox = result.after;
       });
       // Within one round the order is by severity.
@@ -134,7 +134,7 @@ test("each way is told each transition once, in the order of time, however often
 
 test("the canary's alarms are not sent", () => {
   const first = round(NIGHT, [CANARY], undefined);
-  expect(first.told).toEqual({});
+  expect(first.sending).toEqual({});
   expect(first.after.raised).toEqual({});
 });
 
@@ -144,7 +144,7 @@ test("a new way learns what is raised now, and a removed one is dropped", () => 
   const second = round(NIGHT + 1, [OVERDUE, LOCK], first.after, { config });
   // The most severe last: too many would be left out from the front.
   const raised = [`raised ${LOCK.id}`, `raised ${OVERDUE.id}`];
-  expect(second.told).toEqual({ "webhook ops": { digest: false, told: raised } });
+  expect(second.sending).toEqual({ "webhook ops": { digest: false, sending: raised } });
   expect(Object.keys(second.after.ways)).toEqual(["webhook ops"]);
 });
 
@@ -163,7 +163,7 @@ test("a thousand transitions are kept, and the oldest are counted", () => {
 });
 
 describe("the daily summary", () => {
-  const due = (result: ReturnType<typeof round>) => result.told["mail"]?.digest ?? false;
+  const due = (result: ReturnType<typeof round>) => result.sending["mail"]?.digest ?? false;
 
   test("is sent once a day, from its hour on, also when nothing is amiss", () => {
     const first = round(NIGHT + 6 * HOUR - 11 * 60_000, [], undefined);
@@ -191,11 +191,11 @@ describe("the daily summary", () => {
 });
 
 describe("a test that the owner asks for", () => {
-  const asked = (result: ReturnType<typeof round>) => result.told["mail"]?.test;
+  const asked = (result: ReturnType<typeof round>) => result.sending["mail"]?.test;
 
   test("is made once by each way, whatever its outcome", () => {
     const first = round(NIGHT, [], undefined, { config: CONFIG, works: false, testAsked: NIGHT - 5 });
-    expect(Object.keys(first.told)).toEqual(messengers(CONFIG));
+    expect(Object.keys(first.sending)).toEqual(messengers(CONFIG));
     expect(asked(first)).toBe(NIGHT - 5);
     const test = { at: NIGHT - 5, ok: false, detail: "it is down" };
     expect(wayStatus(first.after)[0]).toEqual({
@@ -205,7 +205,7 @@ describe("a test that the owner asks for", () => {
       pending: 0,
       test,
     });
-    expect(round(NIGHT + 1, [], first.after, { config: CONFIG, testAsked: NIGHT - 5 }).told).toEqual({});
+    expect(round(NIGHT + 1, [], first.after, { config: CONFIG, testAsked: NIGHT - 5 }).sending).toEqual({});
     const second = round(NIGHT + 2, [], first.after, { testAsked: NIGHT - 4 });
     expect(asked(second)).toBe(NIGHT - 4);
     expect(second.after.ways["mail"]?.test).toEqual({ at: NIGHT - 4, ok: true, detail: "sent" });

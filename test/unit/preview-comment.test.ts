@@ -392,8 +392,8 @@ describe("dangers of a change of the configuration", () => {
     ]);
     const none = ways([mail], []);
     expect(none.dangers).toHaveLength(1);
-    expect(none.plain).toContain("nobody is told when something is amiss");
-    expect(ways([], []).plain).not.toContain("nobody is told");
+    expect(none.plain).toContain("no message is sent when something is amiss");
+    expect(ways([], []).plain).not.toContain("no message is sent");
   });
 
   test("keeping old versions for less time and weakening the object lock are dangers", () => {

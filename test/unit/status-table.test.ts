@@ -63,8 +63,8 @@ test("where all is well there is a line of the bucket, one of verify, and a row 
   expect(rows.join("\n")).not.toContain(".canary");
   const { verify: _verify, ...never } = wellStatus();
   expect(table(never)).toContain("\nLast verify: none of all rings yet\n");
-  expect(table(wellStatus({ ways: [] }))).toMatch(/\nAlarms are sent to nobody: .*$/);
-  expect(table(wellStatus({ ways: [], by: "workstation" }))).not.toContain("sent to nobody");
+  expect(table(wellStatus({ ways: [] }))).toMatch(/\nthere is no way by which alarms are sent: .*$/);
+  expect(table(wellStatus({ ways: [], by: "workstation" }))).not.toContain("no way by which");
 });
 
 test("a status that is too old says so first, and what to do", () => {

@@ -14,7 +14,7 @@ export function* alarms(steps: Step[]): Iterable<Sentence> {
     if (lost.length > 0) yield danger`alarms are no longer sent by ${list(lost)}`;
     if (gained.length > 0) yield note`alarms are sent by ${list(gained)}`;
     if (is.length === 0 && op !== "delete" && (was.length > 0 || op === "create")) {
-      yield note`nobody is told when something is amiss: there is no way by which alarms are sent`;
+      yield note`no message is sent when something is amiss: there is no way by which alarms are sent`;
     }
   }
 }
