@@ -23,7 +23,10 @@ const AT_ONCE = 8;
  */
 const LONGEST = 10 * MINUTE;
 
-/** Snapshots of all repositories that are remembered, about 200 bytes each. */
+/**
+ * Snapshots of all repositories that are remembered, about 200 bytes each. Half of them is for all evenly: one client that
+ * puts any number keeps no other from being looked at.
+ */
 const SNAPSHOTS = 500_000;
 
 /** Versions below the owner's folder that are read. */
@@ -94,7 +97,8 @@ export async function observe(store: WatchedStore, context: WatchContext): Promi
     now,
     until: at + LONGEST,
     objects: settings.bounds.objects,
-    snapshotsLeft: SNAPSHOTS,
+    ownSnapshots: Math.floor(SNAPSHOTS / 2 / names.length),
+    snapshotsLeft: SNAPSHOTS / 2,
   };
   const before = new Map(previous?.repositories.map((one) => [nameOf(one), one.accountedUntil]));
   const repositories: ObservedRepository[] = [];

@@ -50,7 +50,9 @@ export interface Round {
   readonly until: number;
   /** Objects of a repository. */
   readonly objects: number;
-  /** Snapshots of all repositories, gone ones included, that may still be remembered. */
+  /** Snapshots that are remembered of each repository, however many a client puts into its own. */
+  readonly ownSnapshots: number;
+  /** Those beyond that of all repositories, gone ones included, that may still be remembered. */
   snapshotsLeft: number;
 }
 
@@ -201,7 +203,7 @@ class Look {
 
   /** Gives back its share of what the round may remember. */
   forget(): void {
-    this.round.snapshotsLeft += this.snapshots.length;
+    this.round.snapshotsLeft += Math.max(0, this.snapshots.length - this.round.ownSnapshots);
   }
 
   private requireTime(): void {
@@ -252,12 +254,13 @@ class Look {
   }
 
   private addSnapshot(name: string, arrived: number, state: StateDocument | undefined): void {
-    if (this.snapshots.length >= SNAPSHOTS || this.round.snapshotsLeft <= 0) {
+    const isOwn = this.snapshots.length < this.round.ownSnapshots;
+    if (this.snapshots.length >= SNAPSHOTS || (!isOwn && this.round.snapshotsLeft <= 0)) {
       throw new Error(
         `${nameOf(this.about)} has more than ${SNAPSHOTS} snapshots, or all repositories together have too many`,
       );
     }
-    this.round.snapshotsLeft -= 1;
+    if (!isOwn) this.round.snapshotsLeft -= 1;
     const id = detached(name);
     const recorded =
       state !== undefined && Object.hasOwn(state.arrivals, id) ? state.arrivals[id] : undefined;

@@ -9,6 +9,7 @@ import { observe, type WatchContext } from "../../keeper/watch/observe";
 import type { Observed, ObservedRepository } from "../../keeper/watch/observed";
 import { MOST_STATUS_BYTES } from "../../keeper/status/keys";
 import type { Status } from "../../keeper/status/schema";
+import { observeRepository } from "../../keeper/watch/repository";
 import type { Entry } from "../../s3/history";
 import { WatchedMemory } from "../harness/watched-store";
 
@@ -197,6 +198,23 @@ describe("a repository", () => {
       for (let version = 0; version < 10; version++) put(pack(n), 1);
     }
     expect((await main()).error).toMatch(/web\/main has more than 100 objects, or 4 versions of each/);
+  });
+
+  test("has its own share of the snapshots that are remembered, whatever others have", async () => {
+    const round = {
+      ...{ store, identities: {}, now: () => NOW, until: NOW, objects: 100 },
+      ...{ ownSnapshots: 2, snapshotsLeft: 1 },
+    };
+    for (const client of ["a", "b", "c"]) {
+      for (let n = 0; n < 3; n++) put(`${client}/main/snapshots/${id(n)}`);
+    }
+    hide(`c/main/snapshots/${id(0)}`);
+    const errorOf = async (client: string) =>
+      (await observeRepository(round, { client, repository: "main" }, { held: false, approved: false }))
+        .error;
+    expect([await errorOf("a"), await errorOf("c")]).toEqual([undefined, undefined]);
+    for (let n = 0; n < 2; n++) expect(await errorOf("b")).toMatch("all repositories together have too many");
+    expect(await errorOf("c")).toBeUndefined();
   });
 });
 
