@@ -1,6 +1,7 @@
 /** The keeper's program: `gate`, `worker`, `due` or `watch`. Credentials come from systemd, never by the command line. */
 import * as path from "node:path";
 import { parseArgs } from "node:util";
+import { messageOf } from "./printable";
 
 const USAGE = `usage: keeper.js gate --settings FILE --sockets FOLDER     serves the repositories until SIGTERM
        keeper.js worker --socket PATH --restic PATH        does what is due on the socket's repository
@@ -30,7 +31,7 @@ function options<Name extends string>(
   try {
     ({ values } = parseArgs({ args: [...args], options: known, allowPositionals: false }));
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error), { cause: error });
+    throw new UsageError(messageOf(error), { cause: error });
   }
   const missing = names.find((name) => typeof values[name] !== "string");
   if (missing !== undefined) throw new UsageError(`--${missing} is missing`);
@@ -75,9 +76,7 @@ main(process.argv.slice(2)).then(
   },
   (error: unknown) => {
     const usage = error instanceof UsageError;
-    process.stderr.write(
-      `keeper: ${error instanceof Error ? error.message : String(error)}\n${usage ? USAGE : ""}`,
-    );
+    process.stderr.write(`keeper: ${messageOf(error)}\n${usage ? USAGE : ""}`);
     process.exitCode = usage ? NOT_UNDERSTOOD : 1;
   },
 );

@@ -1,4 +1,4 @@
-/** Text that an attacker may have written, as one line that is safe to show. */
+/** Text that an attacker may have written, and how it is shown safely. */
 
 /**
  * A text on one line; characters that control a terminal or the direction of writing become `?`.
@@ -28,3 +28,6 @@ export const visibleJson = (json: string): string =>
       .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
       .join(""),
   );
+
+/** What something that was thrown says: any text, which may be an attacker's. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,5 +1,5 @@
 /** Sends what is pending, by all ways at once. */
-import { printable } from "../printable";
+import { messageOf, printable } from "../printable";
 import type { AlarmsConfig } from "../settings";
 import type { Status } from "../status/schema";
 import { compose } from "./message";
@@ -87,6 +87,6 @@ async function tried(
     const warning = await send();
     return sent(now, extras, way, warning === undefined ? undefined : shown(warning));
   } catch (error) {
-    return failed(now, extras, shown(error instanceof Error ? error.message : String(error)), way);
+    return failed(now, extras, shown(messageOf(error)), way);
   }
 }

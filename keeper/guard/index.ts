@@ -6,7 +6,7 @@ import { createHash } from "node:crypto";
 import { readIndex, readKey, readPack, readSnapshot, unpack } from "../format";
 import type { Bounds, Claim, Result } from "../job";
 import { isObjectId, type StoredObject } from "../objects";
-import { printable } from "../printable";
+import { messageOf, printable } from "../printable";
 import { reportOf } from "../reported";
 import { append, claimsDigest, Packs } from "./claims";
 import { Findings, nameOf } from "./findings";
@@ -189,7 +189,7 @@ class Guard {
       return parser(content);
     } catch (error) {
       // The parser is given nothing but these bytes: whatever it throws, they are the cause.
-      const why = `${nameOf(object)}: ${error instanceof Error ? error.message : String(error)}`;
+      const why = `${nameOf(object)}: ${messageOf(error)}`;
       this.findings.add("malformed", [object, ...blamed], why);
       return undefined;
     }

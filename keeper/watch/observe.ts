@@ -3,7 +3,7 @@ import { QUARANTINE } from "../../s3/history";
 import { readVerifyRecord } from "../documents";
 import { ALARMS_TEST, nameOf, ownerKey, OWNERS, type RepositoryName, VERIFY_RECORD } from "../gate/names";
 import { inParallel } from "../parallel";
-import { printable } from "../printable";
+import { messageOf, printable } from "../printable";
 import { CANARY, type KeeperSettings } from "../settings";
 import { STATUS_FOLDER } from "../status/keys";
 import type { Status } from "../status/schema";
@@ -73,8 +73,7 @@ export async function observe(store: WatchedStore, context: WatchContext): Promi
     try {
       return await what();
     } catch (error) {
-      const words = error instanceof Error ? error.message : String(error);
-      if (errors.length < MOST_ERRORS) errors.push(printable(words, MOST_WORDS));
+      if (errors.length < MOST_ERRORS) errors.push(printable(messageOf(error), MOST_WORDS));
       return undefined;
     }
   };

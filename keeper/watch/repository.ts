@@ -6,7 +6,7 @@ import { idOf, nameOf, type RepositoryName } from "../gate/names";
 import type { Store } from "../gate/store";
 import { detached, PAGE, SHORTEST_LOCK, VERSIONS } from "../gate/view";
 import { isObjectId, OBJECT_TYPES, type ObjectType } from "../objects";
-import { printable } from "../printable";
+import { messageOf, printable } from "../printable";
 import type { Planned } from "../state";
 import { CALENDAR_DAYS, NO_SUSPECTS } from "../status/schema";
 import { DAY, HOUR } from "../time";
@@ -97,7 +97,7 @@ export async function observeRepository(
       ...about,
       ...NOTHING,
       ...(accountedUntil === undefined ? {} : { accountedUntil }),
-      error: printable(error instanceof Error ? error.message : String(error), MOST_WORDS),
+      error: printable(messageOf(error), MOST_WORDS),
     };
   }
 }

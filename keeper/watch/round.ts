@@ -6,6 +6,7 @@ import { type Outbox, outboxSchema } from "../alarms/outbox";
 import { advance, wayStatus } from "../alarms/transitions";
 import type { Way } from "../alarms/ways";
 import { contentOf, type Store, TooLong } from "../gate/store";
+import { messageOf } from "../printable";
 import type { AlarmsConfig, KeeperSettings } from "../settings";
 import { judge } from "../status/judge";
 import { METRICS_KEY, MOST_STATUS_BYTES, OUTBOX_KEY, PAGE_KEY, STATUS_KEY } from "../status/keys";
@@ -49,8 +50,7 @@ export async function watchRound(round: WatchRound): Promise<boolean> {
       await step();
     } catch (error) {
       whole = false;
-      const words = error instanceof Error ? error.message : String(error);
-      log(doing === undefined ? words : `cannot ${doing}: ${words}`);
+      log(`${doing === undefined ? "" : `cannot ${doing}: `}${messageOf(error)}`);
     }
   };
   const leave = async (key: string, render: () => string): Promise<void> => {

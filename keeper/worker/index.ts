@@ -6,7 +6,7 @@ import { readFile } from "node:fs/promises";
 import { guard, Memory, MOST_CLAIMS, type GuardInput, type GuardReport, type OpenKey } from "../guard";
 import type { Action, Finding, Job, Result } from "../job";
 import { isObjectId, type StoredObject } from "../objects";
-import { printable } from "../printable";
+import { messageOf, printable } from "../printable";
 import { Gate } from "./gate";
 import { LOCKED, runRestic, type Ended } from "./restic";
 
@@ -51,10 +51,9 @@ export async function runWorker(options: WorkerOptions): Promise<number> {
   }
 }
 
-const messageOf = (error: unknown) =>
-  printable(error instanceof Error ? error.message : String(error), DETAIL_LENGTH);
+const detailOf = (error: unknown) => printable(messageOf(error), DETAIL_LENGTH);
 const complain = (error: unknown) => {
-  console.error(`keeper worker: ${messageOf(error)}`);
+  console.error(`keeper worker: ${detailOf(error)}`);
 };
 
 /** How an action went. */
@@ -164,7 +163,7 @@ class Round {
       this.#done[action] = await body();
       this.#stop.throwIfAborted();
     } catch (error) {
-      this.#done[action] = { ok: false, detail: messageOf(error) };
+      this.#done[action] = { ok: false, detail: detailOf(error) };
       throw error;
     }
   }

@@ -1,12 +1,12 @@
 /** Shuts clients out, and lets them in again. */
 import * as fs from "node:fs";
 import { S3Store } from "../../keeper/gate/store";
+import { inParallel } from "../../keeper/parallel";
 import { withS3 } from "../../s3/with-s3";
 import { configurationFile } from "../configuration-file";
 import { Deployment, repositoriesOf } from "../deployment";
 import { EXIT } from "../exit-status";
 import { putHold, removeHold } from "../hold";
-import { inParallel } from "../../keeper/parallel";
 import { printableLines } from "../printable";
 import { readDeployment } from "../read-deployment";
 import { Interrupted, ROOT, run } from "../transport/run";

@@ -2,9 +2,9 @@
 import { createHash } from "node:crypto";
 import { setTimeout } from "node:timers/promises";
 import type { S3 } from "@aws-sdk/client-s3";
+import { inParallel } from "../../keeper/parallel";
 import { answerOf } from "../../s3/answers";
 import { BucketAddress, explained, where } from "../../s3/client";
-import { inParallel } from "../../keeper/parallel";
 import type { Entry, Version } from "../../s3/history";
 import { Action } from "./plan";
 import { printable } from "../printable";

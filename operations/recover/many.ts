@@ -1,9 +1,10 @@
 /** Recovers many repositories, one after the other. */
 import { nameProblem } from "../../config/values/names";
+import { inParallel } from "../../keeper/parallel";
+import { messageOf } from "../../keeper/printable";
 import { listFolders, versionPages } from "../../s3/versions";
 import { withS3 } from "../../s3/with-s3";
 import { type Deployment, repositoriesOf } from "../deployment";
-import { inParallel } from "../../keeper/parallel";
 import { printableLines } from "../printable";
 import { Interrupted } from "../transport/run";
 import type { RecoverManyRequest, RecoverRequest } from "./arguments";
@@ -46,7 +47,7 @@ export async function recoverMany(
       await work();
     } catch (error) {
       if (error instanceof Interrupted) throw error;
-      print(printableLines(`recover: ${error instanceof Error ? error.message : String(error)}`));
+      print(printableLines(`recover: ${messageOf(error)}`));
       failed.push(what);
     }
   };

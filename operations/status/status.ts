@@ -3,6 +3,7 @@ import * as fs from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { S3Store } from "../../keeper/gate/store";
 import { visibleJson } from "../../keeper/printable";
+import { messageOf } from "../../keeper/printable";
 import { isAmiss, isStale } from "../../keeper/status/order";
 import { renderPage } from "../../keeper/status/page";
 import type { Status } from "../../keeper/status/schema";
@@ -93,8 +94,7 @@ export async function keepShowing(
   for (;;) {
     const text = await look().then(
       (status) => renderTable(status, now(), keeper, screen.size?.columns),
-      (error: unknown) =>
-        `could not be read: ${printable(error instanceof Error ? error.message : String(error))}`,
+      (error: unknown) => `could not be read: ${printable(messageOf(error))}`,
     );
     const lines = text.split("\n").slice(0, (screen.size?.rows ?? Infinity) - 1);
     screen.write(`${CLEAR}${lines.join("\n")}\n`);

@@ -1,3 +1,5 @@
+import { messageOf } from "../../keeper/printable";
+
 /** The rings of defence; docs/threat-model.md says what each one withstands. */
 export type Ring = 1 | 2 | 3;
 
@@ -80,7 +82,7 @@ class Timeout extends Error {
 
 /** An error's message on one line, cut to 300 characters. */
 export function briefly(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
+  const text = messageOf(error);
   return text.replace(/\s+/g, " ").slice(0, 300);
 }
 
