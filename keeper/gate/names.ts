@@ -10,12 +10,15 @@ export interface RepositoryName {
 /** `CLIENT/REPOSITORY`, as logs and folders name it. */
 export const nameOf = ({ client, repository }: RepositoryName): string => `${client}/${repository}`;
 
+/** The folder of what the gate remembers and writes down. */
+export const KEEPERS = ".keeper/";
+
 /** The objects of the gate itself, of a repository. */
 export const keptKey = (name: RepositoryName, file: "state.json" | "memory" | "plan.json"): string =>
-  `.keeper/${nameOf(name)}/${file}`;
+  `${KEEPERS}${nameOf(name)}/${file}`;
 
 /** The folder of a repository's journal. */
-export const journalFolder = (name: RepositoryName): string => `.keeper/${nameOf(name)}/journal/`;
+export const journalFolder = (name: RepositoryName): string => `${KEEPERS}${nameOf(name)}/journal/`;
 
 /** The folder that only the bucket's owner may write to. */
 export const OWNERS = ".owner/";
