@@ -1,4 +1,4 @@
-import { PING } from "../keeper/alarms/transitions";
+import { sendsNone } from "../keeper/alarms/transitions";
 import type { WayStatus } from "../keeper/status/schema";
 import { counted, duration } from "../keeper/words";
 
@@ -12,7 +12,7 @@ export const NO_WAY =
  * @param now milliseconds since 1970
  */
 export const wayLines = (ways: readonly WayStatus[], now: number): string[] => [
-  ...(ways.every(({ name }) => name === PING) ? [NO_WAY] : []),
+  ...(sendsNone(ways) ? [NO_WAY] : []),
   ...ways.map((way) => wayLine(way, now)),
 ];
 

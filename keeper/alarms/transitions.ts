@@ -28,6 +28,10 @@ export interface Advanced {
   readonly due: ReadonlyMap<string, Extras>;
 }
 
+/** Whether no alarm is sent: a ping says nothing of what is amiss. */
+export const sendsNone = (ways: readonly Pick<WayStatus, "name">[]): boolean =>
+  ways.every(({ name }) => name === PING);
+
 /** The names of the ways that alarms are sent by. */
 export const messengers = (config: AlarmsConfig): string[] => [
   ...(config.mail === undefined ? [] : ["mail"]),

@@ -1,5 +1,6 @@
 /** The status as one page that needs nothing else: no script, no request. Whatever it shows is text, see `markup`. */
 import { type Action, ACTIONS } from "../job";
+import { sendsNone } from "../alarms/transitions";
 import { bytes, counted, duration, minute } from "../words";
 import { type Html, markup, name } from "./markup";
 import { amissFirst, isStale, type StatusRow } from "./order";
@@ -145,7 +146,7 @@ function waySection(page: Page, { by, ways }: Status): Html | undefined {
 <tbody>
 ${ways.map((way) => wayRow(page, way))}</tbody></table>`;
   return markup`<section aria-labelledby="ways"><h2 id="ways">Ways of sending alarms</h2>
-${ways.length === 0 ? none : table}
+${sendsNone(ways) ? none : ""}${ways.length === 0 ? "" : table}
 </section>
 `;
 }

@@ -287,6 +287,9 @@ describe("what comes first", () => {
 test("a page says that no way is configured, but not where nobody sends", () => {
   expect(renderPage(wellStatus())).not.toContain("None is configured");
   expect(renderPage(wellStatus({ ways: [] }))).toContain("None is configured");
+  expect(renderPage(wellStatus({ ways: [{ name: "ping", pending: 0 }] }))).toMatch(
+    /None is configured.*id="ways-table"/s,
+  );
   expect(renderPage(wellStatus({ ways: [], by: "workstation" }))).not.toMatch(/None is configured|id="ways"/);
 });
 
