@@ -184,8 +184,11 @@ function nextDueOf(
   const last = lastBackupOf(snapshots)?.arrived;
   const changed = before !== undefined && (before.frozen || before.schedule !== schedule);
   const nothingNew = last === undefined || last === before?.lastBackup;
-  if (before?.nextDue !== undefined && !changed && nothingNew) return before.nextDue;
-  if (changed && before.overdueSince === undefined) return dueAfter(schedule, now);
+  const latest = dueAfter(schedule, now);
+  // No later than from now on: a forged status would put it off for ever.
+  const possible = before?.nextDue !== undefined && before.nextDue <= (latest ?? Infinity);
+  if (possible && !changed && nothingNew) return before.nextDue;
+  if (changed && before.overdueSince === undefined) return latest;
   // Reports alone are no backup: it is due since the repository is there.
   const began = Math.min(created ?? Infinity, snapshots[0]?.arrived ?? Infinity);
   return dueAfter(schedule, last ?? (began === Infinity ? now : began));

@@ -382,6 +382,11 @@ describe("the next backup", () => {
     expect(row.overdueSince).toBe(BOUND);
   });
 
+  test("is not put off by a forged status", () => {
+    const was = { ...rowOf(), nextDue: NOW + 365 * DAY };
+    expect(rowOf({}, {}, { now: BOUND, previous: before(was) }).overdueSince).toBe(BOUND);
+  });
+
   test("of a client that was thawed is due after that", () => {
     const now = NOW + 20 * DAY;
     const frozen = rowOf({}, { frozen: true }, { now });
