@@ -8,10 +8,16 @@ import { type Alarm, alarmSchema } from "../status/schema";
 import { counted, minute } from "../words";
 import { type Transition, transitionSchema } from "./outbox";
 
-/** Most characters of a subject, of one of an alarm's sentences, and of the words of a message. */
+/** Most characters of a subject, and of one of an alarm's sentences. */
 const MOST_SUBJECT = 150;
 const MOST_SENTENCE = 500;
+
+/**
+ * Most bytes of the words, and of the alarms in the transitions and in the daily summary, as JSON. Web servers take a
+ * million in all where nobody lets them take more, and a message that is refused is refused again in each round.
+ */
 const MOST_WORDS = 200_000;
+const MOST_DATA = 300_000;
 
 /** Most alarms that the daily summary lists. */
 const MOST_LISTED = 1000;
@@ -64,15 +70,20 @@ export function compose(letter: Letter): Message {
   const digest = letter.digest && summary(letter.digest.repositories, letter.digest.alarms.map(plain));
   const changes = changesOf(transitions);
   const parts = { changes, leftOut, digest, test };
+  const listed = fittingLast(transitions);
   return {
     version: 1,
     at,
     bucket,
     subject: printable(`[${bucket}] ${subjectOf(parts).join(", ")}`, MOST_SUBJECT),
-    text: fitting(textOf(bucket, at, parts), MOST_WORDS, ({ length }) => length + 1).join("\n"),
-    transitions,
-    leftOut,
-    ...(digest === undefined ? {} : { digest: { ...digest, alarms: digest.alarms.slice(0, MOST_LISTED) } }),
+    text: fitting(textOf(bucket, at, parts), MOST_WORDS, sizeOf).join("\n"),
+    transitions: listed,
+    leftOut: leftOut + transitions.length - listed.length,
+    ...(digest === undefined
+      ? {}
+      : {
+          digest: { ...digest, alarms: fittingLast(digest.alarms.slice(0, MOST_LISTED).reverse()).reverse() },
+        }),
     test,
   };
 }
@@ -192,6 +203,15 @@ const overLine = ({ alarm, cleared = 0 }: Change): string =>
 
 const standingLine = (alarm: Alarm): string =>
   `- ${about(alarm)}: ${inWords(alarm)} (${alarm.severity}), since ${minute(alarm.since)}. Next: ${alarm.next}`;
+
+/** Bytes as JSON. */
+const sizeOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value)) + 1;
+
+/** As many of the last ones as fit. */
+function fittingLast<T>(list: readonly T[]): T[] {
+  let left = MOST_DATA;
+  return list.slice(list.findLastIndex((one) => (left -= sizeOf(one)) < 0) + 1);
+}
 
 /** As many of the lines as fit, and where some do not, that there is more. */
 export function fitting(lines: readonly string[], most: number, size: (line: string) => number): string[] {

@@ -30,6 +30,27 @@ const cleared = (alarm: Alarm, at = SAMPLE_AT): Transition => ({ what: "cleared"
 const message = (letter: Partial<Letter>) =>
   compose({ at: SAMPLE_AT, bucket: "backups-prod", transitions: [], leftOut: 0, test: false, ...letter });
 
+test("whatever it is about, a web server takes it: what does not fit is counted, the gravest stay", () => {
+  const text = "\u6f22\u5b57".repeat(500);
+  const many = Array.from({ length: 1000 }, (_, n) =>
+    sampleAlarm("lock", { client: `client-${n}`, repository: "main" }, { text, next: text }),
+  );
+  const grave = { ...OVERDUE, text };
+  const { transitions, leftOut, digest, ...rest } = message({
+    transitions: [...many, grave].map((one) => raised(one)),
+    digest: { repositories: 1000, alarms: [...many, grave] },
+    leftOut: 7,
+  });
+  expect(Buffer.byteLength(JSON.stringify({ transitions, leftOut, digest, ...rest }))).toBeLessThan(1e6);
+  expect(transitions.length).toBeGreaterThan(50);
+  expect(transitions.length + leftOut).toBe(1008);
+  expect(transitions.at(-1)?.alarm.kind).toBe("overdue");
+  expect(digest?.amiss).toBe(1001);
+  expect(digest?.alarms.length).toBeGreaterThan(50);
+  expect(digest?.alarms[0]?.kind).toBe("overdue");
+  expect(rest.text).toMatch(/There is more: npm run status$/);
+});
+
 describe("in words", () => {
   test("what is amiss comes first, then what is over", () => {
     const { subject, text } = message({ transitions: [cleared(LOCK), raised(QUOTA), raised(OVERDUE)] });
