@@ -31,9 +31,6 @@ export interface KeptRepository {
 /** From when on something is amiss. */
 export type WatchSettings = Pick<AlarmsConfig, "graceHours" | "digestHour" | "quotaGib">;
 
-/** By which ways alarms are sent; it holds secrets. `/etc/keeper/alarms.json` is an `AlarmsConfig`. */
-export type AlarmWays = Pick<AlarmsConfig, "mail" | "webhooks" | "command" | "ping">;
-
 /** The settings of the keeper's program. */
 export interface KeeperSettings {
   readonly s3: BucketAddress;

@@ -93,8 +93,7 @@ function isIndependentOfPolicy(error: unknown): boolean {
  * an object, cannot delete it or a version of it, and can delete a lock. The keeper removes the canary, which leaves a
  * delete marker, and can delete no version; the owner reads what the writer wrote and restores it. The keeper adds
  * packs, indexes, locks, its notes and the status, which the writer can neither read nor change, and no other part of a
- * repository;
- * neither of them changes what is the owner's. Neither can do anything in {@link PROVED}.
+ * repository; neither of them changes what is the owner's. Neither can do anything in {@link PROVED}.
  *
  * An attacker with the writer's keys may have left any object in the canary's place: an unreadable one, a locked one, or
  * many. So each proof writes a new canary, and reads nothing from an older one.

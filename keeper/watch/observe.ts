@@ -1,7 +1,15 @@
 /** One round of looking at the bucket: all repositories, and what belongs to none. */
 import { QUARANTINE } from "../../s3/history";
 import { readVerifyRecord } from "../documents";
-import { ALARMS_TEST, nameOf, ownerKey, OWNERS, type RepositoryName, VERIFY_RECORD } from "../gate/names";
+import {
+  ALARMS_TEST,
+  KEEPERS,
+  nameOf,
+  ownerKey,
+  OWNERS,
+  type RepositoryName,
+  VERIFY_RECORD,
+} from "../gate/names";
 import { inParallel } from "../parallel";
 import { messageOf, printable } from "../printable";
 import { CANARY, type KeeperSettings } from "../settings";
@@ -47,7 +55,7 @@ const MOST_ERRORS = 20;
 const MOST_WORDS = 500;
 
 /** The folders of the bucket that are no client's. */
-const NO_CLIENTS = [".keeper/", OWNERS, STATUS_FOLDER, `${QUARANTINE}/`, `${CANARY.client}/`];
+const NO_CLIENTS = [KEEPERS, OWNERS, STATUS_FOLDER, `${QUARANTINE}/`, `${CANARY.client}/`];
 
 /** What a round needs beside the bucket. */
 export interface WatchContext {
@@ -207,7 +215,7 @@ async function findBeside(
         if (folder && left-- > 0) {
           // Of what the owner moved away nothing may be left but what is hidden.
           if (!(await store.shows(name))) continue;
-          if (await store.shows(`.keeper/${name}`)) {
+          if (await store.shows(KEEPERS + name)) {
             if (prefix === "") removed.push([name, new Set()]);
             continue;
           }

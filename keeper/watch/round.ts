@@ -5,6 +5,7 @@ import { deliver, deliverPing } from "../alarms/deliver";
 import { type Outbox, outboxSchema } from "../alarms/outbox";
 import { advance, wayStatus } from "../alarms/transitions";
 import type { Way } from "../alarms/ways";
+import { nameOf } from "../gate/names";
 import { contentOf, type Store, TooLong } from "../gate/store";
 import { messageOf } from "../printable";
 import type { AlarmsConfig, KeeperSettings } from "../settings";
@@ -16,6 +17,7 @@ import { statusSchema } from "../status/schema";
 import { counted } from "../words";
 import type { WatchedStore } from "./bucket";
 import { observe } from "./observe";
+import type { Observed } from "./observed";
 
 /** What a round works with. */
 export interface WatchRound {
@@ -69,12 +71,9 @@ export async function watchRound(round: WatchRound): Promise<boolean> {
   const keeper = await round.identity();
   const identities = keeper === undefined ? {} : { keeper };
   const observed = await observe(store, { settings, identities, previous, now });
-  for (const error of observed.errors ?? []) log(error);
-  for (const { client, repository, error } of observed.repositories) {
-    if (error !== undefined) log(`${client}/${repository}: ${error}`);
-  }
-  if (observed.errors !== undefined || observed.repositories.some(({ error }) => error !== undefined)) {
+  for (const line of unlisted(observed)) {
     whole = false;
+    log(line);
   }
 
   const at = now();
@@ -106,6 +105,12 @@ export async function watchRound(round: WatchRound): Promise<boolean> {
   if (whole && alarms.ping !== undefined) await leaveOutbox(await deliverPing(now(), alarms, outbox));
   return whole;
 }
+
+/** What could not be listed or read, one line each. */
+const unlisted = ({ errors = [], repositories }: Observed): string[] => [
+  ...errors,
+  ...repositories.flatMap((one) => (one.error === undefined ? [] : `${nameOf(one)}: ${one.error}`)),
+];
 
 /** What the last round left in the bucket; `undefined`: nothing, or nothing that this version understands. */
 async function readLeft<T>(
