@@ -1,5 +1,6 @@
 /** What a repository holds, from the versions that S3 lists. */
 import { isObjectId, type ObjectType, type StoredObject } from "../objects";
+import { ownValue } from "../own-value";
 import type { Entry } from "../../s3/history";
 import { idOf, type RepositoryName, typeFolder } from "./names";
 import type { Store } from "./store";
@@ -81,7 +82,7 @@ export async function listType(
   }
   const shown = [...drafts.values()].filter(({ versionId }) => versionId !== "");
   for (const draft of shown) {
-    const earlier = Object.hasOwn(recorded, draft.id) ? recorded[draft.id] : undefined;
+    const earlier = ownValue(recorded, draft.id);
     draft.arrived = Math.min(draft.arrived, earlier ?? draft.arrived);
   }
   return shown;

@@ -1,6 +1,7 @@
 /** What a run on a repository may do: decided from what S3 lists and what was remembered, and from nothing else. */
 import type { Action, Claim, Job } from "../job";
 import type { StoredObject } from "../objects";
+import { ownValue } from "../own-value";
 import type { ApprovalLimits, KeeperSettings, KeptRepository } from "../settings";
 import type { Approval, Pause, Plan, PutAgain, RepositoryState } from "../state";
 import { counted } from "../words";
@@ -139,7 +140,7 @@ function needsApproval(
 
 /** What a snapshot said of itself when the guard read it; absent: it has not. */
 const claimOf = (state: RepositoryState | undefined, id: string): Claim | undefined =>
-  state !== undefined && Object.hasOwn(state.claims, id) ? state.claims[id] : undefined;
+  ownValue(state?.claims, id);
 
 /** Whether a snapshot was read and is no report of a run that was not whole. */
 const isBackup = (claim: Claim | undefined): boolean => claim !== undefined && claim.report === undefined;
@@ -177,7 +178,7 @@ export function mergedArrivals(
 ): Record<string, number> {
   const present = listed
     .map(({ id, arrived }): [string, number] => {
-      const before = Object.hasOwn(known, id) ? known[id] : undefined;
+      const before = ownValue(known, id);
       return [id, Math.min(before ?? arrived, Number.isFinite(arrived) ? arrived : (before ?? arrived))];
     })
     .filter(([, arrived]) => Number.isFinite(arrived));

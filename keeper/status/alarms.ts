@@ -1,5 +1,6 @@
 /** Which alarms there are, kind by kind: from when on something is amiss, in one sentence, and what to type next. */
 import { nameOf } from "../gate/names";
+import { ownValue } from "../own-value";
 import { printable } from "../printable";
 import { daysBetweenChecks } from "../retention/due";
 import type { KeeperSettings, KeptRepository } from "../settings";
@@ -162,7 +163,7 @@ const paused: Rule = (about) => {
     off: () => settings.retentionOff === undefined,
   };
   return row.pauses
-    .filter(({ kind, since }) => Object.hasOwn(isAlarm, kind) && isAlarm[kind]?.(since) === true)
+    .filter(({ kind, since }) => ownValue(isAlarm, kind)?.(since) === true)
     .map(({ kind, why, since }) => ({
       kind: "paused",
       which: kind,

@@ -1,5 +1,6 @@
 /** How the backups are, from what was seen and what was known before: pure, and the time is an argument. */
 import { ACTIONS } from "../job";
+import { ownValue } from "../own-value";
 import type { KeeperSettings, KeptRepository, WatchSettings } from "../settings";
 import type { RepositoryState, Tried } from "../state";
 import { DAY, HOUR, MINUTE } from "../time";
@@ -226,7 +227,7 @@ function daysOf(
         day,
         backups: more.backups,
         reports: more.reports,
-        added: Math.max(was.added, Object.hasOwn(seen.added, day) ? (seen.added[day] ?? 0) : 0),
+        added: Math.max(was.added, ownValue(seen.added, day) ?? 0),
         ...(bytes !== undefined && { bytes }),
       };
     });

@@ -1,4 +1,5 @@
 /** What a repository's snapshots say of the client's runs. Arrivals are S3's; what a snapshot says is the client's. */
+import { ownValue } from "../own-value";
 import { claimFits } from "../retention";
 import type { RepositoryState } from "../state";
 import type { ObservedRepository } from "../watch/observed";
@@ -16,9 +17,6 @@ export interface Snapshot {
 /** What the calendar has: a keeper's document may hold any number. */
 const isTime = (ms: number): boolean => Math.abs(ms) <= 8.64e15;
 
-const at = <T>(record: Readonly<Record<string, T>> | undefined, key: string): T | undefined =>
-  record !== undefined && Object.hasOwn(record, key) ? record[key] : undefined;
-
 /** Of two that arrived in the same second a report is the later: a partial run's snapshot comes before its report. */
 const byArrival = (one: Snapshot, other: Snapshot): number =>
   one.arrived - other.arrived || Number(isReport(one)) - Number(isReport(other));
@@ -33,7 +31,7 @@ export function present({
 }: Pick<ObservedRepository, "snapshots" | "state">): readonly Snapshot[] {
   return snapshots
     .map(({ id, arrived }) => {
-      const times = [arrived, at(state?.arrivals, id) ?? NaN].filter(isTime);
+      const times = [arrived, ownValue(state?.arrivals, id) ?? NaN].filter(isTime);
       return snapshotOf(id, Math.min(...times), state);
     })
     .filter(({ arrived }) => isTime(arrived))
@@ -49,7 +47,7 @@ export function gone({ snapshots, state }: Pick<ObservedRepository, "snapshots" 
 }
 
 function snapshotOf(id: string, arrived: number, state: RepositoryState | undefined): Snapshot {
-  const claim = at(state?.claims, id);
+  const claim = ownValue(state?.claims, id);
   return { id, arrived, ...(claim === undefined ? {} : { claim }) };
 }
 

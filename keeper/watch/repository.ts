@@ -6,6 +6,7 @@ import { idOf, nameOf, type RepositoryName } from "../gate/names";
 import type { Store } from "../gate/store";
 import { detached, PAGE, SHORTEST_LOCK, VERSIONS } from "../gate/view";
 import { isObjectId, OBJECT_TYPES, type ObjectType } from "../objects";
+import { ownValue } from "../own-value";
 import { messageOf, printable } from "../printable";
 import type { Planned } from "../state";
 import { CALENDAR_DAYS, NO_SUSPECTS } from "../status/schema";
@@ -262,8 +263,7 @@ class Look {
     }
     if (!isOwn) this.round.snapshotsLeft -= 1;
     const id = detached(name);
-    const recorded =
-      state !== undefined && Object.hasOwn(state.arrivals, id) ? state.arrivals[id] : undefined;
+    const recorded = ownValue(state?.arrivals, id);
     this.snapshots.push({ id, arrived: Math.min(arrived, recorded ?? arrived) });
   }
 

@@ -1,5 +1,6 @@
 /** What the keeper decided and knows, in words. Strings in it are the keeper's: print them as such. */
 import { ACTIONS } from "../../keeper/job";
+import { ownValue } from "../../keeper/own-value";
 import { claimFits } from "../../keeper/retention";
 import { DAY } from "../../keeper/time";
 import { counted } from "../../keeper/words";
@@ -17,8 +18,8 @@ function some(lines: readonly string[]): string[] {
 
 /** When a snapshot arrived, and what it says of itself. */
 function snapshotLine(id: string, state: StateDocument | undefined): string {
-  const arrived = Object.hasOwn(state?.arrivals ?? {}, id) ? state?.arrivals[id] : undefined;
-  const claim = Object.hasOwn(state?.claims ?? {}, id) ? state?.claims[id] : undefined;
+  const arrived = ownValue(state?.arrivals, id);
+  const claim = ownValue(state?.claims, id);
   const when = arrived === undefined ? "arrived at an unknown time" : `arrived ${moment(arrived)}`;
   const report = claim?.report === undefined ? "" : `, reports that a run was ${claim.report}`;
   return `${id} ${when}${claim === undefined ? "" : `, claims ${claim.time} on ${claim.hostname}`}${report}`;
@@ -77,7 +78,7 @@ function dataLines(state: StateDocument): string[] {
 /** Dates that snapshots claim and that do not fit their arrivals: they decide nothing, but somebody may have forged them. */
 function forgedDates({ arrivals, claims }: StateDocument): string[] {
   const odd = Object.entries(claims).flatMap(([id, { time }]) => {
-    const arrived = Object.hasOwn(arrivals, id) ? arrivals[id] : undefined;
+    const arrived = ownValue(arrivals, id);
     return arrived === undefined || claimFits(arrived, time)
       ? []
       : [`${id} arrived ${moment(arrived)} and claims ${time}`];
