@@ -1,4 +1,7 @@
-/** What the keeper wrote about a repository (an attacker with its keys can write that, too), and what the owner answers. */
+/**
+ * The documents below `.keeper/` and `.owner/`: what the keeper wrote (an attacker with its keys can write that, too), and
+ * what the owner answers.
+ */
 import { z } from "zod";
 import { keptKey, ownerKey, type RepositoryName, VERIFY_RECORD } from "./gate/names";
 import { contentOf, type Store } from "./gate/store";

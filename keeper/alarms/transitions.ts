@@ -75,7 +75,7 @@ export function advance(
   const ways = wayNames(config).map((name): [string, WayOutbox] => {
     const way = before?.ways[name];
     if (name === PING) return [name, way ?? { pending: [] }];
-    return [name, way === undefined ? bounded(all, { pending: [] }) : bounded(changed, way)];
+    return [name, way === undefined ? withPending(all, { pending: [] }) : withPending(changed, way)];
   });
   const due = ways.flatMap(([name, way]): [string, Extras][] => {
     if (name === PING) return [];
@@ -98,7 +98,7 @@ const bySeverity = (alarms: readonly Alarm[]): Alarm[] => [
   ...alarms.filter(({ severity }) => severity === "critical"),
 ];
 
-function bounded(added: readonly Transition[], way: WayOutbox): WayOutbox {
+function withPending(added: readonly Transition[], way: WayOutbox): WayOutbox {
   const pending = [...way.pending, ...added];
   const leftOut = (way.leftOut ?? 0) + Math.max(0, pending.length - MOST_PENDING);
   return { ...way, pending: pending.slice(-MOST_PENDING), ...(leftOut === 0 ? {} : { leftOut }) };

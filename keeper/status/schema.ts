@@ -11,7 +11,7 @@ const count = z.number().int().min(0);
 /** Days of a repository that the status has: a calendar of the last months. */
 export const CALENDAR_DAYS = 120;
 
-/** What an alarm may be about; the handbook says of each who is told what, and what to do then. */
+/** What an alarm may be about; the handbook says of each who gets it, and what to do then. */
 export const ALARM_KINDS = [
   "overdue",
   "partial",
