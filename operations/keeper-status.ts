@@ -3,6 +3,7 @@ import { readDocument } from "../keeper/documents";
 import type { Store } from "../keeper/gate/store";
 import { MOST_STATUS_BYTES, STATUS_KEY } from "../keeper/status/keys";
 import { type Status, statusSchema } from "../keeper/status/schema";
+import { duration, minute } from "../keeper/words";
 
 /** What shows whether the keeper's watcher runs. */
 export const watcherState = (keeper: string): string =>
@@ -11,6 +12,11 @@ export const watcherState = (keeper: string): string =>
 /** What shows what the watcher said in its rounds. */
 export const watcherLog = (keeper: string): string =>
   `npm run ssh -- ${keeper}, and there: journalctl -u keeper-watch`;
+
+/** What an operator does about a status that is too old. */
+export const staleLine = ({ at }: Pick<Status, "at">, keeper: string, now: number): string =>
+  `STALE: the keeper last looked ${minute(at)}, ${duration(Math.max(0, now - at))} ago, and does so every 15 minutes. ` +
+  `See why: ${watcherState(keeper)}`;
 
 /**
  * Finds the status; `undefined`: the keeper has left none yet.

@@ -2,12 +2,13 @@
 import { messengers, wayNames } from "../../keeper/alarms/transitions";
 import { ALARMS_TEST } from "../../keeper/gate/names";
 import { S3Store, type Store } from "../../keeper/gate/store";
+import { isStale } from "../../keeper/status/order";
 import type { Status, WayStatus } from "../../keeper/status/schema";
 import { withS3 } from "../../s3/with-s3";
 import { EXIT } from "../exit-status";
 import { printableLines } from "../printable";
 import { readDeployment } from "../read-deployment";
-import { findStatus, readStatus, watcherLog } from "../keeper-status";
+import { findStatus, readStatus, staleLine, watcherLog } from "../keeper-status";
 import { startWatcher } from "../start-watcher";
 import { NO_WAY, wayLines } from "../way-lines";
 
@@ -69,19 +70,23 @@ export async function testAlarms({ store, keeper, ways, start, print }: Testing)
 }
 
 /**
- * Shows by which ways alarms are sent, and when something last was.
+ * Shows by which ways alarms are sent, and when something last was; of a status that is too old, that it is.
  *
+ * @param keeper name of the keeper's host
  * @param now milliseconds since 1970
  * @returns the exit status
  */
 export function listWays(
-  { ways: known }: Pick<Status, "ways">,
+  status: Pick<Status, "at" | "validUntil" | "ways">,
+  keeper: string,
   ways: readonly string[],
   now: number,
   print: (line: string) => void,
 ): number {
-  const all = ways.map((name) => known.find((way) => way.name === name) ?? { name, pending: 0 });
+  const all = ways.map((name) => status.ways.find((way) => way.name === name) ?? { name, pending: 0 });
+  if (isStale(status, now)) print(staleLine(status, keeper, now));
   for (const line of wayLines(all, now)) print(line);
+  if (isStale(status, now)) return EXIT.unknown;
   return all.some(({ failingSince }) => failingSince !== undefined) ? EXIT.failed : EXIT.done;
 }
 
@@ -102,7 +107,8 @@ export async function alarms({ stack, test = false }: AlarmsRequest): Promise<nu
   return await withS3(bucket, bucket.owner, async (s3) => {
     const store = new S3Store(s3, bucket);
     if (!test) {
-      return listWays(await readStatus(store, keeper.name), wayNames(deployment.alarms), Date.now(), print);
+      const status = await readStatus(store, keeper.name);
+      return listWays(status, keeper.name, wayNames(deployment.alarms), Date.now(), print);
     }
     const start = (): Promise<void> => startWatcher(keeper.host);
     return await testAlarms({ store, keeper: keeper.name, ways, start, print });

@@ -12,8 +12,8 @@ import { EXIT, UsageError } from "../exit-status";
 import { printable } from "../printable";
 import { readDeployment } from "../read-deployment";
 import { look } from "./look";
-import { readStatus } from "../keeper-status";
-import { renderTable, staleLine } from "./table";
+import { readStatus, staleLine } from "../keeper-status";
+import { renderTable } from "./table";
 
 /** What is asked for. */
 export interface StatusRequest {

@@ -2,7 +2,7 @@
 import { amissFirst, isStale, type StatusRow } from "../../keeper/status/order";
 import type { Alarm, RepositoryStatus, Status } from "../../keeper/status/schema";
 import { bytes, counted, duration, minute } from "../../keeper/words";
-import { watcherState } from "../keeper-status";
+import { staleLine } from "../keeper-status";
 import { printable, wrap } from "../printable";
 import { wayLines } from "../way-lines";
 
@@ -144,11 +144,6 @@ function summaryLines(status: Status, now: number): string[] {
     ...(retentionOff === undefined ? [] : [`Nothing is forgotten: ${retentionOff}`]),
   ];
 }
-
-/** What an operator does about a status that is too old. */
-export const staleLine = ({ at }: Pick<Status, "at">, keeper: string, now: number): string =>
-  `STALE: the keeper last looked ${minute(at)}, ${ago(at, now)} ago, and does so every 15 minutes. See why: ` +
-  watcherState(keeper);
 
 /**
  * The status for a terminal: a row for each repository, what is amiss first, then the alarms. The canary has a row only

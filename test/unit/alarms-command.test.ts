@@ -88,10 +88,12 @@ describe("--test", () => {
 });
 
 describe("the list", () => {
-  const listed = (ways: readonly string[], known: WayStatus[]) => {
+  const listed = (ways: readonly string[], known: WayStatus[], validUntil?: number) => {
     const printed: string[] = [];
     const now = SAMPLE_AT + 90 * MINUTE;
-    return { code: listWays({ ways: known }, ways, now, (line) => void printed.push(line)), printed };
+    const status = { at: SAMPLE_AT, ways: known, ...(validUntil !== undefined && { validUntil }) };
+    const code = listWays(status, "keepersrv", ways, now, (line) => void printed.push(line));
+    return { code, printed };
   };
 
   test("has each way, and when something was last sent by it", () => {
@@ -106,6 +108,16 @@ describe("the list", () => {
     const none = expect.stringMatching(/^there is no way/);
     expect(listed([], [])).toEqual({ code: 0, printed: [none] });
     expect(listed(["ping"], [])).toEqual({ code: 0, printed: [none, "ping: nothing sent yet"] });
+  });
+
+  test("says first that the keeper is late or dead: then nobody knows whether the ways work", () => {
+    const { code, printed } = listed(["mail"], [way("mail")], SAMPLE_AT + 89 * MINUTE);
+    expect(code).toBe(2);
+    expect(printed).toEqual([
+      expect.stringMatching(/^STALE: the keeper last looked .*, 1 h 30 min ago/),
+      "mail: nothing sent yet",
+    ]);
+    expect(listed(["mail"], [way("mail")], SAMPLE_AT + 90 * MINUTE).code).toBe(0);
   });
 
   test("fails where a way fails", () => {
