@@ -307,7 +307,7 @@ echo 'keeper ${bucket.keeper?.accessKeyId ?? ""}' >/opt/retention/env`);
       // The writer has no access to what the keeper and the owner note, and the keeper may do so meanwhile.
       const lines = stdout
         .split("\n")
-        .filter((line) => line !== "" && !/\/locks\/|^\.(keeper|owner)\//.test(line));
+        .filter((line) => line !== "" && !/\/locks\/|^\.(keeper|owner|status)\//.test(line));
       const counts = new Map<string, number>();
       for (const line of lines) {
         const key = line.replace(/-v\d{4}-\d\d-\d\d-\d{6}-\d{3}(?=(\.\w+)?$)/, "");

@@ -131,7 +131,7 @@ test("the demo shows an alarm that arrives, and the status of all backups with w
   const report = demo.slice(demo.indexOf("What reached the receiver of alarms"));
   expect(report).toMatch(/filesrv1\/files.*date that does not fit/s);
   const rows = report
-    .slice(report.indexOf("How all backups are"))
+    .slice(report.indexOf("How all backups are"), report.indexOf("Every repository was backed up"))
     .split("\n")
     .filter((line) => /^ *(?:appsrv1|filesrv1)\/\w+ /.test(line));
   expect(rows).toHaveLength(3);

@@ -291,6 +291,10 @@ describe("nine backups, of which eight go wrong", () => {
     for (const sign of HOSTILE_SIGNS) expect(table).not.toContain(sign);
     const page = await sh(`cat ${STATUS_PAGES}/status.html`);
     expect(page).toBe((await contentOf(owner.s3, bucket.bucket, ".status/status.html")).trim());
+    for (const [client, kind] of expected) {
+      expect(page).toContain(`${client}/main`);
+      expect(page).toContain(kind.replaceAll("-", " "));
+    }
     expect(page).toContain("&lt;img src=x");
     for (const sign of ["<img", "<script", ...HOSTILE_SIGNS]) expect(page).not.toContain(sign);
   });
