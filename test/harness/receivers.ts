@@ -65,7 +65,7 @@ export class SmtpReceiver {
     this.manners = manners;
   }
 
-  static async start(manners: SmtpManners = {}): Promise<SmtpReceiver> {
+  static async start(manners: SmtpManners = {}, address?: string): Promise<SmtpReceiver> {
     const server =
       manners.implicit === true ? tls.createServer({ ...manners.certificate }) : net.createServer();
     const receiver = new SmtpReceiver(manners, server);
@@ -74,7 +74,7 @@ export class SmtpReceiver {
     });
     // A client that refuses the certificate.
     server.on("tlsClientError", () => undefined);
-    await listening(server);
+    await listening(server, address);
     return receiver;
   }
 
@@ -207,5 +207,5 @@ export class HttpReceiver {
   }
 }
 
-const listening = (server: net.Server): Promise<void> =>
-  new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+const listening = (server: net.Server, address = "127.0.0.1"): Promise<void> =>
+  new Promise((resolve) => server.listen(0, address, resolve));

@@ -26,6 +26,7 @@ import { VERSIONING } from "../../s3/settings/versioning";
 import { BootedHost } from "../../scripts/dev/booted-host";
 import { address, arns, contentOf, keeper, owner, useIdentities, writer } from "../harness/bucket-identities";
 import { artifact, INSTALLED, putInForce } from "../harness/installs";
+import { SmtpReceiver } from "../harness/receivers";
 import { ResticFolder } from "../harness/restic-folder";
 import { strongestPolicy } from "../harness/strongest-policy";
 
@@ -98,6 +99,7 @@ let bucket: ReturnType<typeof address>;
 let restic: ResticFolder;
 const receiver = new Receiver();
 const gone = new Receiver();
+let smtp: SmtpReceiver;
 let status: Status;
 
 function settings(): KeeperSettings {
@@ -119,6 +121,13 @@ function settings(): KeeperSettings {
 const alarms = (): AlarmsConfig => ({
   graceHours: 1,
   digestHour: 0,
+  mail: {
+    server: RECEIVERS,
+    port: smtp.port,
+    security: "none",
+    from: "keeper@example.com",
+    to: ["ops@example.com", "night@example.com"],
+  },
   webhooks: [
     { name: "ops", url: `http://${RECEIVERS}:${String(receiver.port)}/hook/a-secret-token`, form: "json" },
     { name: "gone", url: `http://${RECEIVERS}:${String(gone.port)}/another-secret-token`, form: "slack" },
@@ -174,6 +183,7 @@ beforeAll(async () => {
   await owner.s3.putObject({ Bucket: bucket.bucket, Key: ".owner/known", Body: "" });
   host = await BootedHost.start("keepersrv", "172.24.4.216");
   await receiver.up();
+  smtp = await SmtpReceiver.start({}, RECEIVERS);
   // Its port belongs to nobody from now on.
   await gone.up();
   await gone.down();
@@ -200,7 +210,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await (host as BootedHost | undefined)?.stop();
-  await Promise.all([receiver.down(), gone.down()]);
+  await Promise.all([receiver.down(), gone.down(), (smtp as SmtpReceiver | undefined)?.stop()]);
   (restic as ResticFolder | undefined)?.remove();
 });
 
@@ -271,10 +281,22 @@ describe("nine backups, of which eight go wrong", () => {
     expect(row?.tried.guard?.ok).toBe(true);
   });
 
+  test("one mail has them all", () => {
+    expect(smtp.mails.map(({ to }) => to.length)).toEqual([2]);
+    // Quoted-printable ends its lines softly.
+    const text = (smtp.mails[0]?.content ?? "").replaceAll("=\n", "");
+    for (const [client, kind] of expected) {
+      expect(text).toContain(`${client}/main: ${kind.replaceAll("-", " ")}`);
+    }
+    expect(text).not.toContain("fine/main");
+    for (const sign of HOSTILE_SIGNS) expect(text).not.toContain(sign);
+  });
+
   test("a second look sends nothing again", async () => {
     const before = receiver.messages.length;
     status = await watch();
     expect(receiver.messages).toHaveLength(before);
+    expect(smtp.mails).toHaveLength(1);
     for (const [client, kind] of expected) expect(receiver.sent(kind, client)).toEqual(["raised"]);
   });
 
@@ -291,9 +313,10 @@ describe("nine backups, of which eight go wrong", () => {
     for (const sign of HOSTILE_SIGNS) expect(table).not.toContain(sign);
     const page = await sh(`cat ${STATUS_PAGES}/status.html`);
     expect(page).toBe((await contentOf(owner.s3, bucket.bucket, ".status/status.html")).trim());
+    const words = page.replace(/<[^>]*>/g, "");
     for (const [client, kind] of expected) {
-      expect(page).toContain(`${client}/main`);
-      expect(page).toContain(kind.replaceAll("-", " "));
+      expect(words).toContain(`${client}/main`);
+      expect(words).toContain(kind.replaceAll("-", " "));
     }
     expect(page).toContain("&lt;img src=x");
     for (const sign of ["<img", "<script", ...HOSTILE_SIGNS]) expect(page).not.toContain(sign);
@@ -350,7 +373,7 @@ describe("receivers", () => {
     status = await watch();
     expect(receiver.messages.filter(({ test }) => test)).toHaveLength(1);
     const outcome = Object.fromEntries(status.ways.map(({ name, test }) => [name, test?.ok]));
-    expect(outcome).toMatchObject({ "webhook ops": true, "webhook gone": false });
+    expect(outcome).toMatchObject({ mail: true, "webhook ops": true, "webhook gone": false });
     await watch();
     expect(receiver.messages.filter(({ test }) => test)).toHaveLength(1);
   });
