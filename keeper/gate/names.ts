@@ -10,6 +10,10 @@ export interface RepositoryName {
 /** `CLIENT/REPOSITORY`, as logs and folders name it. */
 export const nameOf = ({ client, repository }: RepositoryName): string => `${client}/${repository}`;
 
+/** Things of repositories, by these names. */
+export const byName = <T extends RepositoryName>(all: readonly T[]): ReadonlyMap<string, T> =>
+  new Map(all.map((one) => [nameOf(one), one]));
+
 /** The folder of what the gate remembers and writes down. */
 export const KEEPERS = ".keeper/";
 

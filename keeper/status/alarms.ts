@@ -7,7 +7,7 @@ import type { KeeperSettings, KeptRepository } from "../settings";
 import { DAY, HOUR, MINUTE } from "../time";
 import type { ObservedRepository } from "../watch/observed";
 import { bytes, counted, dayOf, duration, minute } from "../words";
-import { isForged, present } from "./runs";
+import { isForged, type Snapshot } from "./runs";
 import type { Alarm, AlarmKind, Day, RepositoryStatus, Status, Suspects } from "./schema";
 
 const GIB = 1024 ** 3;
@@ -78,14 +78,21 @@ interface Found {
   readonly next: string;
 }
 
-/** A repository, from all sides. */
-interface About {
-  readonly now: number;
-  readonly settings: KeeperSettings;
-  readonly row: RepositoryStatus;
+/** A repository that was looked at. */
+export interface Looked {
   readonly seen: ObservedRepository;
+  /** Those that are there, in the order of arrival. */
+  readonly snapshots: readonly Snapshot[];
+  /** As judged. */
+  readonly row: RepositoryStatus;
   /** Absent: it is the canary. */
   readonly kept?: KeptRepository;
+}
+
+/** A repository, from all sides. */
+interface About extends Looked {
+  readonly now: number;
+  readonly settings: KeeperSettings;
 }
 
 type Rule = (about: About) => readonly Found[];
@@ -227,12 +234,12 @@ const checkFailed: Rule = (about) => {
 };
 
 const checkLate: Rule = (about) => {
-  const { now, settings, seen } = about;
+  const { now, settings, seen, snapshots } = about;
   const { state } = seen;
   // Before its first run the keeper knows nothing.
   if (state === undefined || Object.keys(state.tried).length === 0) return [];
   const { allDataRead, cycleBegan, nextPart } = state;
-  const base = allDataRead ?? cycleBegan ?? present(seen)[0]?.arrived;
+  const base = allDataRead ?? cycleBegan ?? snapshots[0]?.arrived;
   if (base === undefined) return [];
   const parts = nextPart?.of ?? 1;
   const late = Math.max(CHECK_LATE, parts * daysBetweenChecks(settings, parts) * DAY + CHECK_SLACK);
@@ -249,8 +256,8 @@ const checkLate: Rule = (about) => {
 };
 
 const forgedDate: Rule = (about) => {
-  const { now, seen } = about;
-  const forged = present(seen).filter((one) => isForged(one) && now - one.arrived <= FORGED);
+  const { now, snapshots } = about;
+  const forged = snapshots.filter((one) => isForged(one) && now - one.arrived <= FORGED);
   const [one] = forged;
   if (one?.claim === undefined) return [];
   return [
@@ -410,13 +417,11 @@ export interface Alarming {
   /** Milliseconds since 1970. */
   readonly now: number;
   readonly settings: KeeperSettings;
-  readonly seen: readonly ObservedRepository[];
+  readonly looked: readonly Looked[];
   /** What of the bucket itself could not be read. */
   readonly errors: readonly string[];
   readonly bucket: Status["bucket"];
   readonly verify: Status["verify"];
-  /** As judged, in the order of `seen`. */
-  readonly repositories: readonly RepositoryStatus[];
   /** The alarms of the previous status. */
   readonly previous: readonly Alarm[];
 }
@@ -426,7 +431,7 @@ export interface Alarming {
  * that it could not be.
  */
 export function alarmsOf(alarming: Alarming): Alarm[] {
-  const { now, settings, repositories, previous } = alarming;
+  const { now, settings, looked, previous } = alarming;
   const before = new Map(previous.map((one) => [one.id, one]));
   const raise = ({ kind, which, since, first = now, text, next }: Found, row?: RepositoryStatus): Alarm => {
     const id = [which === undefined ? kind : `${kind}-${which}`, ...(row ? [nameOf(row)] : [])].join(" ");
@@ -441,11 +446,9 @@ export function alarmsOf(alarming: Alarming): Alarm[] {
       next,
     };
   };
-  const kept = new Map(settings.repositories.map((one) => [nameOf(one), one]));
   const alarms = ofBucket(alarming).map((found) => raise(found));
-  repositories.forEach((row, n) => {
-    const seen = alarming.seen[n];
-    if (seen === undefined) return;
+  for (const one of looked) {
+    const { row } = one;
     if (row.error !== undefined) {
       alarms.push(
         raise(
@@ -457,11 +460,12 @@ export function alarmsOf(alarming: Alarming): Alarm[] {
             kind !== "unreadable" && client === row.client && repository === row.repository,
         ),
       );
-      return;
+      continue;
     }
-    const about = { now, settings, row, seen, kept: kept.get(nameOf(row)) };
-    alarms.push(...RULES.flatMap((rule) => rule(about)).map((found) => raise(found, row)));
-  });
+    alarms.push(
+      ...RULES.flatMap((rule) => rule({ ...one, now, settings })).map((found) => raise(found, row)),
+    );
+  }
   return [...new Map(alarms.map((one) => [one.id, one])).values()].sort(byGravity);
 }
 

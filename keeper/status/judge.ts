@@ -1,12 +1,13 @@
 /** How the backups are, from what was seen and what was known before: pure, and the time is an argument. */
 import { ACTIONS } from "../job";
+import { byName, nameOf } from "../gate/names";
 import { ownValue } from "../own-value";
 import type { KeeperSettings, KeptRepository, WatchSettings } from "../settings";
 import type { RepositoryState, Tried } from "../state";
 import { DAY, HOUR, MINUTE } from "../time";
 import type { Observed, ObservedRepository } from "../watch/observed";
 import { dayOf } from "../words";
-import { alarmsOf } from "./alarms";
+import { alarmsOf, type Looked } from "./alarms";
 import { dueAfter } from "./due";
 import { gone, isForged, isReport, lastBackupOf, present, reportedBy, type Snapshot } from "./runs";
 import { CALENDAR_DAYS, type Day, NO_SUSPECTS, type RepositoryStatus, type Status } from "./schema";
@@ -28,13 +29,17 @@ export interface Judging {
 
 /** How the backups are. The ways by which alarms are sent are left empty. */
 export function judge({ now, by, settings, watch, observed, previous }: Judging): Status {
-  // What a keeper left that is no longer there is history: no guard will read what came since.
-  const all = observed.repositories.map((seen) =>
-    by === "keeper" ? seen : { ...seen, state: undefined, planned: undefined },
-  );
-  const repositories = all.map((seen) =>
-    rowOf(now, watch, seen, find(settings.repositories, seen), find(previous?.repositories, seen)),
-  );
+  const allKept = byName(settings.repositories);
+  const known = byName(previous?.repositories ?? []);
+  const looked = observed.repositories.map((one): Looked => {
+    // What a keeper left that is no longer there is history: no guard will read what came since.
+    const seen = by === "keeper" ? one : { ...one, state: undefined, planned: undefined };
+    const snapshots = present(seen);
+    const kept = allKept.get(nameOf(seen));
+    const row = rowOf(now, watch, seen, snapshots, kept, known.get(nameOf(seen)));
+    return { seen, snapshots, row, ...(kept && { kept }) };
+  });
+  const repositories = looked.map(({ row }) => row);
   const { retentionOff } = settings;
   const { errors = [] } = observed;
   // What could not be read this time stays as it was.
@@ -53,11 +58,10 @@ export function judge({ now, by, settings, watch, observed, previous }: Judging)
     alarms: alarmsOf({
       now,
       settings,
-      seen: all,
+      looked,
       errors,
       bucket,
       verify,
-      repositories,
       previous: previous?.alarms ?? [],
     }),
     ways: [],
@@ -82,15 +86,10 @@ function bucketOf(
   };
 }
 
-/** The one of the same name. */
-const find = <T extends { readonly client: string; readonly repository: string }>(
-  all: readonly T[] | undefined,
-  { client, repository }: { readonly client: string; readonly repository: string },
-): T | undefined => all?.find((one) => one.client === client && one.repository === repository);
-
 /**
  * One repository.
  *
+ * @param snapshots those that are there, in the order of arrival
  * @param kept its settings; absent: it is the canary
  * @param before what was known of it
  */
@@ -98,6 +97,7 @@ function rowOf(
   now: number,
   watch: WatchSettings,
   seen: ObservedRepository,
+  snapshots: readonly Snapshot[],
   kept: KeptRepository | undefined,
   before: RepositoryStatus | undefined,
 ): RepositoryStatus {
@@ -111,10 +111,9 @@ function rowOf(
   };
   if (error !== undefined) return { ...UNSEEN, ...known, ...before, error };
 
-  const snapshots = present(seen);
-  const last = lastBackupOf(snapshots);
   const reported = reportedBy(snapshots);
-  const nextDue = kept && nextDueOf(now, kept, seen, snapshots, before);
+  const last = lastBackupOf(snapshots, reported);
+  const nextDue = kept && nextDueOf(now, kept, seen, snapshots, last?.arrived, before);
   const overdueSince =
     kept && nextDue !== undefined ? nextDue + kept.window * MINUTE + watch.graceHours * HOUR : undefined;
   const oldest = seen.locks.oldest;
@@ -172,17 +171,19 @@ const UNSEEN = {
  * When the next backup is due: never of a frozen client, and of one whose operator may not have begun yet. As long as
  * none arrives it stays what it was, so that a repository without anything in it has a time, too. A client that was
  * frozen, or was given another schedule while nothing was overdue, has until the next time from now on.
+ *
+ * @param last arrival of the last backup
  */
 function nextDueOf(
   now: number,
   { schedule, frozen, keyOnly }: KeptRepository,
   { created }: ObservedRepository,
   snapshots: readonly Snapshot[],
+  last: number | undefined,
   before: RepositoryStatus | undefined,
 ): number | undefined {
   if (frozen || (keyOnly === true && snapshots.length === 0 && before?.nextDue === undefined))
     return undefined;
-  const last = lastBackupOf(snapshots)?.arrived;
   const changed = before !== undefined && (before.frozen || before.schedule !== schedule);
   const nothingNew = last === undefined || last === before?.lastBackup;
   const latest = dueAfter(schedule, now);

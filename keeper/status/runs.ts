@@ -75,9 +75,13 @@ export function reportedBy(snapshots: readonly Snapshot[]): RepositoryStatus["re
  * failed: it may be the next report, and would clear an alarm for the hours until it is read.
  *
  * @param snapshots in the order of arrival
+ * @param reported the client's word on them, as {@link reportedBy} has it
  */
-export function lastBackupOf(snapshots: readonly Snapshot[]): Snapshot | undefined {
-  const failed = reportedBy(snapshots)?.result === "failed";
+export function lastBackupOf(
+  snapshots: readonly Snapshot[],
+  reported: RepositoryStatus["reported"],
+): Snapshot | undefined {
+  const failed = reported?.result === "failed";
   return snapshots.findLast((one) => (one.claim === undefined ? !failed : !isReport(one)));
 }
 

@@ -3,6 +3,7 @@ import { QUARANTINE } from "../../s3/history";
 import { readVerifyRecord } from "../documents";
 import {
   ALARMS_TEST,
+  byName,
   KEEPERS,
   nameOf,
   ownerKey,
@@ -107,11 +108,11 @@ export async function observe(store: WatchedStore, context: WatchContext): Promi
     ownSnapshots: Math.floor(SNAPSHOTS / 2 / names.length),
     snapshotsLeft: SNAPSHOTS / 2,
   };
-  const before = new Map(previous?.repositories.map((one) => [nameOf(one), one.accountedUntil]));
+  const before = byName(previous?.repositories ?? []);
   const repositories: ObservedRepository[] = [];
   // In random order: what the time is too short for is another part in each round.
   await inParallel(AT_ONCE, shuffled([...names.entries()]), async ([place, name]) => {
-    const accountedUntil = before.get(nameOf(name));
+    const accountedUntil = before.get(nameOf(name))?.accountedUntil;
     repositories[place] = await observeRepository(round, name, {
       held: owners.shown.has(ownerKey(name, "hold")),
       approved: owners.shown.has(ownerKey(name, "approval.json")),
