@@ -7,14 +7,13 @@ import { keptKey, ownerKey, type RepositoryName, VERIFY_RECORD } from "./gate/na
 import { contentOf, type Store } from "./gate/store";
 import { isObjectId, OBJECT_TYPES } from "./objects";
 import type { Approval } from "./state";
-import type { VerifyRecord } from "./watch/observed";
+import { LAST_TIME } from "./time";
 
 /** Most bytes of one document. */
 const MOST_BYTES = 256 * 1024 * 1024;
 
 const objectId = z.string().refine(isObjectId);
-/** What the calendar has. */
-const time = z.number().min(0).max(8.64e15);
+const time = z.number().min(0).max(LAST_TIME);
 const finding = z.object({ kind: z.string(), objects: z.array(z.string()), why: z.string() });
 const tried = z.object({
   at: time,
@@ -68,11 +67,14 @@ const verifyRecord = z.object({
   passed: count,
   failed: count,
   unknown: count,
+  /** Bytes that the bucket may have; absent: none, or not reported. Ceph RGW reports it to the bucket's owner alone. */
   quota: count.optional(),
 });
 
 const approval = z.object({ at: time, forget: z.array(objectId), versions: z.array(z.string()) });
 
+/** What the operator's `verify` left below `.owner/`. */
+export type VerifyRecord = z.infer<typeof verifyRecord>;
 /** What the gate decided last. */
 export type PlannedDocument = z.infer<typeof planned>;
 /** What the keeper remembers. */

@@ -1,11 +1,8 @@
 /** Numbers and times in words, as tables, pages, mails and reasons show them. */
-import { DAY, HOUR, MINUTE, SECOND } from "./time";
+import { DAY, HOUR, isTime, MINUTE, SECOND } from "./time";
 
 /** `1 snapshot`, `2 snapshots`. */
 export const counted = (n: number, noun: string): string => `${n} ${noun}${n === 1 ? "" : "s"}`;
-
-/** @param ms milliseconds since 1970 */
-const isTime = (ms: number): boolean => !Number.isNaN(new Date(ms).getTime());
 
 /**
  * A time in UTC, to the minute: `2026-11-29T03:07Z`.
@@ -29,7 +26,7 @@ const UNITS = [
   [SECOND, "s"],
 ] as const;
 
-/** A length of time by its largest unit and the next, what is less left out: `2 d 3 h`, `4 min`, `0 s`. */
+/** A length of time by its largest unit and the next, what is less left out: `2 d 3 h`, `4 min`, `0 s`; of a negative one `0 s`. */
 export function duration(ms: number): string {
   const first = UNITS.findIndex(([unit]) => ms >= unit);
   if (first < 0) return "0 s";

@@ -15,7 +15,7 @@ export const watcherLog = (keeper: string): string =>
 
 /** What an operator does about a status that is too old. */
 export const staleLine = ({ at }: Pick<Status, "at">, keeper: string, now: number): string =>
-  `STALE: the keeper last looked ${minute(at)}, ${duration(Math.max(0, now - at))} ago, and does so every 15 minutes. ` +
+  `STALE: the keeper last looked ${minute(at)}, ${duration(now - at)} ago, and does so every 15 minutes. ` +
   `See why: ${watcherState(keeper)}`;
 
 /**

@@ -17,7 +17,7 @@ export const wayLines = (ways: readonly WayStatus[], now: number): string[] => [
 ];
 
 function wayLine({ name, sent, failingSince, error, pending }: WayStatus, now: number): string {
-  const ago = (at: number): string => duration(Math.max(0, now - at));
+  const ago = (at: number): string => duration(now - at);
   return [
     `${name}: ${sent === undefined ? "nothing sent yet" : `last sent ${ago(sent)} ago`}`,
     ...(failingSince === undefined ? [] : [`FAILS for ${ago(failingSince)}: ${error ?? "no reason given"}`]),

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { printable } from "../printable";
+import { byGravity, kindInWords } from "../status/order";
 import { type Alarm, alarmSchema } from "../status/schema";
 import { counted, minute } from "../words";
 import { type Transition, transitionSchema } from "./outbox";
@@ -120,7 +121,7 @@ function changesOf(transitions: readonly Transition[]): Parts["changes"] {
     const raised = (changes.get(alarm.id)?.raised ?? 0) + (what === "raised" ? 1 : 0);
     changes.set(alarm.id, { alarm, raised, ...(what === "cleared" ? { cleared: at } : {}) });
   }
-  const all = [...changes.values()].sort((one, other) => order(one.alarm, other.alarm));
+  const all = [...changes.values()].sort((one, other) => byGravity(one.alarm, other.alarm));
   return {
     amiss: all.filter(({ cleared }) => cleared === undefined),
     over: all.filter(({ cleared }) => cleared !== undefined),
@@ -129,17 +130,11 @@ function changesOf(transitions: readonly Transition[]): Parts["changes"] {
 
 function summary(repositories: number, alarms: readonly Alarm[]): NonNullable<Parts["digest"]> {
   const amiss = new Set(alarms.filter(({ repository }) => repository !== undefined).map(about));
-  return { repositories, amiss: amiss.size, alarms: [...alarms].sort(order) };
+  return { repositories, amiss: amiss.size, alarms: [...alarms].sort(byGravity) };
 }
-
-/** The critical ones first, then the oldest. */
-const order = (one: Alarm, other: Alarm): number =>
-  one.severity === other.severity ? one.since - other.since : one.severity === "critical" ? -1 : 1;
 
 const about = ({ client, repository }: Alarm): string =>
   [client ?? "the bucket", ...(repository === undefined ? [] : [repository])].join("/");
-
-const inWords = ({ kind }: Alarm): string => kind.replaceAll("-", " ");
 
 function subjectOf({ changes: { amiss, over }, leftOut, digest, test }: Parts): string[] {
   const critical = amiss.filter(({ alarm }) => alarm.severity === "critical").length;
@@ -148,7 +143,7 @@ function subjectOf({ changes: { amiss, over }, leftOut, digest, test }: Parts): 
     ...(first === undefined
       ? []
       : amiss.length === 1
-        ? [`${about(first)}: ${inWords(first)}`]
+        ? [`${about(first)}: ${kindInWords(first)}`]
         : [`${amiss.length} new alarms${critical === 0 ? "" : ` (${critical} critical)`}`]),
     ...(over.length === 0 ? [] : [`${over.length} over`]),
     ...(leftOut === 0 ? [] : [`${leftOut} left out`]),
@@ -192,17 +187,17 @@ function textOf(bucket: string, at: number, { changes, leftOut, digest, test }: 
 }
 
 const raisedLines = ({ alarm, raised }: Change): string[] => [
-  `${about(alarm)}: ${inWords(alarm)} (${alarm.severity}), since ${minute(alarm.since)}` +
+  `${about(alarm)}: ${kindInWords(alarm)} (${alarm.severity}), since ${minute(alarm.since)}` +
     (raised > 1 ? `, raised ${raised} times since the last message` : ""),
   `  ${alarm.text}`,
   `  Next: ${alarm.next}`,
 ];
 
 const overLine = ({ alarm, cleared = 0 }: Change): string =>
-  `- ${about(alarm)}: ${inWords(alarm)}, ${minute(alarm.since)} to ${minute(cleared)}`;
+  `- ${about(alarm)}: ${kindInWords(alarm)}, ${minute(alarm.since)} to ${minute(cleared)}`;
 
 const standingLine = (alarm: Alarm): string =>
-  `- ${about(alarm)}: ${inWords(alarm)} (${alarm.severity}), since ${minute(alarm.since)}. Next: ${alarm.next}`;
+  `- ${about(alarm)}: ${kindInWords(alarm)} (${alarm.severity}), since ${minute(alarm.since)}. Next: ${alarm.next}`;
 
 /** Bytes as JSON. */
 const sizeOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value)) + 1;

@@ -7,6 +7,7 @@ import type { KeeperSettings, KeptRepository } from "../settings";
 import { DAY, HOUR, MINUTE } from "../time";
 import type { ObservedRepository } from "../watch/observed";
 import { bytes, counted, dayOf, duration, minute } from "../words";
+import { byGravity } from "./order";
 import { isForged, type Snapshot } from "./runs";
 import type { Alarm, AlarmKind, Day, RepositoryStatus, Status, Suspects } from "./schema";
 
@@ -468,9 +469,3 @@ export function alarmsOf(alarming: Alarming): Alarm[] {
   }
   return [...new Map(alarms.map((one) => [one.id, one])).values()].sort(byGravity);
 }
-
-const rank = ({ canary, severity }: Alarm): number => (canary ? 2 : severity === "critical" ? 0 : 1);
-
-/** The gravest first, then the oldest. */
-const byGravity = (one: Alarm, other: Alarm): number =>
-  rank(one) - rank(other) || one.since - other.since || (one.id < other.id ? -1 : 1);

@@ -1,6 +1,15 @@
-/** What is amiss, and first. */
+/** What is amiss, and first; and what kinds of alarms are called. */
 import { nameOf } from "../gate/names";
 import type { Alarm, RepositoryStatus, Status } from "./schema";
+
+/** A kind of alarm as people read it: `hidden object`. */
+export const kindInWords = ({ kind }: Pick<Alarm, "kind">): string => kind.replaceAll("-", " ");
+
+const rank = ({ canary, severity }: Alarm): number => (canary ? 2 : severity === "critical" ? 0 : 1);
+
+/** The gravest first, then the oldest; the canary's last. */
+export const byGravity = (one: Alarm, other: Alarm): number =>
+  rank(one) - rank(other) || one.since - other.since || (one.id < other.id ? -1 : 1);
 
 /** A repository and its alarms. */
 export interface StatusRow {

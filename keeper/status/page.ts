@@ -3,7 +3,7 @@ import { type Action, ACTIONS } from "../job";
 import { sendsNone } from "../alarms/transitions";
 import { bytes, counted, duration, minute } from "../words";
 import { type Html, markup, name } from "./markup";
-import { amissFirst, isStale, type StatusRow } from "./order";
+import { amissFirst, isStale, kindInWords, type StatusRow } from "./order";
 import { calendar, calendarLegend, calendarMonths, growth, type Place, placesUntil } from "./page-figures";
 import { COLUMNS, STYLE } from "./page-style";
 import type { Alarm, RepositoryStatus, Status, Suspects, WayStatus } from "./schema";
@@ -94,8 +94,6 @@ ${suspects("Belongs to no repository", bucket.beside)}
 </dl>`;
 }
 
-const kindWords = ({ kind }: Alarm): string => kind.replaceAll("-", " ");
-
 function alarmItem(page: Page, alarm: Alarm): Html {
   const { id, severity, client, repository, canary, since, text, next } = alarm;
   const row = page.rowNumbers.get(rowKey(client, repository));
@@ -106,7 +104,7 @@ function alarmItem(page: Page, alarm: Alarm): Html {
   const tone = severity === "critical" ? "bad" : "warn";
   return markup`<li class="alarm" id="a${page.alarmNumbers.get(id)}">
 <span><span class="tag ${severity} ${tone}">${severity}</span></span>
-<p><strong>${row === undefined ? about : markup`<a href="#r${row}">${about}</a>`}</strong><span> ${kindWords(alarm)}${canary ? ", verify's canary" : ""}</span></p>
+<p><strong>${row === undefined ? about : markup`<a href="#r${row}">${about}</a>`}</strong><span> ${kindInWords(alarm)}${canary ? ", verify's canary" : ""}</span></p>
 <p>${text}<br><code>${next}</code></p>
 <p class="when">${age(page, since)}<span> since ${when(since)}</span></p>
 </li>
@@ -155,7 +153,7 @@ ${sendsNone(ways) ? none : ""}${ways.length === 0 ? "" : table}
 function nameCell(page: Page, { row, alarms }: StatusRow): Html {
   const tags = alarms.map((alarm) => {
     const tone = alarm.severity === "critical" ? "bad critical" : "warn";
-    return markup`<a class="tag ${tone}" href="#a${page.alarmNumbers.get(alarm.id)}">${kindWords(alarm)}</a>`;
+    return markup`<a class="tag ${tone}" href="#a${page.alarmNumbers.get(alarm.id)}">${kindInWords(alarm)}</a>`;
   });
   const words = [
     ...(row.canary ? ["verify's canary"] : []),

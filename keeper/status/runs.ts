@@ -2,6 +2,7 @@
 import { ownValue } from "../own-value";
 import { claimFits } from "../retention";
 import type { RepositoryState } from "../state";
+import { isTime } from "../time";
 import type { ObservedRepository } from "../watch/observed";
 import type { RepositoryStatus } from "./schema";
 
@@ -13,9 +14,6 @@ export interface Snapshot {
   /** What it says of itself; absent: no guard has read it. */
   readonly claim?: RepositoryState["claims"][string];
 }
-
-/** What the calendar has: a keeper's document may hold any number. */
-const isTime = (ms: number): boolean => Math.abs(ms) <= 8.64e15;
 
 /** Of two that arrived in the same second a report is the later: a partial run's snapshot comes before its report. */
 const byArrival = (one: Snapshot, other: Snapshot): number =>

@@ -1,6 +1,6 @@
 /** One round of looking at the bucket: all repositories, and what belongs to none. */
 import { QUARANTINE } from "../../s3/history";
-import { readVerifyRecord } from "../documents";
+import { readVerifyRecord, type VerifyRecord } from "../documents";
 import {
   ALARMS_TEST,
   byName,
@@ -19,7 +19,7 @@ import type { Status } from "../status/schema";
 import { MINUTE } from "../time";
 import type { WatchedStore } from "./bucket";
 import type { Identities } from "./judgements";
-import type { Observed, ObservedRepository, VerifyRecord } from "./observed";
+import type { Observed, ObservedRepository } from "./observed";
 import { observeRepository, type Round } from "./repository";
 import { SuspectList } from "./suspects";
 

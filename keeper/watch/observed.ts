@@ -1,5 +1,6 @@
 /** What one round of the watcher saw in the bucket, before anything is judged. Times in milliseconds since 1970. */
 import type { Suspects } from "../status/schema";
+import type { VerifyRecord } from "../documents";
 import type { Planned, RepositoryState } from "../state";
 
 /** What S3 has of one repository. */
@@ -42,16 +43,6 @@ export interface ObservedRepository {
   readonly state?: RepositoryState;
   readonly planned?: Planned;
   readonly held: boolean;
-}
-
-/** What the operator's `verify` left below `.owner/`. */
-export interface VerifyRecord {
-  readonly at: number;
-  readonly passed: number;
-  readonly failed: number;
-  readonly unknown: number;
-  /** Bytes that the bucket may have; absent: none, or not reported. Ceph RGW reports it to the bucket's owner alone. */
-  readonly quota?: number;
 }
 
 /** What one round saw. */

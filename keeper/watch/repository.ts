@@ -35,6 +35,8 @@ const SNAPSHOTS = 50_000;
 /** Snapshots that are gone whose arrivals are remembered, those that arrived last: hourly ones of all days. */
 const GONE = CALENDAR_DAYS * 24;
 
+const NONE: ReadonlySet<string> = new Set();
+
 /** Objects of a finding that are remembered. */
 const NAMED = 20;
 
@@ -137,6 +139,7 @@ class Look {
   private readonly unknown = new SuspectList();
   private readonly hidden = new SuspectList();
   private readonly overwritten = new SuspectList();
+  /** Versions that the owner approved; absent: not read yet. */
   private judged: ReadonlySet<string> | undefined;
   /** By key. */
   private readonly waiting = new Map<string, Waiting>();
@@ -249,8 +252,8 @@ class Look {
     }
     this.objects += 1;
     if (type === undefined) this.unknown.add(key, arrived);
-    const since = overwrittenSince(history, this.round.identities, this.judged ?? new Set());
-    if (since !== undefined) await this.judgeOverwritten(history);
+    const since = await this.overwrittenSince(history);
+    if (since !== undefined) this.overwritten.add(key, since);
     if (type === "snapshots") this.addSnapshot(name.slice("snapshots/".length), arrived, state);
   }
 
@@ -267,15 +270,14 @@ class Look {
     this.snapshots.push({ id, arrived: Math.min(arrived, recorded ?? arrived) });
   }
 
-  /** Only here the approval is read. */
-  private async judgeOverwritten(history: ObjectHistory): Promise<void> {
-    this.judged ??= new Set(this.approved ? await this.approvedVersions() : []);
-    const since = overwrittenSince(history, this.round.identities, this.judged);
-    if (since !== undefined) this.overwritten.add(history.key, since);
-  }
-
-  private async approvedVersions(): Promise<readonly string[]> {
-    return (await readApproval(this.round.store, this.about, DOCUMENT_BYTES))?.versions ?? [];
+  /** When an object was put again; the approval is read where one was. */
+  private async overwrittenSince(history: ObjectHistory): Promise<number | undefined> {
+    const { store, identities } = this.round;
+    const since = overwrittenSince(history, identities, this.judged ?? NONE);
+    if (since === undefined || this.judged !== undefined) return since;
+    const approval = this.approved ? await readApproval(store, this.about, DOCUMENT_BYTES) : undefined;
+    this.judged = new Set(approval?.versions);
+    return overwrittenSince(history, identities, this.judged);
   }
 
   private async judgeHidden(history: ObjectHistory): Promise<void> {
@@ -326,7 +328,10 @@ class Look {
     const ids = [...there, ...gone];
     const of = <T>(record: Readonly<Record<string, T>>): Record<string, T> =>
       Object.fromEntries(
-        ids.flatMap((id) => (Object.hasOwn(record, id) ? [[id, record[id] as T] as const] : [])),
+        ids.flatMap((id) => {
+          const value = ownValue(record, id);
+          return value === undefined ? [] : [[id, value]];
+        }),
       );
     return {
       ...state,

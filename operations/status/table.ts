@@ -24,8 +24,7 @@ interface Column {
 }
 
 const NONE = "-";
-const ago = (at: number | undefined, now: number): string =>
-  at === undefined ? NONE : duration(Math.max(0, now - at));
+const ago = (at: number | undefined, now: number): string => (at === undefined ? NONE : duration(now - at));
 
 /** When something of the keeper's last succeeded, and whether it fails now. */
 const triedCell =

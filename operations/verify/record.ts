@@ -1,7 +1,7 @@
 /** The result of a whole verify, which the status shows and alarms come from. */
 import { VERIFY_RECORD } from "../../keeper/gate/names";
 import { S3Store, type Store } from "../../keeper/gate/store";
-import type { VerifyRecord } from "../../keeper/watch/observed";
+import type { VerifyRecord } from "../../keeper/documents";
 import { readQuota } from "../../s3/settings/quota";
 import { withS3 } from "../../s3/with-s3";
 import type { DeployedBucket } from "../deployment";
