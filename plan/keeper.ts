@@ -1,6 +1,6 @@
 /** What retention is on this stack, and what the keeper's program has to know of it. */
-import type { StackConfig } from "../config";
-import type { KeeperSettings } from "../keeper/settings";
+import type { ClientConfig, RepositoryConfig, StackConfig } from "../config";
+import type { KeeperSettings, KeptRepository } from "../keeper/settings";
 
 /**
  * Days in which damage by a prune is found at the latest: prune runs once a week, and the check after it is done before
@@ -42,6 +42,20 @@ export function retentionOff({ keeper, s3 }: StackConfig): string | undefined {
   return undefined;
 }
 
+/** What watching a repository takes; nothing of it is forgotten. */
+export const watched = (
+  { name: client, kind, frozen }: Pick<ClientConfig, "name" | "kind" | "frozen">,
+  { name: repository, schedule, window }: Pick<RepositoryConfig, "name" | "schedule" | "window">,
+): KeptRepository => ({
+  client,
+  ...(kind === "key-only" && { keyOnly: true }),
+  repository,
+  pins: [],
+  schedule,
+  window,
+  frozen,
+});
+
 /** The settings of the keeper's program; `undefined` without a keeper. */
 export function keeperSettings(config: StackConfig, s3Endpoint: string): KeeperSettings | undefined {
   const { keeper, s3, clients } = config;
@@ -50,16 +64,11 @@ export function keeperSettings(config: StackConfig, s3Endpoint: string): KeeperS
   return {
     s3: { endpoint: s3Endpoint, region: s3.region, bucket: s3.bucket },
     ...(off !== undefined && { retentionOff: off }),
-    repositories: clients.flatMap(({ name: client, kind, frozen, repositories }) =>
-      repositories.map(({ name, keep = keeper.keep, pins, schedule, window }) => ({
-        client,
-        ...(kind === "key-only" && { keyOnly: true }),
-        repository: name,
+    repositories: clients.flatMap(({ repositories, ...client }) =>
+      repositories.map(({ keep = keeper.keep, pins, ...repository }) => ({
+        ...watched(client, repository),
         ...(keep && { keep }),
         pins,
-        schedule,
-        window,
-        frozen,
       })),
     ),
     approval: keeper.approval,

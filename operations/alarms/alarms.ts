@@ -9,7 +9,7 @@ import { EXIT } from "../exit-status";
 import { printableLines } from "../printable";
 import { readDeployment } from "../read-deployment";
 import { findStatus, readStatus, staleLine, watcherLog } from "../keeper-status";
-import { startWatcher } from "../start-watcher";
+import { startWatcher, statusAfterRound, type Watcher } from "../start-watcher";
 import { NO_WAY, wayLines } from "../way-lines";
 
 /** What is asked for. */
@@ -20,23 +20,15 @@ export interface AlarmsRequest {
   test?: boolean;
 }
 
-/** Rounds of the watcher that a test takes at most: one that had begun before does not see it. */
-const ROUNDS = 2;
-
 /** What a test needs. */
-export interface Testing {
-  /** The bucket, as its owner. */
+export interface Testing extends Watcher {
   readonly store: Pick<Store, "get" | "put">;
-  /** Name of the keeper's host. */
-  readonly keeper: string;
   /** Names of the ways that alarms are sent by. */
   readonly ways: readonly string[];
-  /** Has the watcher do a round. */
-  readonly start: () => Promise<void>;
   readonly print: (line: string) => void;
 }
 
-const find = (status: Status | undefined, name: string): WayStatus | undefined =>
+const find = (status: Pick<Status, "ways"> | undefined, name: string): WayStatus | undefined =>
   status?.ways.find((way) => way.name === name);
 
 /**
@@ -45,7 +37,8 @@ const find = (status: Status | undefined, name: string): WayStatus | undefined =
  * @returns the exit status
  * @throws Error without a way, or where the status cannot be read afterwards
  */
-export async function testAlarms({ store, keeper, ways, start, print }: Testing): Promise<number> {
+export async function testAlarms({ ways, print, ...watcher }: Testing): Promise<number> {
+  const { store, keeper } = watcher;
   if (ways.length === 0) throw new Error(NO_WAY);
   const before = await findStatus(store);
   await store.put(ALARMS_TEST, Buffer.alloc(0));
@@ -53,12 +46,10 @@ export async function testAlarms({ store, keeper, ways, start, print }: Testing)
     const test = find(status, name)?.test;
     return test?.at === find(before, name)?.test?.at ? undefined : test;
   };
-  let tests: (readonly [name: string, test: WayStatus["test"]])[] = [];
-  for (let round = 0; round < ROUNDS && !tests.some(([, test]) => test !== undefined); round += 1) {
-    await start();
-    const status = await readStatus(store, keeper);
-    tests = ways.map((name) => [name, outcome(status, name)]);
-  }
+  const status = await statusAfterRound(watcher, (seen) =>
+    ways.some((name) => outcome(seen, name) !== undefined),
+  );
+  const tests = ways.map((name) => [name, outcome(status, name)] as const);
   for (const [name, test] of tests) {
     if (test === undefined) {
       print(`${name}: NOT TESTED: ${watcherLog(keeper)}`);
@@ -83,7 +74,7 @@ export function listWays(
   now: number,
   print: (line: string) => void,
 ): number {
-  const all = ways.map((name) => status.ways.find((way) => way.name === name) ?? { name, pending: 0 });
+  const all = ways.map((name) => find(status, name) ?? { name, pending: 0 });
   if (isStale(status, now)) print(staleLine(status, keeper, now));
   for (const line of wayLines(all, now)) print(line);
   if (isStale(status, now)) return EXIT.unknown;

@@ -9,6 +9,7 @@ import { EXIT } from "../exit-status";
 import { putHold, removeHold } from "../hold";
 import { printableLines } from "../printable";
 import { readDeployment } from "../read-deployment";
+import { replaceFile } from "../replace-file";
 import { Interrupted, ROOT, run } from "../transport/run";
 import { SshHost } from "../transport/ssh";
 import { withTemporaryFolder } from "../transport/temporary-folder";
@@ -55,9 +56,7 @@ function edit(sources: readonly Source[], all: readonly string[], frozen: boolea
   const clients = configuredClients(sources);
   const changed = all.filter((name) => clients.find((client) => client.name === name)?.frozen !== frozen);
   for (const { file, text } of withFrozen(sources, changed, frozen)) {
-    const made = `${file}.${String(process.pid)}`;
-    fs.writeFileSync(made, text, { mode: fs.statSync(file).mode });
-    fs.renameSync(made, file);
+    replaceFile(file, text, fs.statSync(file).mode);
   }
   return changed;
 }

@@ -5,7 +5,7 @@ import { observe } from "../../keeper/watch/observe";
 import type { KeeperSettings } from "../../keeper/settings";
 import { judge } from "../../keeper/status/judge";
 import type { Status } from "../../keeper/status/schema";
-import { BOUNDS } from "../../plan/keeper";
+import { BOUNDS, watched } from "../../plan/keeper";
 import { withS3 } from "../../s3/with-s3";
 import type { Deployment } from "../deployment";
 import { identityNames } from "../identity-names";
@@ -15,16 +15,8 @@ export function settingsOf({ bucket, clients, retentionOff }: Deployment): Keepe
   return {
     s3: { endpoint: bucket.endpoint, region: bucket.region, bucket: bucket.bucket },
     ...(retentionOff !== undefined && { retentionOff }),
-    repositories: clients.flatMap(({ name: client, kind, frozen, repositories }) =>
-      repositories.map(({ name: repository, schedule, window }) => ({
-        client,
-        ...(kind === "key-only" && { keyOnly: true }),
-        repository,
-        pins: [],
-        schedule,
-        window,
-        frozen,
-      })),
+    repositories: clients.flatMap(({ repositories, ...client }) =>
+      repositories.map((repository) => watched(client, repository)),
     ),
     approval: { snapshots: 0, share: 0 },
     bounds: { ...BOUNDS, readBytes: 0 },

@@ -1,5 +1,4 @@
 /** Shows how all backups are. */
-import * as fs from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { S3Store } from "../../keeper/gate/store";
 import { visibleJson } from "../../keeper/printable";
@@ -11,6 +10,7 @@ import { withS3 } from "../../s3/with-s3";
 import { EXIT, UsageError } from "../exit-status";
 import { printable } from "../printable";
 import { readDeployment } from "../read-deployment";
+import { replaceFile } from "../replace-file";
 import { look } from "./look";
 import { readStatus, staleLine } from "../keeper-status";
 import { renderTable } from "./table";
@@ -66,13 +66,6 @@ export function show(
     screen.write(`${renderTable(status, now, keeper, screen.size?.columns)}\n`);
   }
   return exitStatusOf(status, now);
-}
-
-/** Replaces a file at once: who reads it gets the old one or the new one. */
-export function replaceFile(file: string, content: string): void {
-  const made = `${file}.${String(process.pid)}.new`;
-  fs.writeFileSync(made, content);
-  fs.renameSync(made, file);
 }
 
 /** Clears a terminal. */

@@ -1,4 +1,5 @@
 import { HostAccess, SshEndpoint } from "../deployment";
+import { replaceFile } from "../replace-file";
 import * as fs from "node:fs";
 import * as path from "node:path";
 import { inPosixShell } from "../../hosts";
@@ -11,6 +12,9 @@ export interface SshHostOptions {
   /** The command that starts ssh, e.g. to enter another network. @default none */
   via?: readonly string[];
 }
+
+/** Keys and what they are used with are this user's alone. */
+const PRIVATE = 0o600;
 
 /** Reads a shell script on standard input and runs it as root; a login as root needs no sudo. */
 const AS_ROOT = inPosixShell(
@@ -67,14 +71,15 @@ Host *
     ConnectTimeout 60
     ServerAliveInterval 15
 `,
+      PRIVATE,
     );
     return config;
   }
 
   private section(name: "host" | "jump", { host, port, user, hostKey, privateKey }: SshEndpoint): string {
     const file = path.join(this.options.folder, `${this.access.host}.${name}`);
-    replaceFile(`${file}.key`, `${privateKey.trimEnd()}\n`);
-    replaceFile(`${file}.known_hosts`, `${name} ${hostKey}\n`);
+    replaceFile(`${file}.key`, `${privateKey.trimEnd()}\n`, PRIVATE);
+    replaceFile(`${file}.known_hosts`, `${name} ${hostKey}\n`, PRIVATE);
     return `Host ${name}
     HostName ${host}
     Port ${String(port)}
@@ -84,11 +89,4 @@ Host *
     UserKnownHostsFile "${file}.known_hosts"
 `;
   }
-}
-
-/** Atomically, since another process may be reading the old file. */
-function replaceFile(file: string, content: string): void {
-  const made = `${file}.${String(process.pid)}`;
-  fs.writeFileSync(made, content, { mode: 0o600 });
-  fs.renameSync(made, file);
 }

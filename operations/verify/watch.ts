@@ -1,5 +1,6 @@
 /** The keeper's watcher: whether it watches, and whether it raises alarms. */
-import { S3Store, type Store } from "../../keeper/gate/store";
+import type { S3 } from "@aws-sdk/client-s3";
+import { S3Store } from "../../keeper/gate/store";
 import { CANARY } from "../../keeper/settings";
 import { isStale } from "../../keeper/status/order";
 import type { AlarmKind, Status } from "../../keeper/status/schema";
@@ -10,7 +11,8 @@ import { withS3 } from "../../s3/with-s3";
 import { type DeployedBucket, type Deployment } from "../deployment";
 import { printable } from "../printable";
 import { findStatus, readStatus, watcherLog } from "../keeper-status";
-import { startWatcher } from "../start-watcher";
+import { startWatcher, statusAfterRound, type Watcher } from "../start-watcher";
+import { removeVersions } from "./remove-versions";
 import { type Finding, inTurn, type Probe, type Seen } from "./probe";
 
 /** What is forged in the canary's repository, and the alarm that each has to raise. */
@@ -24,13 +26,7 @@ const FORGED: readonly { key: string; kind: AlarmKind }[] = [
 const SECONDS = 300;
 
 /** What these probes need. */
-export interface Watching {
-  /** The bucket, as its owner. */
-  readonly store: Pick<Store, "get">;
-  /** Name of the keeper's host. */
-  readonly keeper: string;
-  /** Has the watcher do a round. */
-  readonly start: () => Promise<void>;
+export interface Watching extends Watcher {
   /** Puts a small object as an attacker on the proxy. */
   readonly forge: (key: string) => Promise<unknown>;
   /** Removes these objects with all versions, as the owner. */
@@ -58,16 +54,12 @@ async function watches({ store, keeper, start, now }: Watching): Promise<Seen> {
 const raises = ({ alarms }: Status, kind: AlarmKind): boolean =>
   alarms.some((alarm) => alarm.canary && alarm.kind === kind);
 
-/** Whether what is forged raises its alarms at the next round. A round that had begun before may not have seen it. */
-async function raisesAlarms({ store, keeper, start, forge, remove }: Watching): Promise<Seen> {
+/** Whether what is forged raises its alarms. */
+async function raisesAlarms({ forge, remove, ...watcher }: Watching): Promise<Seen> {
+  const missingIn = (status: Status) => FORGED.filter(({ kind }) => !raises(status, kind));
   try {
     for (const { key } of FORGED) await forge(key);
-    let missing = FORGED;
-    for (let round = 0; round < 2 && missing.length > 0; round += 1) {
-      await start();
-      const status = await readStatus(store, keeper);
-      missing = FORGED.filter(({ kind }) => !raises(status, kind));
-    }
+    const missing = missingIn(await statusAfterRound(watcher, (status) => missingIn(status).length === 0));
     return missing.length === 0
       ? { holds: true, happened: `the status has them: ${FORGED.map(({ kind }) => kind).join(", ")}` }
       : { holds: false, happened: `the status has no alarm: ${missing.map(({ kind }) => kind).join(", ")}` };
@@ -104,15 +96,8 @@ export function watchProbes(watching: Watching): Probe[] {
 }
 
 /** Removes objects with all versions. */
-async function removeAll(bucket: DeployedBucket, keys: readonly string[]): Promise<void> {
-  const bypass = bucket.objectLock && { BypassGovernanceRetention: true };
-  await withS3(bucket, bucket.owner, async (owner) => {
-    for (const key of keys) {
-      for (const { versionId } of await listVersions(owner, bucket, key, 1000)) {
-        await owner.deleteObject({ Bucket: bucket.bucket, Key: key, VersionId: versionId, ...bypass });
-      }
-    }
-  });
+async function removeAll(owner: S3, bucket: DeployedBucket, keys: readonly string[]): Promise<void> {
+  for (const key of keys) await removeVersions(owner, bucket, await listVersions(owner, bucket, key, 1000));
 }
 
 /** Tries the watcher; where there is no keeper there is none. */
@@ -126,7 +111,7 @@ export async function probeWatch({ bucket, keeper }: Deployment): Promise<Findin
           keeper: keeper.name,
           start: () => startWatcher(keeper.host),
           forge: (Key) => putAsProxy(writer, { Bucket: bucket.bucket, Key, Body: "first" }),
-          remove: (keys) => removeAll(bucket, keys),
+          remove: (keys) => removeAll(owner, bucket, keys),
           now: Date.now,
         }),
       ),

@@ -9,11 +9,11 @@ import { readStatus } from "../../operations/keeper-status";
 import {
   exitStatusOf,
   keepShowing,
-  replaceFile,
   type Screen,
   show,
   type StatusRequest,
 } from "../../operations/status/status";
+import { replaceFile } from "../../operations/replace-file";
 import { inDirectory } from "./files-tools";
 import { MemoryStore } from "../harness/memory-store";
 import {

@@ -79,7 +79,7 @@ export async function place(target: BucketProbe, Key: string): Promise<Canary & 
 }
 
 /** Deletes a version in spite of an object lock, which ends: the policy has to refuse it. */
-export const bypass = ({ bucket }: BucketProbe) =>
+export const bypass = ({ bucket }: Pick<BucketProbe, "bucket">) =>
   bucket.objectLock === undefined ? {} : { BypassGovernanceRetention: true };
 
 /** The content of an object, or of one version of it. */

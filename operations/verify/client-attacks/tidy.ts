@@ -1,14 +1,13 @@
 /** Removes what a run added to the canary's repository. */
 import { Deployment } from "../../deployment";
 import { CANARY } from "../../../hosts";
-import { inParallel } from "../../../keeper/parallel";
 import { withS3 } from "../../../s3/with-s3";
 import { listVersions } from "../../../s3/versions";
+import { removeVersions } from "../remove-versions";
 import { content, MOST_VERSIONS } from "./canary-repository";
 
 /** Objects of earlier, interrupted runs are older. */
 const LEFTOVER_MILLISECONDS = 3600_000;
-const TIDY_AT_ONCE = 4;
 
 /**
  * Removes the canary's objects of this run as the owner, with all versions. The repository's config stays, because a
@@ -16,8 +15,6 @@ const TIDY_AT_ONCE = 4;
  * whether the owner may do this.
  */
 export async function tidy({ bucket }: Deployment, id: string): Promise<void> {
-  const Bucket = bucket.bucket;
-  const bypass = bucket.objectLock && { BypassGovernanceRetention: true };
   const repository = `${CANARY.client}/${CANARY.repository}/`;
   const config = `${repository}config`;
   try {
@@ -33,9 +30,7 @@ export async function tidy({ bucket }: Deployment, id: string): Promise<void> {
         const leftover = key.startsWith(repository) && Date.now() - modified > LEFTOVER_MILLISECONDS;
         return leftover || key.includes(id);
       });
-      await inParallel(TIDY_AT_ONCE, left, async ({ key, versionId }) => {
-        await owner.deleteObject({ Bucket, Key: key, VersionId: versionId, ...bypass });
-      });
+      await removeVersions(owner, bucket, left);
     });
   } catch {
     // The objects are small, and the next run tries again.
