@@ -1,19 +1,18 @@
 /** What a round of the keeper costs: docs/figures.md has the results. */
-import * as fs from "node:fs";
 import * as os from "node:os";
-import * as path from "node:path";
 import type { Action } from "../../../keeper/job";
 import { instanceOf, nameOf, type RepositoryName } from "../../../keeper/gate/names";
 import { NEW_STATE } from "../../../keeper/retention";
 import type { KeeperSettings } from "../../../keeper/settings";
 import type { RepositoryState, Tried } from "../../../keeper/state";
-import { EXIT, UsageError } from "../../../operations/exit-status";
+import { EXIT } from "../../../operations/exit-status";
 import { step } from "../../../operations/transport/run";
 import type { BucketAddress } from "../../../s3/client";
 import { OperatorCommand, start } from "../../command";
-import { CountingProxy, type Traffic } from "./counting-proxy";
+import type { Traffic } from "./counting-proxy";
 import { KeeperProcesses, type Memory } from "./keeper-process";
-import { KeptBucket, SampleRepository, sideBySide } from "./kept-bucket";
+import { sideBySide } from "./kept-bucket";
+import { type Many, natural, SIZES, sizesOf, withMany } from "./many";
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -78,43 +77,26 @@ class KeeperBench {
   private readonly figures: Figures[] = [];
 
   private constructor(
-    private readonly names: readonly RepositoryName[],
+    private readonly many: Many,
     private readonly turns: readonly RepositoryName[],
-    private readonly bucket: KeptBucket,
-    private readonly sample: SampleRepository,
-    private readonly proxy: CountingProxy,
     private readonly keeper: KeeperProcesses,
   ) {}
 
   /** Measures rounds over so many repositories, of which so many have their turn, and prints what they cost. */
   static async measure(count: number, due: number): Promise<void> {
-    const folder = fs.mkdtempSync(path.join(os.tmpdir(), "bench-keeper-"));
-    const undo = [() => fs.promises.rm(folder, { recursive: true })];
-    try {
-      const passwordFile = path.join(folder, "password");
-      fs.writeFileSync(passwordFile, "of the bench", { mode: 0o600 });
-      const names = Array.from({ length: count }, (_, n) => ({
-        client: `client${String(n).padStart(4, "0")}`,
-        repository: "main",
-      }));
-      const sample = await SampleRepository.create(folder, passwordFile);
-      const bucket = await KeptBucket.create(`bench-keeper-${process.pid}-${count}`);
-      undo.push(() => step("remove the bucket", () => bucket.remove()));
-      const proxy = await CountingProxy.start(bucket.address.endpoint);
-      undo.push(() => proxy.stop());
-      const settings = settingsOf({ ...bucket.address, endpoint: proxy.endpoint }, names);
-      const keeper = new KeeperProcesses(folder, settings, bucket.keeper);
+    await withMany("keeper", count, async (many) => {
+      const { folder, names, bucket, address, undo } = many;
+      const keeper = new KeeperProcesses(folder, settingsOf(address, names), bucket.keeper);
       undo.push(() => keeper.stopGate());
-      const bench = new KeeperBench(names, names.slice(0, due), bucket, sample, proxy, keeper);
+      const bench = new KeeperBench(many, names.slice(0, due), keeper);
       const rows = (await bench.rounds()).map((figures) => row(count, figures));
       console.log(`\n${[...HEAD, ...rows].join("\n")}\n`);
-    } finally {
-      for (const one of undo.reverse()) await one();
-    }
+    });
   }
 
   private async rounds(): Promise<readonly Figures[]> {
-    const { names, turns, bucket, sample } = this;
+    const { turns } = this;
+    const { names, bucket, sample } = this.many;
     await step(`${names.length} repositories`, async () => {
       for (let backup = 0; backup < 3; backup++) await sample.backup();
       await bucket.add(names, sample.added());
@@ -149,7 +131,8 @@ class KeeperBench {
 
   /** Measures a round in which the repositories that have their turn get these actions, or none of them any. */
   private async round(round: string, actions: readonly Action[]): Promise<void> {
-    const { names, bucket, proxy, keeper } = this;
+    const { keeper } = this;
+    const { names, bucket, proxy } = this.many;
     const turns = actions.length === 0 ? [] : this.turns;
     await keeper.startGate();
     proxy.take();
@@ -189,11 +172,6 @@ function row(count: number, { round, due, seconds, traffic, memory, load }: Figu
   return `| ${cells.join(" | ")} |`;
 }
 
-const natural = (text: string): number => {
-  if (!/^[1-9]\d{0,3}$/.test(text)) throw new UsageError(`${text} is no number from 1 to 9999`);
-  return Number(text);
-};
-
 export const command = new OperatorCommand(
   "bench:keeper",
   "Measures rounds of the keeper over buckets of the local cloud with copies of a small repository, and removes them. " +
@@ -201,10 +179,9 @@ export const command = new OperatorCommand(
   { stack: false },
 )
   .option("--due <N>", "how many repositories have their turn at most", natural, 100)
-  .argument("[REPOSITORIES...]", "how many repositories; default: 10, 100 and 1000")
+  .argument("[REPOSITORIES...]", SIZES)
   .does(async (sizes: string[], { due }: { due: number }) => {
-    const counts = sizes.length === 0 ? [10, 100, 1000] : sizes.map(natural);
-    for (const count of counts) await KeeperBench.measure(count, Math.min(due, count));
+    for (const count of sizesOf(sizes)) await KeeperBench.measure(count, Math.min(due, count));
     return EXIT.done;
   });
 

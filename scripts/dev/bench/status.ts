@@ -1,7 +1,5 @@
 /** What a round of the watcher costs: docs/figures.md has the results. */
-import * as fs from "node:fs";
 import * as os from "node:os";
-import * as path from "node:path";
 import type { RepositoryName } from "../../../keeper/gate/names";
 import { NEW_STATE } from "../../../keeper/retention";
 import type { KeeperSettings } from "../../../keeper/settings";
@@ -11,12 +9,13 @@ import { renderPage } from "../../../keeper/status/page";
 import type { Status } from "../../../keeper/status/schema";
 import { WatchedBucket } from "../../../keeper/watch/bucket";
 import { observe } from "../../../keeper/watch/observe";
-import { EXIT, UsageError } from "../../../operations/exit-status";
+import { EXIT } from "../../../operations/exit-status";
 import { step } from "../../../operations/transport/run";
+import { BOUNDS } from "../../../plan/keeper";
 import { type BucketAddress, connect } from "../../../s3/client";
 import { OperatorCommand, start } from "../../command";
-import { CountingProxy, type Traffic } from "./counting-proxy";
-import { KeptBucket, SampleRepository } from "./kept-bucket";
+import type { CountingProxy, Traffic } from "./counting-proxy";
+import { SIZES, sizesOf, withMany } from "./many";
 
 const KIB = 1024;
 const MIB = KIB ** 2;
@@ -50,13 +49,7 @@ const settingsOf = (s3: BucketAddress, names: readonly RepositoryName[]): Keeper
     frozen: false,
   })),
   approval: { snapshots: 50, share: 1 },
-  bounds: {
-    objects: 300_000,
-    metadataBytes: 64 * MIB,
-    packBytes: 256 * MIB,
-    readBytes: 50 * 1024 * MIB,
-    lateObjects: 200,
-  },
+  bounds: { ...BOUNDS, readBytes: 0 },
   noncurrentVersionDays: 90,
 });
 
@@ -65,20 +58,7 @@ const since = (began: number): number => (performance.now() - began) / 1000;
 
 /** Measures two rounds over so many repositories, and prints what they cost. */
 async function measure(count: number): Promise<void> {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), "bench-status-"));
-  const undo = [() => fs.promises.rm(folder, { recursive: true })];
-  try {
-    const passwordFile = path.join(folder, "password");
-    fs.writeFileSync(passwordFile, "of the bench", { mode: 0o600 });
-    const names = Array.from({ length: count }, (_, n) => ({
-      client: `client${String(n).padStart(4, "0")}`,
-      repository: "main",
-    }));
-    const sample = await SampleRepository.create(folder, passwordFile);
-    const bucket = await KeptBucket.create(`bench-status-${process.pid}-${count}`);
-    undo.push(() => step("remove the bucket", () => bucket.remove()));
-    const proxy = await CountingProxy.start(bucket.address.endpoint);
-    undo.push(() => proxy.stop());
+  await withMany("status", count, async ({ names, sample, bucket, proxy, address, undo }) => {
     await step(`${count} repositories`, async () => {
       for (let backup = 0; backup < BACKUPS; backup++) await sample.backup();
       await bucket.add(names, sample.added());
@@ -88,7 +68,6 @@ async function measure(count: number): Promise<void> {
       await bucket.putStates(names, { ...NEW_STATE, arrivals, claims, verified: true });
     });
 
-    const address = { ...bucket.address, endpoint: proxy.endpoint };
     const settings = settingsOf(address, names);
     const s3 = await connect(address, bucket.keeper);
     undo.push(() => {
@@ -106,9 +85,7 @@ async function measure(count: number): Promise<void> {
       rows.push(row(count, figures));
     }
     console.log(`\n${[...HEAD, ...rows].join("\n")}\n`);
-  } finally {
-    for (const one of undo.reverse()) await one();
-  }
+  });
 }
 
 /** @throws Error where not all repositories are seen as they are */
@@ -166,21 +143,15 @@ function row(count: number, figures: Figures): string {
   return `| ${cells.join(" | ")} |`;
 }
 
-const natural = (text: string): number => {
-  if (!/^[1-9]\d{0,3}$/.test(text)) throw new UsageError(`${text} is no number from 1 to 9999`);
-  return Number(text);
-};
-
 export const command = new OperatorCommand(
   "bench:status",
   "Measures rounds of the watcher over buckets of the local cloud with copies of a small repository, and removes them. " +
     "Needs a local cloud that is up.",
   { stack: false },
 )
-  .argument("[REPOSITORIES...]", "how many repositories; default: 10, 100 and 1000")
+  .argument("[REPOSITORIES...]", SIZES)
   .does(async (sizes: string[]) => {
-    const counts = sizes.length === 0 ? [10, 100, 1000] : sizes.map(natural);
-    for (const count of counts) await measure(count);
+    for (const count of sizesOf(sizes)) await measure(count);
     return EXIT.done;
   });
 
